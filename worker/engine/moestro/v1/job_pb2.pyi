@@ -1,0 +1,131 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AuxLossForm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AUX_LOSS_FORM_UNSPECIFIED: _ClassVar[AuxLossForm]
+    AUX_LOSS_FORM_SKYWORK: _ClassVar[AuxLossForm]
+    AUX_LOSS_FORM_SWITCH: _ClassVar[AuxLossForm]
+AUX_LOSS_FORM_UNSPECIFIED: AuxLossForm
+AUX_LOSS_FORM_SKYWORK: AuxLossForm
+AUX_LOSS_FORM_SWITCH: AuxLossForm
+
+class ModelConfig(_message.Message):
+    __slots__ = ("num_layers", "hidden_size", "num_heads", "num_kv_heads", "head_dim", "ffn_hidden_size", "vocab_size", "rope_theta", "rms_norm_epsilon", "tied_embeddings")
+    NUM_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NUM_HEADS_FIELD_NUMBER: _ClassVar[int]
+    NUM_KV_HEADS_FIELD_NUMBER: _ClassVar[int]
+    HEAD_DIM_FIELD_NUMBER: _ClassVar[int]
+    FFN_HIDDEN_SIZE_FIELD_NUMBER: _ClassVar[int]
+    VOCAB_SIZE_FIELD_NUMBER: _ClassVar[int]
+    ROPE_THETA_FIELD_NUMBER: _ClassVar[int]
+    RMS_NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    TIED_EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    num_layers: int
+    hidden_size: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    ffn_hidden_size: int
+    vocab_size: int
+    rope_theta: float
+    rms_norm_epsilon: float
+    tied_embeddings: bool
+    def __init__(self, num_layers: _Optional[int] = ..., hidden_size: _Optional[int] = ..., num_heads: _Optional[int] = ..., num_kv_heads: _Optional[int] = ..., head_dim: _Optional[int] = ..., ffn_hidden_size: _Optional[int] = ..., vocab_size: _Optional[int] = ..., rope_theta: _Optional[float] = ..., rms_norm_epsilon: _Optional[float] = ..., tied_embeddings: bool = ...) -> None: ...
+
+class MoeConfig(_message.Message):
+    __slots__ = ("num_experts", "top_k", "capacity_factor", "gate_normalization", "aux_loss_form")
+    NUM_EXPERTS_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    GATE_NORMALIZATION_FIELD_NUMBER: _ClassVar[int]
+    AUX_LOSS_FORM_FIELD_NUMBER: _ClassVar[int]
+    num_experts: int
+    top_k: int
+    capacity_factor: float
+    gate_normalization: float
+    aux_loss_form: AuxLossForm
+    def __init__(self, num_experts: _Optional[int] = ..., top_k: _Optional[int] = ..., capacity_factor: _Optional[float] = ..., gate_normalization: _Optional[float] = ..., aux_loss_form: _Optional[_Union[AuxLossForm, str]] = ...) -> None: ...
+
+class TrainingConfig(_message.Message):
+    __slots__ = ("steps", "sequence_length", "global_batch_size", "learning_rate", "min_learning_rate", "warmup_steps", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "clip_grad_norm", "seed", "validation_every_steps", "validation_batches", "init_std", "timeline_every_steps", "sample_bytes", "sample_prompt")
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    GLOBAL_BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    MIN_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    WARMUP_STEPS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_DECAY_FIELD_NUMBER: _ClassVar[int]
+    ADAM_BETA1_FIELD_NUMBER: _ClassVar[int]
+    ADAM_BETA2_FIELD_NUMBER: _ClassVar[int]
+    ADAM_EPSILON_FIELD_NUMBER: _ClassVar[int]
+    CLIP_GRAD_NORM_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_BATCHES_FIELD_NUMBER: _ClassVar[int]
+    INIT_STD_FIELD_NUMBER: _ClassVar[int]
+    TIMELINE_EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    steps: int
+    sequence_length: int
+    global_batch_size: int
+    learning_rate: float
+    min_learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    adam_beta1: float
+    adam_beta2: float
+    adam_epsilon: float
+    clip_grad_norm: float
+    seed: int
+    validation_every_steps: int
+    validation_batches: int
+    init_std: float
+    timeline_every_steps: int
+    sample_bytes: int
+    sample_prompt: str
+    def __init__(self, steps: _Optional[int] = ..., sequence_length: _Optional[int] = ..., global_batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., min_learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., weight_decay: _Optional[float] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., clip_grad_norm: _Optional[float] = ..., seed: _Optional[int] = ..., validation_every_steps: _Optional[int] = ..., validation_batches: _Optional[int] = ..., init_std: _Optional[float] = ..., timeline_every_steps: _Optional[int] = ..., sample_bytes: _Optional[int] = ..., sample_prompt: _Optional[str] = ...) -> None: ...
+
+class DataConfig(_message.Message):
+    __slots__ = ("python_standard_library", "text_path", "cache_directory", "validation_fraction")
+    PYTHON_STANDARD_LIBRARY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_PATH_FIELD_NUMBER: _ClassVar[int]
+    CACHE_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    python_standard_library: bool
+    text_path: str
+    cache_directory: str
+    validation_fraction: float
+    def __init__(self, python_standard_library: bool = ..., text_path: _Optional[str] = ..., cache_directory: _Optional[str] = ..., validation_fraction: _Optional[float] = ...) -> None: ...
+
+class CheckpointConfig(_message.Message):
+    __slots__ = ("directory", "every_steps")
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
+    directory: str
+    every_steps: int
+    def __init__(self, directory: _Optional[str] = ..., every_steps: _Optional[int] = ...) -> None: ...
+
+class EngineJob(_message.Message):
+    __slots__ = ("model", "moe", "training", "data", "checkpoint", "device", "strict_control")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MOE_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    STRICT_CONTROL_FIELD_NUMBER: _ClassVar[int]
+    model: ModelConfig
+    moe: MoeConfig
+    training: TrainingConfig
+    data: DataConfig
+    checkpoint: CheckpointConfig
+    device: str
+    strict_control: bool
+    def __init__(self, model: _Optional[_Union[ModelConfig, _Mapping]] = ..., moe: _Optional[_Union[MoeConfig, _Mapping]] = ..., training: _Optional[_Union[TrainingConfig, _Mapping]] = ..., data: _Optional[_Union[DataConfig, _Mapping]] = ..., checkpoint: _Optional[_Union[CheckpointConfig, _Mapping]] = ..., device: _Optional[str] = ..., strict_control: bool = ...) -> None: ...
