@@ -7,9 +7,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  closeSync,
   existsSync,
   openSync,
-  closeSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -72,7 +72,14 @@ function isSupported([major, minor]) {
 
 function findPython() {
   const seen = [];
-  for (const name of ["python3", "python3.13", "python3.12", "python3.11", "python3.14", "python"]) {
+  for (const name of [
+    "python3",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+    "python3.14",
+    "python",
+  ]) {
     const version = pythonVersion(name);
     if (version && isSupported(version)) return name;
     if (version) seen.push(`${name} is ${version.join(".")}`);
@@ -92,7 +99,11 @@ function setUpPython() {
   if (isDone(stampFile, stamp)) return;
   if (!existsSync(`${root}.venv/bin/python`)) {
     const python = findPython();
-    run(`making a Python environment in .venv (${python} -m venv)`, python, ["-m", "venv", ".venv"]);
+    run(`making a Python environment in .venv (${python} -m venv)`, python, [
+      "-m",
+      "venv",
+      ".venv",
+    ]);
   }
   const file = dev ? requirements[1] : requirements[0];
   run(`installing Python packages, torch among them (${file})`, ".venv/bin/python", [

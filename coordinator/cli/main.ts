@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { MoestroError } from "../errors.ts";
+import { doctorCommand } from "./doctor.ts";
+import { planCommand } from "./plan.ts";
+import { schemaCommand } from "./schema.ts";
+import { statusCommand } from "./status.ts";
+import { stopCommand } from "./stop.ts";
+import { trainCommand } from "./train.ts";
+
+const USAGE_EXIT_CODE = 2;
+
+/** Runs one command line and sets the process's exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync([...args], { from: "user" });
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function program(): Command {
+  const { version } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  ) as { version: string };
+  const commands = [
+    trainCommand(),
+    planCommand(),
+    schemaCommand(),
+    doctorCommand(),
+    statusCommand(),
+    stopCommand(),
+  ];
+  const root = new Command("moestro")
+    .description("Plans and runs distributed training of Mixture-of-Experts language models.")
+    .version(version)
+    .showHelpAfterError("(moestro --help lists the commands)");
+  for (const command of commands) root.addCommand(command.exitOverride());
+  return root.exitOverride();
+}
+
+/** Tells a person what went wrong, without a stack unless it is our own mistake. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
+  if (error instanceof MoestroError) {
+    for (const line of error.lines) console.error(line);
+    return error.exitCode;
+  }
+  throw error;
+}
+
+if (import.meta.main) await main(process.argv.slice(2));

@@ -1,0 +1,180 @@
+import { copyFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { toJson } from "@bufbuild/protobuf";
+import { Command, InvalidArgumentError } from "commander";
+import { type Plan, PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
+import { createController } from "../controller/controller.ts";
+import { controllerOptions } from "../controller/options.ts";
+import { restoreController } from "../controller/restore.ts";
+import { chooseDevice } from "../environment/device.ts";
+import { requirePython } from "../environment/python.ts";
+import { describePlan } from "../planner/describe-plan.ts";
+import { planJob } from "../planner/plan-job.ts";
+import { writeReport } from "../report/write-report.ts";
+import { writeAtomically } from "../run/files.ts";
+import { CheckpointLedger } from "../run/ledger.ts";
+import { LocalRun, type LocalRunResult } from "../run/local-run.ts";
+import { checkpointToResume } from "../run/resume.ts";
+import { RunDirectory } from "../run/run-directory.ts";
+import { compileJob } from "../spec/compile-job.ts";
+import { type JobFile, loadJob } from "../spec/load-job.ts";
+import { cacheDirectory, ensureDirectory, stateDirectory } from "../state-directory.ts";
+import { currentHolder } from "../store/holder.ts";
+import type { RunStore } from "../store/run-store.ts";
+import { openSqliteStore } from "../store/sqlite-store.ts";
+import { epilogue } from "./epilogue.ts";
+import { runsDirectoryOption, useColor } from "./options.ts";
+import { newRunId, parseRunId, runToResume } from "./run-ids.ts";
+import { stopOnSignals } from "./signals.ts";
+import { chooseMode } from "./view/terminal.ts";
+import { createView, type View } from "./view/view.ts";
+
+/** The conventional exit code of a process that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+type TrainOptions = {
+  resume?: true | string;
+  runId?: string;
+  runsDir: string;
+  json: boolean;
+  plain: boolean;
+  listen: { host: string; port: number };
+};
+
+export function trainCommand(): Command {
+  return new Command("train")
+    .description("train a job on this machine, from plan to report")
+    .argument("<job>", "the job file (YAML)")
+    .option(
+      "--resume [run]",
+      "continue a run behind its last checkpoint (default: the job's newest)",
+    )
+    .option("--run-id <id>", "name of the new run's folder", parseRunId)
+    .option("--json", "one JSON object a line, for programs", false)
+    .option("--plain", "plain lines even on a terminal", false)
+    .option(
+      "--listen <host:port>",
+      "where the coordinator listens (port 0 is a free one)",
+      parseAddress,
+      {
+        host: "127.0.0.1",
+        port: 0,
+      },
+    )
+    .addOption(runsDirectoryOption())
+    .action(async (path: string, options: TrainOptions) => {
+      process.exitCode = await train(path, options);
+    });
+}
+
+/** Returns the process's exit code. */
+async function train(path: string, options: TrainOptions): Promise<number> {
+  const file = await loadJob(path);
+  const plan = planJob(file.job, { source: file.source });
+  const python = await requirePython();
+  const device = await chooseDevice(file.job.cluster);
+  const runsDirectory = ensureDirectory(resolve(options.runsDir));
+  const { name } = file.job;
+  const runId = options.resume
+    ? runToResume(runsDirectory, name, options.resume)
+    : newRunId(runsDirectory, name, options.runId, new Date());
+  const directory = new RunDirectory(ensureDirectory(join(runsDirectory, runId)));
+  const store = openSqliteStore(join(runsDirectory, "moestro.db"));
+  try {
+    const epoch = await store.acquire(runId, currentHolder());
+    const stream = process.stdout;
+    const mode = options.plain ? "plain" : chooseMode(options.json, stream, process.env);
+    if (mode !== "json")
+      console.log(`${describePlan(plan, file.job, { color: useColor(stream) })}\n`);
+    const view = createView({ stream, mode, plan, name });
+    try {
+      const run = await prepare(
+        { file, plan, python: python.executable, device, directory, store, epoch, runId },
+        options,
+        view,
+      );
+      const { result, interrupted } = await conduct(run, view);
+      view.close();
+      const report = await writeReport(directory.path);
+      if (mode !== "json") console.log(epilogue(result.summary, directory.path, report));
+      return exitCode(result, interrupted);
+    } finally {
+      view.close();
+      await store.release(runId, epoch);
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+type Prepared = {
+  file: JobFile;
+  plan: Plan;
+  python: string;
+  device: "cpu" | "cuda";
+  directory: RunDirectory;
+  store: RunStore;
+  epoch: number;
+  runId: string;
+};
+
+/** Settles where the run begins: at the first step, or behind a checkpoint. */
+async function prepare(given: Prepared, options: TrainOptions, view: View): Promise<LocalRun> {
+  const { file, plan, directory, store, epoch, runId } = given;
+  const { job } = file;
+  const engineJob = compileJob(job, {
+    checkpointDirectory: directory.checkpoints,
+    cacheDirectory: cacheDirectory(),
+    device: given.device,
+  });
+  const controlLaw = controllerOptions(job);
+  const notes: string[] = [];
+  const ledger = new CheckpointLedger(directory.checkpoints);
+  const restore = options.resume
+    ? await checkpointToResume(ledger, engineJob, (message) => notes.push(message))
+    : undefined;
+  ledger.removeAfter(restore?.manifest.step ?? 0);
+  copyFileSync(file.path, join(directory.path, "job.yaml"));
+  rmSync(directory.summary, { force: true });
+  writeAtomically(directory.plan, `${JSON.stringify(toJson(PlanSchema, plan), null, 2)}\n`);
+  // The number is stored before any process of the generation starts.
+  const generation = await store.nextGeneration(runId, epoch);
+  return new LocalRun({
+    ...{ runId, name: job.name, directory, engineJob, plan, python: given.python },
+    ...{ epoch, generation, ledger, restore, observer: view, listen: options.listen },
+    authorityDirectory: stateDirectory(),
+    controlLaw,
+    notes,
+    controller: restore
+      ? restoreController(restore.manifest.controller, job.model.layers)
+      : createController(controlLaw, job.model.layers),
+    keepCheckpoints: job.checkpoint.keep,
+    stateChanged: (state, reason) => void store.setState(runId, epoch, state, reason),
+  });
+}
+
+async function conduct(run: LocalRun, view: View) {
+  const signals = stopOnSignals((checkpoint) => run.stop(checkpoint));
+  try {
+    const result = await run.carryOut();
+    view.summary(result.summary);
+    return { result, interrupted: signals.asked };
+  } finally {
+    signals.release();
+  }
+}
+
+function exitCode({ decision }: LocalRunResult, interrupted: boolean): number {
+  if (decision.decision === "succeed") return 0;
+  if (decision.decision === "stop") return interrupted ? INTERRUPTED : 0;
+  return decision.userError ? 2 : 1;
+}
+
+function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?<host>[^:\s]+):(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.port);
+  if (!match?.groups?.host || port > 65_535) {
+    throw new InvalidArgumentError("give host:port, such as 127.0.0.1:0");
+  }
+  return { host: match.groups.host, port };
+}

@@ -1,0 +1,123 @@
+import type { Problem } from "../spec/problems.ts";
+import type { Job } from "../spec/schema.ts";
+import { diagnose, diagnoseRanks } from "./diagnose.ts";
+import { isRunnable, whyNotRunnable } from "./engine-capabilities.ts";
+import { enumerateLayouts } from "./enumerate-layouts.ts";
+import { checkSizes } from "./size-rules.ts";
+import type { CandidateLayout, FixedSizes, LayoutLimits } from "./sizes.ts";
+
+/** The numbers of a job that bind its layout. */
+export function limitsOf(job: Job, ranks: number = job.cluster.ranks): LayoutLimits {
+  const { layers, heads, kvHeads, ffnHiddenSize } = job.model;
+  const { sequenceLength, globalBatchSize, microBatchSize } = job.training;
+  return {
+    ranks,
+    layers,
+    heads,
+    kvHeads,
+    ffnHiddenSize,
+    experts: job.moe.experts,
+    sequenceLength,
+    globalBatchSize,
+    microBatchSize,
+  };
+}
+
+/** What a job fixes of its layout; stages fix the pipeline's size too. */
+export function fixedSizesOf(job: Job): FixedSizes {
+  if (job.layout === "auto") return {};
+  const { stages, recompute: _, schedule: __, ...sizes } = job.layout;
+  const isEdp = sizes.scheme === "edp";
+  return {
+    ...sizes,
+    pipelineParallel: sizes.pipelineParallel ?? stages?.length,
+    // Under edp one of the two fixes the other.
+    tensorParallel: sizes.tensorParallel ?? (isEdp ? sizes.expertParallel : undefined),
+  };
+}
+
+/** Everything illegal about a job's layout; empty when a legal one exists. */
+export function checkLayout(job: Job, ranks: number = job.cluster.ranks): Problem[] {
+  const limits = limitsOf(job, ranks);
+  const fixed = fixedSizesOf(job);
+  const problems = [...checkSizes(fixed, limits), ...checkScheme(fixed), ...checkLists(job)];
+  if (problems.length > 0) return problems.map(pointAtStages(job));
+  return enumerateLayouts(limits, fixed).some(() => true) ? [] : [diagnose(limits, fixed)];
+}
+
+/** Why none of the legal layouts runs on today's engine; empty when one does. */
+export function checkRunnable(job: Job, ranks: number = job.cluster.ranks): Problem[] {
+  const limits = limitsOf(job, ranks);
+  const fixed = fixedSizesOf(job);
+  let first: CandidateLayout | undefined;
+  for (const layout of enumerateLayouts(limits, fixed)) {
+    if (isRunnable(layout)) return [];
+    first ??= layout;
+  }
+  const reason = first === undefined ? undefined : whyNotRunnable(first);
+  if (reason !== undefined && fixed[reason.name] !== undefined) {
+    return [{ path: ["layout", reason.name], message: reason.message }];
+  }
+  const forEngine = checkSizes({ ...fixed, scheme: "edp" }, limits);
+  if (forEngine.length > 0) return forEngine.map(pointAtStages(job));
+  return [diagnoseRanks(limits, { ...fixed, scheme: "edp" }, isRunnable)];
+}
+
+/** What edp says about the experts' sizes. */
+function checkScheme(fixed: FixedSizes): Problem[] {
+  if (fixed.scheme !== "edp") return [];
+  const { tensorParallel, expertParallel, expertTensorParallel } = fixed;
+  const problems: Problem[] = [];
+  if (expertParallel !== undefined && expertParallel !== tensorParallel) {
+    problems.push({
+      path: ["layout", "expertParallel"],
+      message: `${expertParallel} is not tensorParallel ${tensorParallel}, but scheme edp makes them the same ranks; use ${tensorParallel}`,
+    });
+  }
+  if (expertTensorParallel !== undefined && expertTensorParallel !== 1) {
+    problems.push({
+      path: ["layout", "expertTensorParallel"],
+      message: `${expertTensorParallel} splits experts, but scheme edp keeps them whole; use 1`,
+    });
+  }
+  return problems;
+}
+
+/** Lists with one entry a stage or a layer. */
+function checkLists(job: Job): Problem[] {
+  if (job.layout === "auto") return [];
+  const { stages, recompute, pipelineParallel } = job.layout;
+  const { layers } = job.model;
+  const problems: Problem[] = [];
+  if (stages !== undefined) {
+    const sum = stages.reduce((total, count) => total + count, 0);
+    if (sum !== layers) {
+      problems.push({
+        path: ["layout", "stages"],
+        message: `[${stages}] holds ${sum} layers, but the model has ${layers}; make the entries add up to ${layers}`,
+      });
+    }
+    if (pipelineParallel !== undefined && pipelineParallel !== stages.length) {
+      problems.push({
+        path: ["layout", "stages"],
+        message: `[${stages}] is ${stages.length} stages, but layout.pipelineParallel is ${pipelineParallel}; give ${pipelineParallel} entries or remove one of the two`,
+      });
+    }
+  }
+  if (Array.isArray(recompute) && recompute.length !== layers) {
+    problems.push({
+      path: ["layout", "recompute"],
+      message: `has ${recompute.length} entries, but the model has ${layers} layers; give one entry a layer, or none or full for all`,
+    });
+  }
+  return problems;
+}
+
+/** A pipeline size that was never written came from the list of stages. */
+function pointAtStages(job: Job): (problem: Problem) => Problem {
+  const written = job.layout === "auto" ? undefined : job.layout.pipelineParallel;
+  return (problem) =>
+    problem.path[1] === "pipelineParallel" && written === undefined
+      ? { path: ["layout", "stages"], message: `as many stages as entries, ${problem.message}` }
+      : problem;
+}

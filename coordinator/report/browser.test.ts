@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import test from "node:test";
+import { pathToFileURL } from "node:url";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { fileTexts, makeRun, withRunDirectory } from "./fixture.ts";
+import { writeReport } from "./write-report.ts";
+
+function findBrowser(): string {
+  const places = [
+    process.env.CHROMIUM_PATH,
+    "/usr/bin/chromium",
+    "/usr/bin/google-chrome",
+    "/usr/bin/google-chrome-stable",
+  ];
+  const found = places.find((path) => path !== undefined && existsSync(path));
+  assert.ok(
+    found,
+    "No browser at CHROMIUM_PATH, /usr/bin/chromium or /usr/bin/google-chrome: apt-get install chromium",
+  );
+  return found;
+}
+
+type Visit = { page: Page; requests: string[]; problems: string[] };
+
+/** Opens a report and records whatever it asks of the network or complains of. */
+async function visit(
+  browser: Browser,
+  path: string,
+  options: { width: number; colorScheme: "light" | "dark" },
+): Promise<Visit> {
+  const { width, colorScheme } = options;
+  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+  const visited: Visit = { page, requests: [], problems: [] };
+  page.on("request", (request) => visited.requests.push(request.url()));
+  page.on("pageerror", (error) => visited.problems.push(error.message));
+  page.on("console", (message) => visited.problems.push(message.text()));
+  await page.goto(pathToFileURL(path).href);
+  return visited;
+}
+
+/** Distinct colours on each of the page's canvases. */
+const COUNT_COLORS = `[...document.querySelectorAll("canvas")].map((canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return new Set(new Uint32Array(data.buffer)).size;
+})`;
+
+const WIDER_THAN_WINDOW = "document.documentElement.scrollWidth > innerWidth";
+
+test("in a browser", async (t) => {
+  const browser = await chromium.launch({ executablePath: findBrowser(), args: ["--no-sandbox"] });
+  t.after(() => browser.close());
+  const run = makeRun({ steps: 120 });
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const width of [1280, 390]) {
+      await t.test(`every chart is drawn, ${width} px wide, ${colorScheme}`, () =>
+        withRunDirectory(fileTexts(run), async (directory) => {
+          const path = await writeReport(directory);
+          const { page, requests, problems } = await visit(browser, path, { width, colorScheme });
+          const colors = (await page.evaluate(COUNT_COLORS)) as number[];
+          assert.equal(colors.length, 5 + 6);
+          for (const count of colors) assert.ok(count > 3, `a canvas of ${count} colours`);
+          assert.equal(await page.evaluate(WIDER_THAN_WINDOW), false);
+          assert.deepEqual(requests, [pathToFileURL(path).href]);
+          assert.deepEqual(problems, []);
+          await page.close();
+        }),
+      );
+    }
+  }
+
+  await t.test("hovering tells the figures, and a layer can be switched off", () =>
+    withRunDirectory(fileTexts(run), async (directory) => {
+      const path = await writeReport(directory);
+      const { page, problems } = await visit(browser, path, { width: 1280, colorScheme: "light" });
+      const tip = page.locator("#tip");
+
+      await page.locator("#drop-rate .u-over").hover();
+      assert.match((await tip.textContent()) ?? "", /^step \d+\nlayer 0: [\d.]+ %\nlayer 1: /);
+      await page.locator("#drop-rate button", { hasText: "layer 0" }).click();
+      await page.locator("#drop-rate .u-over").hover();
+      assert.match((await tip.textContent()) ?? "", /^step \d+\nlayer 1: /);
+
+      await page.locator("#load canvas").nth(2).hover();
+      assert.match(
+        (await tip.textContent()) ?? "",
+        /^layer 2, expert 4\nstep \d+: [\d.]+ of an even share$/,
+      );
+
+      await page.locator("#timeline i.backward").nth(3).hover();
+      assert.match((await tip.textContent()) ?? "", /^stage 0, backward of micro-batch 3: /);
+
+      await page.locator("#balance i.communication").first().hover();
+      assert.equal(await tip.textContent(), "stage 0, measured communication: 48.0 ms");
+
+      await page.mouse.move(2, 2);
+      assert.equal(await tip.isVisible(), false);
+      assert.deepEqual(problems, []);
+      await page.close();
+    }),
+  );
+
+  await t.test("arrow keys walk along a chart", () =>
+    withRunDirectory(fileTexts(run), async (directory) => {
+      const path = await writeReport(directory);
+      const { page } = await visit(browser, path, { width: 1280, colorScheme: "light" });
+      await page.locator("[data-chart=loss]").focus();
+      for (let i = 0; i < 3; i += 1) await page.keyboard.press("ArrowRight");
+      assert.match((await page.locator("#tip").textContent()) ?? "", /^step 3\ntraining: 5\./);
+      await page.keyboard.press("Escape");
+      assert.equal(await page.locator("#tip").isVisible(), false);
+      await page.close();
+    }),
+  );
+
+  await t.test("colours follow the system when it turns dark", () =>
+    withRunDirectory(fileTexts(run), async (directory) => {
+      const path = await writeReport(directory);
+      const { page } = await visit(browser, path, { width: 1280, colorScheme: "light" });
+      const firstChip = page.locator("#drop-rate .chips i").first();
+      const light = await firstChip.getAttribute("style");
+      await page.emulateMedia({ colorScheme: "dark" });
+      await page.waitForFunction(
+        `document.querySelector("#drop-rate .chips i").getAttribute("style") !== ${JSON.stringify(light)}`,
+      );
+      assert.equal(await page.locator("[data-chart] .uplot").count(), 5);
+      await page.close();
+    }),
+  );
+
+  await t.test("of many layers one heat map is shown, chosen from a list", () =>
+    withRunDirectory(fileTexts(makeRun({ steps: 20, numLayers: 16 })), async (directory) => {
+      const path = await writeReport(directory);
+      const { page, problems } = await visit(browser, path, { width: 1280, colorScheme: "dark" });
+      assert.equal(await page.locator("#load canvas").count(), 1);
+      await page.locator("#load select").selectOption("11");
+      assert.match((await page.locator("#load figcaption").textContent()) ?? "", /^Layer 11/);
+      assert.deepEqual(problems, []);
+      await page.close();
+    }),
+  );
+
+  await t.test("a report of a run without steps has no errors either", () =>
+    withRunDirectory(fileTexts(makeRun({ steps: 0 })), async (directory) => {
+      const path = await writeReport(directory);
+      const { page, problems } = await visit(browser, path, { width: 390, colorScheme: "light" });
+      assert.ok(await page.getByText("No optimizer step was completed").isVisible());
+      assert.deepEqual(problems, []);
+      await page.close();
+    }),
+  );
+});

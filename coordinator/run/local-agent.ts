@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { writePrivate } from "../rpc/authority.ts";
+import { type Identity, issue } from "../rpc/certificates.ts";
+
+const AGENT = fileURLToPath(new URL("../../worker/agent/main.ts", import.meta.url));
+/** How long ranks of a dead agent have to notice before they are ended. */
+const REAP_GRACE_MS = 1000;
+
+export type LocalAgentOptions = {
+  agentId: string;
+  /** host:port of this process's gRPC server. */
+  coordinator: string;
+  authority: Identity;
+  python: string;
+  numSlots: number;
+  logPath: string;
+};
+
+/** The agent of this machine, a child process of its own that ends with this one. */
+export class LocalAgent {
+  /** Settles when the process has ended, with one phrase saying how. */
+  readonly ended: Promise<string>;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, credentials: string) {
+    this.#child = child;
+    this.ended = new Promise((resolve) => {
+      child.once("error", (error) => resolve(`could not be started: ${error.message}`));
+      child.once("exit", (code, signal) => resolve(signal ? `ended by ${signal}` : `exit ${code}`));
+    });
+    void this.ended.then(() => rmSync(credentials, { recursive: true, force: true }));
+  }
+
+  static async start(options: LocalAgentOptions): Promise<LocalAgent> {
+    const name = `agent:${options.agentId}`;
+    const identity = await issue(options.authority, { name, hosts: [] }, new Date());
+    const credentials = mkdtempSync(join(tmpdir(), "moestro-agent-"));
+    writePrivate(join(credentials, "authority.crt"), options.authority.certificate);
+    writePrivate(join(credentials, "agent.crt"), identity.certificate);
+    writePrivate(join(credentials, "agent.key"), identity.key);
+    const log = openSync(options.logPath, "a");
+    const args = [
+      ...[AGENT, "--coordinator", options.coordinator, "--agent-id", options.agentId],
+      ...["--credentials", credentials, "--python", options.python],
+      ...["--slots", String(options.numSlots), "--exit-with-parent"],
+    ];
+    const child = spawn(process.execPath, args, {
+      // The agent's standard input ends when this process does, whatever ends it.
+      stdio: ["pipe", log, log],
+      // A session of its own: Ctrl-C in the terminal is for the coordinator alone.
+      detached: true,
+    });
+    closeSync(log);
+    return new LocalAgent(child, credentials);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Waits for the agent to end by itself, and ends it after `graceMs`. */
+  async end(graceMs: number): Promise<void> {
+    const force = setTimeout(() => this.#child.kill("SIGKILL"), graceMs);
+    await this.ended;
+    clearTimeout(force);
+  }
+}
+
+/** Ends rank processes that outlived their agent. */
+export async function reapRanks(pids: Iterable<number>): Promise<void> {
+  const deadline = Date.now() + REAP_GRACE_MS;
+  for (const pid of pids) {
+    while (isRunning(pid) && Date.now() < deadline) await sleep(20);
+    if (isRunning(pid)) process.kill(pid, "SIGKILL");
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,87 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  AuxLossForm,
+  type EngineJob,
+  EngineJobSchema,
+  type TrainingConfigSchema,
+} from "../../proto/gen/moestro/v1/job_pb.js";
+import type { Job } from "./schema.ts";
+
+/** Where a run keeps its things, and what its ranks compute on. */
+export interface EngineSurroundings {
+  /** Absolute folder for checkpoints. */
+  checkpointDirectory: string;
+  /** Absolute folder for tokenised text, shared between runs. */
+  cacheDirectory: string;
+  device: "cpu" | "cuda";
+}
+
+const AUX_LOSS_FORMS: Record<Job["moe"]["auxLoss"], AuxLossForm> = {
+  skywork: AuxLossForm.SKYWORK,
+  switch: AuxLossForm.SWITCH,
+};
+
+/** The job as the engine gets it: every field set, nothing left to choose. */
+export function compileJob(job: Job, surroundings: EngineSurroundings): EngineJob {
+  const { model, moe, data, checkpoint } = job;
+  return create(EngineJobSchema, {
+    model: {
+      numLayers: model.layers,
+      hiddenSize: model.hiddenSize,
+      numHeads: model.heads,
+      numKvHeads: model.kvHeads,
+      headDim: model.headDim,
+      ffnHiddenSize: model.ffnHiddenSize,
+      vocabSize: model.vocabSize,
+      ropeTheta: model.ropeTheta,
+      rmsNormEpsilon: model.rmsNormEps,
+      tiedEmbeddings: model.tiedEmbeddings,
+    },
+    moe: {
+      numExperts: moe.experts,
+      topK: moe.topK,
+      capacityFactor: moe.capacityFactor === "dropless" ? 0 : moe.capacityFactor,
+      gateNormalization: moe.gateNormalization === false ? 0 : moe.gateNormalization,
+      auxLossForm: AUX_LOSS_FORMS[moe.auxLoss],
+    },
+    training: compileTraining(job.training),
+    data: {
+      source:
+        data.path === undefined
+          ? { case: "pythonStandardLibrary", value: true }
+          : { case: "textPath", value: data.path },
+      cacheDirectory: surroundings.cacheDirectory,
+      validationFraction: data.validationFraction,
+    },
+    checkpoint: {
+      directory: surroundings.checkpointDirectory,
+      everySteps: BigInt(checkpoint.everySteps),
+    },
+    device: surroundings.device,
+    // Without adaptive balancing coefficients never change: nothing to wait for.
+    strictControl: job.controller.strict && moe.balancing === "adaptive",
+  });
+}
+
+function compileTraining(training: Job["training"]): MessageInitShape<typeof TrainingConfigSchema> {
+  return {
+    steps: BigInt(training.steps),
+    sequenceLength: training.sequenceLength,
+    globalBatchSize: training.globalBatchSize,
+    learningRate: training.learningRate,
+    minLearningRate: training.minLearningRate,
+    warmupSteps: BigInt(training.warmupSteps),
+    weightDecay: training.weightDecay,
+    adamBeta1: training.adamBeta1,
+    adamBeta2: training.adamBeta2,
+    adamEpsilon: training.adamEpsilon,
+    clipGradNorm: training.clipGradNorm,
+    seed: BigInt(training.seed),
+    validationEverySteps: BigInt(training.validationEverySteps),
+    validationBatches: training.validationBatches,
+    initStd: training.initStd,
+    timelineEverySteps: BigInt(training.timelineEverySteps),
+    sampleBytes: training.sampleBytes,
+    samplePrompt: training.samplePrompt,
+  };
+}

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { whole } from "./numbers.ts";
+
+const MAX_RANKS = 1_000_000;
+
+const size = () => whole(1, MAX_RANKS).optional();
+
+/** Any part of the layout may be fixed by hand; the planner chooses the rest. */
+const fixedLayout = z.strictObject({
+  tensorParallel: size().describe(
+    "Ranks that share every attention layer, with sequence parallelism.",
+  ),
+  pipelineParallel: size().describe("Pipeline stages."),
+  dataParallel: size().describe("Replicas of the attention layers."),
+  expertParallel: size().describe("Ranks that the experts of a layer are spread over."),
+  expertTensorParallel: size().describe("Ranks that share one expert."),
+  contextParallel: size().describe("Ranks that share a sequence outside tensor parallelism."),
+  scheme: z
+    .enum(["edp", "ep", "etp", "folded"])
+    .optional()
+    .describe(
+      "How the experts' mesh lies on the attention's: edp (expert parallel = tensor parallel), ep, etp or folded.",
+    ),
+  stages: z
+    .array(whole(1, 512))
+    .min(1)
+    .max(512)
+    .optional()
+    .describe("Layers of each stage, first to last."),
+  recompute: z
+    .union([
+      z.enum(["none", "full"]),
+      z
+        .array(z.enum(["none", "full"]))
+        .min(1)
+        .max(512),
+    ])
+    .default("none")
+    .describe("Recompute activations in backward: for all layers, or one entry a layer."),
+  schedule: z.enum(["1f1b"]).default("1f1b").describe("Order of micro-batches in the pipeline."),
+});
+
+export const layoutSection = z
+  .union([z.literal("auto"), fixedLayout])
+  .default("auto")
+  .describe("How the model lies over the ranks: auto, or any part fixed by hand.");

@@ -1,0 +1,111 @@
+import { hostname } from "node:os";
+import { create } from "@bufbuild/protobuf";
+import { AgentHelloSchema, HeartbeatSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
+import { type CoordinatorMessage, CoordinatorStream } from "./coordinator-stream.ts";
+import type { AgentOptions } from "./options.ts";
+import { RankGroup } from "./rank-group.ts";
+
+/** How long ranks have to end by themselves when their coordinator is gone. */
+const ORPHAN_GRACE_MS = 1000;
+
+/** One node's agent: starts, watches and ends the ranks the coordinator asks for. */
+export class Agent {
+  /** Settles with the process's exit code when the agent has nothing left to do. */
+  readonly done: Promise<number>;
+  readonly #options: AgentOptions;
+  readonly #stream: CoordinatorStream;
+  #group: RankGroup | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #finish: (exitCode: number) => void = () => {};
+  #leaving = false;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.done = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#stream = new CoordinatorStream(options, {
+      message: (message) => void this.#handle(message),
+      ended: (why) => void this.leave(`the coordinator is gone (${why})`),
+    });
+    this.#stream.send({
+      case: "hello",
+      value: create(AgentHelloSchema, {
+        agentId: options.agentId,
+        host: hostname(),
+        pid: process.pid,
+        numSlots: options.numSlots,
+      }),
+    });
+  }
+
+  /** Ends the ranks, says why on standard error, and is done. */
+  async leave(why: string): Promise<void> {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    clearInterval(this.#heartbeat);
+    const ranks = this.#group?.ranks.length ?? 0;
+    console.error(`moestro agent ${this.#options.agentId}: ${why}; ending ${ranks} ranks`);
+    this.#group?.kill(ORPHAN_GRACE_MS);
+    await this.#group?.ended;
+    await this.#stream.close();
+    this.#finish(1);
+  }
+
+  async #handle(message: CoordinatorMessage): Promise<void> {
+    switch (message.case) {
+      case "welcome": {
+        const every = Number(message.value.heartbeatIntervalMs);
+        this.#heartbeat = setInterval(() => {
+          this.#stream.send({ case: "heartbeat", value: create(HeartbeatSchema) });
+        }, every);
+        break;
+      }
+      case "start":
+        await this.#start(message.value);
+        break;
+      case "coefficients":
+      case "stop":
+      case "checkpoint":
+        // Rank 0 hands these on to every rank with the loss reduction, so that
+        // all act at the same step.
+        this.#group?.send(message, 0);
+        break;
+      case "rendezvous":
+        for (const rank of this.#group?.ranks ?? []) {
+          if (rank !== 0) this.#group?.send(message, rank);
+        }
+        break;
+      case "kill":
+        this.#group?.kill(Number(message.value.graceMs));
+        break;
+      case "goodbye":
+        await this.#goodbye();
+        break;
+      case undefined:
+        break;
+    }
+  }
+
+  async #start(start: Parameters<typeof RankGroup.start>[0]["start"]): Promise<void> {
+    try {
+      this.#group = await RankGroup.start({
+        runId: this.#stream.runId,
+        generation: this.#stream.generation,
+        start,
+        python: this.#options.python,
+        send: (message) => this.#stream.send(message),
+      });
+    } catch (error) {
+      await this.leave(`cannot start ranks: ${(error as Error).message}`);
+    }
+  }
+
+  async #goodbye(): Promise<void> {
+    this.#leaving = true;
+    clearInterval(this.#heartbeat);
+    await this.#group?.ended;
+    await this.#stream.close();
+    this.#finish(0);
+  }
+}

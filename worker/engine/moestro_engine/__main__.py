@@ -1,0 +1,69 @@
+"""``python -m moestro_engine --socket PATH --rank N``: one rank, started by its agent."""
+
+import argparse
+import os
+import sys
+import traceback
+
+from moestro.v1 import rank_pb2
+from moestro_engine.data.prepare import prepare_data
+from moestro_engine.errors import AgentGoneError, EngineError, describe
+from moestro_engine.link.agent_link import AgentLink
+from moestro_engine.parent import die_with_parent, prepare_signals
+
+
+def main() -> int:
+    """Exit code: 0 done, 1 failed or the agent has gone."""
+    parser = argparse.ArgumentParser(prog="moestro_engine", description="One rank of a training run, started by its agent.")
+    parser.add_argument("--socket", required=True, help="Unix socket the agent listens on")
+    parser.add_argument("--rank", required=True, type=int, help="number of this rank in the world")
+    arguments = parser.parse_args()
+    prepare_signals()
+    die_with_parent()
+    try:
+        link = AgentLink.connect(arguments.socket)
+    except OSError as error:
+        print(f"rank {arguments.rank}: no agent at {arguments.socket}: {error.strerror}", file=sys.stderr)
+        return 1
+    link.send(hello=rank_pb2.RankHello(rank=arguments.rank, pid=os.getpid()))
+    try:
+        _work(link)
+    except AgentGoneError:
+        print(f"rank {arguments.rank}: the agent has gone", file=sys.stderr)
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        user_error = isinstance(error, EngineError) and error.user_error
+        link.send(failed=rank_pb2.RankFailed(message=describe(error), user_error=user_error))
+        link.close()
+        return 1
+    link.close()
+    return 0
+
+
+def _work(link: AgentLink) -> None:
+    assignment = _await_assignment(link)
+    # Data first: it needs no torch, and nobody else waits at the rendezvous if it will not do.
+    data = None
+    if assignment.local_rank == 0:
+        data = prepare_data(assignment.job)
+        link.send(data=data.report)
+    from moestro_engine.rank import run_rank
+    from moestro_engine.rendezvous import agent_store
+
+    run_rank(assignment, link, lambda: agent_store(assignment, link), data)
+
+
+def _await_assignment(link: AgentLink) -> rank_pb2.RankAssignment:
+    for message in link.wait():
+        if message.WhichOneof("message") == "assignment":
+            return message.assignment
+    raise EngineError("the agent's first message was not an assignment")
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: after a failure, a collective's threads may still wait for peers.
+    os._exit(code)

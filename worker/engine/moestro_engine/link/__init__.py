@@ -1,0 +1,1 @@
+"""How a rank talks to its agent."""

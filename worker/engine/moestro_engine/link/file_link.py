@@ -1,0 +1,29 @@
+"""The agent's place when there is none: reports go to a file, or nowhere."""
+
+from pathlib import Path
+
+from google.protobuf import json_format
+
+from moestro.v1 import rank_pb2
+
+
+class FileLink:
+    """Takes what a rank sends; with a path, writes every message there as one line of JSON."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._file = path.open("w", encoding="utf-8") if path else None
+
+    def send(self, **message) -> None:
+        if self._file is not None:
+            envelope = rank_pb2.RankToAgent(**message)
+            self._file.write(json_format.MessageToJson(envelope, indent=None) + "\n")
+
+    def poll(self) -> list[rank_pb2.AgentToRank]:
+        return []
+
+    def wait(self, timeout_s: float | None = None) -> list[rank_pb2.AgentToRank]:
+        return []
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        if self._file is not None:
+            self._file.close()

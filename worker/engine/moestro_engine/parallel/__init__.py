@@ -1,0 +1,1 @@
+"""How the model is laid over ranks: mesh, groups, collectives, sharding, pipeline."""

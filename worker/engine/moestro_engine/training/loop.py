@@ -1,0 +1,74 @@
+"""Steps, validations, checkpoints and the end, in order."""
+
+from dataclasses import dataclass, field
+
+from moestro.v1 import rank_pb2, report_pb2
+from moestro_engine.checkpoint.store import save_checkpoint
+from moestro_engine.training.coefficients import CoefficientBook
+from moestro_engine.training.context import Context
+from moestro_engine.training.control import Control
+from moestro_engine.training.sample import sample_text
+from moestro_engine.training.step import train_step
+
+
+@dataclass
+class Outcome:
+    """How the loop ended."""
+
+    last_step: int
+    stopped_early: bool = False
+    step_times_ms: list[float] = field(default_factory=list)
+
+
+def train(context: Context, next_step: int) -> Outcome:
+    """Train from ``next_step`` to the last step, or to the end of the step in which a stop was asked for."""
+    job, mesh = context.job, context.mesh
+    book = CoefficientBook(job.model.num_layers, context.assignment.coefficients)
+    control = Control(context.link, book, strict=job.strict_control and mesh.rank == 0)
+    coefficients = book.values(next_step)
+    outcome = Outcome(last_step=next_step - 1)
+    for step in range(next_step, job.training.steps + 1):
+        result = train_step(context, control, step, coefficients)
+        outcome.last_step = step
+        outcome.step_times_ms.append(result.report.step_ms)
+        if _is_due(step, job.training.validation_every_steps, job.training.steps):
+            _validate(context, result.report)
+        context.link.send(step=result.report)
+        boundary = result.boundary
+        asked = boundary.checkpoint or boundary.stop_with_checkpoint
+        if job.checkpoint.directory and (asked or _is_due(step, job.checkpoint.every_steps, job.training.steps)):
+            context.link.send(checkpoint=save_checkpoint(context, step))
+        if boundary.stop:
+            outcome.stopped_early = step < job.training.steps
+            return outcome
+        coefficients = boundary.next_coefficients
+    _sample(context)
+    return outcome
+
+
+def finished(outcome: Outcome) -> rank_pb2.RankFinished:
+    return rank_pb2.RankFinished(last_step=outcome.last_step, stopped_early=outcome.stopped_early)
+
+
+def _is_due(step: int, every: int, last: int) -> bool:
+    return step == last or (every > 0 and step % every == 0)
+
+
+def _validate(context: Context, report: report_pb2.StepReport) -> None:
+    """Measure the loss on the validation file, dropless, and add it to the step's report."""
+    for batch in range(context.job.training.validation_batches):
+        loss_sum, tokens = context.pipeline.validate(*context.batches.validation(batch))
+        report.validation_loss_sum += loss_sum
+        report.validation_tokens += tokens
+    # What the collectives of a validation took is no part of the next step.
+    context.communication_clock.read_ms()
+    context.pipeline.stage.clock.read_ms()
+
+
+def _sample(context: Context) -> None:
+    training = context.job.training
+    if training.sample_bytes == 0:
+        return
+    text = sample_text(context.model, context.job, context.mesh, context.groups, context.device)
+    if context.mesh.rank == 0:
+        context.link.send(sample=report_pb2.Sample(prompt=training.sample_prompt.encode(), text=text))
