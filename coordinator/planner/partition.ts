@@ -27,14 +27,15 @@ const MAX_SIMULATIONS = 500;
  * Among equally fast splits the most even one is taken.
  */
 export function partition(pipeline: Pipeline, maxSimulations = MAX_SIMULATIONS): Partition {
-  const table = new BoundTable(pipeline);
   let best: { layersPerStage: number[]; makespan: number } | undefined;
-  let bound = table.least;
+  let bound = Number.POSITIVE_INFINITY;
   let simulations = 0;
-  for (const split of table.splits()) {
-    bound = split.bound;
-    if (best !== undefined && !isShorter(bound, best.makespan)) break;
-    if (simulations === maxSimulations) break;
+  for (const split of new BoundTable(pipeline).splits()) {
+    const isProven = best !== undefined && !isShorter(split.bound, best.makespan);
+    if (isProven || simulations === maxSimulations) {
+      bound = split.bound;
+      break;
+    }
     const makespan = splitMakespan(pipeline, split.layersPerStage);
     simulations++;
     if (best === undefined || isShorter(makespan, best.makespan)) {
@@ -47,7 +48,7 @@ export function partition(pipeline: Pipeline, maxSimulations = MAX_SIMULATIONS):
     const makespan = splitMakespan(pipeline, even);
     if (!isShorter(best.makespan, makespan)) best = { layersPerStage: even, makespan };
   }
-  // Splits never simulated have at least the last bound; the rest at least `best`.
+  // Splits never simulated take at least `bound`, which is none when all were.
   const proven = Math.min(bound, best.makespan);
   return { ...best, bound: proven, gap: (best.makespan - proven) / best.makespan, simulations };
 }

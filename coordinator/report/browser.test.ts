@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { fileTexts, makeRun, withRunDirectory } from "./fixture.ts";
 import { writeReport } from "./write-report.ts";
 
@@ -45,6 +45,20 @@ const COUNT_COLORS = `[...document.querySelectorAll("canvas")].map((canvas) => {
   return new Set(new Uint32Array(data.buffer)).size;
 })`;
 
+/** What the hover box says of the middle of an element. */
+async function hover(page: Page, target: Locator): Promise<string> {
+  await target.scrollIntoViewIfNeeded();
+  // Scrolling takes the box away, a frame later.
+  await page.evaluate(
+    "new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))",
+  );
+  await page.mouse.move(0, 0);
+  await target.hover();
+  const tip = page.locator("#tip");
+  await tip.waitFor({ state: "visible", timeout: 5000 });
+  return (await tip.textContent()) ?? "";
+}
+
 const WIDER_THAN_WINDOW = "document.documentElement.scrollWidth > innerWidth";
 
 test("in a browser", async (t) => {
@@ -74,28 +88,25 @@ test("in a browser", async (t) => {
     withRunDirectory(fileTexts(run), async (directory) => {
       const path = await writeReport(directory);
       const { page, problems } = await visit(browser, path, { width: 1280, colorScheme: "light" });
-      const tip = page.locator("#tip");
-
-      await page.locator("#drop-rate .u-over").hover();
-      assert.match((await tip.textContent()) ?? "", /^step \d+\nlayer 0: [\d.]+ %\nlayer 1: /);
+      const drops = page.locator("#drop-rate .u-over");
+      assert.match(await hover(page, drops), /^step \d+\nlayer 0: [\d.]+ %\nlayer 1: /);
       await page.locator("#drop-rate button", { hasText: "layer 0" }).click();
-      await page.locator("#drop-rate .u-over").hover();
-      assert.match((await tip.textContent()) ?? "", /^step \d+\nlayer 1: /);
-
-      await page.locator("#load canvas").nth(2).hover();
+      assert.match(await hover(page, drops), /^step \d+\nlayer 1: /);
       assert.match(
-        (await tip.textContent()) ?? "",
+        await hover(page, page.locator("#load canvas").nth(2)),
         /^layer 2, expert 4\nstep \d+: [\d.]+ of an even share$/,
       );
-
-      await page.locator("#timeline i.backward").nth(3).hover();
-      assert.match((await tip.textContent()) ?? "", /^stage 0, backward of micro-batch 3: /);
-
-      await page.locator("#balance i.communication").first().hover();
-      assert.equal(await tip.textContent(), "stage 0, measured communication: 48.0 ms");
+      assert.match(
+        await hover(page, page.locator("#timeline i.backward").nth(3)),
+        /^stage 0, backward of micro-batch 3: /,
+      );
+      assert.equal(
+        await hover(page, page.locator("#balance i.communication").first()),
+        "stage 0, measured communication: 48.0 ms",
+      );
 
       await page.mouse.move(2, 2);
-      assert.equal(await tip.isVisible(), false);
+      assert.equal(await page.locator("#tip").isVisible(), false);
       assert.deepEqual(problems, []);
       await page.close();
     }),
@@ -118,12 +129,10 @@ test("in a browser", async (t) => {
     withRunDirectory(fileTexts(run), async (directory) => {
       const path = await writeReport(directory);
       const { page } = await visit(browser, path, { width: 1280, colorScheme: "light" });
-      const firstChip = page.locator("#drop-rate .chips i").first();
-      const light = await firstChip.getAttribute("style");
+      const chip = "#drop-rate .chips button:first-child i";
+      const light = await page.locator(chip).getAttribute("style");
       await page.emulateMedia({ colorScheme: "dark" });
-      await page.waitForFunction(
-        `document.querySelector("#drop-rate .chips i").getAttribute("style") !== ${JSON.stringify(light)}`,
-      );
+      await page.locator(`${chip}:not([style="${light}"])`).waitFor();
       assert.equal(await page.locator("[data-chart] .uplot").count(), 5);
       await page.close();
     }),

@@ -30,8 +30,6 @@ import { type Decision, decide, type GenerationFacts } from "./policy.ts";
 const BLAME_WINDOW_MS = 300;
 /** From SIGTERM to SIGKILL. */
 const KILL_GRACE_MS = 2000;
-/** An agent that is gone cannot tell of its ranks' ends. */
-const LOST_AGENT_WAIT_MS = 3000;
 
 export type GenerationOptions = {
   fence: Fencing;
@@ -74,12 +72,13 @@ export class Generation implements AgentEvents {
   readonly #exits: RankExited[] = [];
   readonly #lost: { agentId: string; why: string }[] = [];
   readonly #ready = new Set<number>();
+  readonly #placed = new Map<string, readonly number[]>();
   #steps: Gather<string, StepReport> | undefined;
   #checkpoints: Gather<string, CheckpointShards> | undefined;
   #leader: AgentSession | undefined;
   #stopRequested = false;
   #killRequested = false;
-  #failing = false;
+  #blaming: NodeJS.Timeout | undefined;
   /** Fixed before ranks are ended: what follows from that must not be blamed. */
   #verdict: Decision | undefined;
   #resolve: (decision: Decision) => void = () => {};
@@ -155,6 +154,8 @@ export class Generation implements AgentEvents {
   // --- inside ---
 
   #start(): void {
+    // Asked to stop, or an agent went, before anything was started.
+    if (this.#killRequested || this.#lost.length > 0) return;
     const { agentIds, plan, fence } = this.#options;
     const sessions = agentIds.flatMap((id) => this.#sessions.get(id) ?? []);
     try {
@@ -169,6 +170,7 @@ export class Generation implements AgentEvents {
       this.#leader = taking[0];
       sessions.forEach((session, index) => {
         const ranks = placed[index] ?? [];
+        this.#placed.set(session.hello.agentId, ranks);
         if (ranks.length > 0)
           session.send(fence, { case: "start", value: this.#startRanks(ranks) });
       });
@@ -243,24 +245,30 @@ export class Generation implements AgentEvents {
     };
     const decision = decide(facts);
     if (decision.decision === "continue") return;
-    if (this.#exits.length === facts.worldSize) {
+    if (this.#nothingMoreComes()) {
+      clearTimeout(this.#blaming);
       this.#resolve(this.#verdict ?? decision);
       return;
     }
-    if (this.#lost.length > 0) {
-      setTimeout(() => this.#resolve(this.#verdict ?? decision), LOST_AGENT_WAIT_MS);
-    }
-    if (decision.decision !== "fail" || this.#failing) return;
-    this.#failing = true;
-    setTimeout(() => {
+    if (decision.decision !== "fail" || this.#blaming) return;
+    this.#blaming = setTimeout(() => {
       this.#verdict = decide(facts);
       this.#events.failing(this.#verdict.reason);
       this.#killRanks(KILL_GRACE_MS);
     }, BLAME_WINDOW_MS);
   }
 
+  /** Whether every rank has ended, or was an agent's that is gone and cannot tell. */
+  #nothingMoreComes(): boolean {
+    if (this.#placed.size === 0) return true;
+    const silent = new Set(this.#lost.flatMap(({ agentId }) => this.#placed.get(agentId) ?? []));
+    const told = this.#exits.filter(({ rank }) => !silent.has(rank));
+    return told.length + silent.size >= this.#options.plan.worldSize;
+  }
+
   /** A failure of the coordinator itself, such as a full disk, ends the ranks. */
   #giveUp(error: Error): void {
+    clearTimeout(this.#blaming);
     this.#killRanks(KILL_GRACE_MS);
     this.#reject(error);
   }

@@ -53,7 +53,7 @@ function explain(issue: Issue, raw: unknown): Problem[] {
     return [{ path, message: `${show(value)} is out of range; use ${wanted}` }];
   }
   if (issue.code === "invalid_format") {
-    return [{ path, message: `${show(value)} does not fit; ${about}` }];
+    return [{ path, message: `${show(value)} does not fit. ${about}` }];
   }
   return [
     { path, message: `${show(value)} is ${kindOf(value)}${remedy(value, wanted, schema?.enum)}` },

@@ -2,10 +2,11 @@ import { resolve } from "node:path";
 import { checkLayout, checkRunnable } from "../planner/check-layout.ts";
 import { explainIssues } from "./explain.ts";
 import { checkRules } from "./job-rules.ts";
-import { type JobSource, type Problem, problemsToError } from "./problems.ts";
+import { formatPath, type JobSource, type Problem, problemsToError } from "./problems.ts";
 import { readTextFile } from "./read-text.ts";
 import { resolveJob } from "./resolve-job.ts";
 import { mergeKnownModel } from "./resolve-model.ts";
+import { concernsLayout, salvage } from "./salvage.ts";
 import { type Job, jobDocumentSchema } from "./schema.ts";
 import { parseYaml } from "./yaml-source.ts";
 
@@ -38,14 +39,34 @@ export async function parseJob(text: string, path: string, name = path): Promise
   }
   const { raw, problems: modelProblems } = await mergeKnownModel(written, path);
   const parsed = jobDocumentSchema.safeParse(raw);
-  if (!parsed.success) {
-    throw problemsToError([...modelProblems, ...explainIssues(parsed.error.issues, raw)], source);
+  if (!parsed.success || modelProblems.length > 0) {
+    const faults = parsed.success ? [] : explainIssues(parsed.error.issues, raw);
+    const problems = [...modelProblems, ...faults];
+    throw problemsToError([...problems, ...furtherProblems(raw, problems, path)], source);
   }
-  if (modelProblems.length > 0) throw problemsToError(modelProblems, source);
   const job = resolveJob(parsed.data, path);
-  const problems: Problem[] = Array.isArray(job) ? job : checkJob(job);
+  const problems = Array.isArray(job) ? job : checkJob(job);
   if (Array.isArray(job) || problems.length > 0) throw problemsToError(problems, source);
   return { path, job, source };
+}
+
+/** What else is wrong, as far as it can be judged beside values already faulted. */
+function furtherProblems(raw: unknown, known: readonly Problem[], path: string): Problem[] {
+  const parsed = jobDocumentSchema.safeParse(salvage(raw, known));
+  if (!parsed.success) return [];
+  const job = resolveJob(parsed.data, path);
+  const further = Array.isArray(job)
+    ? job
+    : known.some(concernsLayout)
+      ? checkRules(job)
+      : checkJob(job);
+  const told = known.filter(({ at }) => at !== "key").map((problem) => formatPath(problem.path));
+  const isTold = (place: string) => told.some((other) => `${place}.`.startsWith(`${other}.`));
+  // A model with a faulted size has derived sizes that mean nothing.
+  const hasModel = !told.some((place) => place.startsWith("model"));
+  return further.filter(
+    (problem) => !isTold(formatPath(problem.path)) && (hasModel || problem.path[0] !== "model"),
+  );
 }
 
 /** The layout is judged only on numbers that are themselves sound. */

@@ -1,6 +1,7 @@
 import {
   type Document,
   isAlias,
+  isCollection,
   isMap,
   isNode,
   isScalar,
@@ -115,8 +116,11 @@ function locate(document: Document, lines: LineCounter, path: JobPath, at?: "key
       return position(lines, keyOffset);
     }
   }
-  const written = isScalar(node) && node.value === null && node.source === "" ? undefined : node;
-  return position(lines, at === "key" ? keyOffset : (startOf(written) ?? keyOffset));
+  const isAbsent = isScalar(node) && node.value === null && node.source === "";
+  // A block collection begins on the line below its key, at the first entry.
+  const isBlock = isCollection(node) && node.flow !== true;
+  const offset = at === "key" || isAbsent || isBlock ? undefined : startOf(node);
+  return position(lines, offset ?? keyOffset);
 }
 
 function keyText(key: unknown): string {

@@ -71,5 +71,5 @@ function lineWidth(line: Line, screen: Screen): number {
 /** One text at the left end, one at the right, which goes where both do not fit. */
 export function spread(left: Line, right: Line, screen: Screen): Line {
   const gap = screen.columns - lineWidth(left, screen) - lineWidth(right, screen);
-  return gap < 2 ? left : [...left, span(" ".repeat(gap)), ...right];
+  return right.length === 0 || gap < 2 ? left : [...left, span(" ".repeat(gap)), ...right];
 }

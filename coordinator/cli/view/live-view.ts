@@ -1,6 +1,16 @@
 import type { Plan } from "../../../proto/gen/moestro/v1/plan_pb.js";
 import type { RunStatus } from "../../../proto/gen/moestro/v1/run_pb.js";
 import type { EventRecord, MetricsRecord } from "../../report/records.ts";
+import {
+  BEGIN_FRAME,
+  CLEAR,
+  cursorUp,
+  END_FRAME,
+  ERASE_BELOW,
+  ERASE_LINE,
+  HIDE_CURSOR,
+  SHOW_CURSOR,
+} from "./escapes.ts";
 import { Output } from "./output.ts";
 import { renderFrame } from "./render-frame.ts";
 import { describeScreen, type Environment } from "./terminal.ts";
@@ -9,15 +19,6 @@ import { initialState, type ViewState, withEvent, withStep } from "./view-state.
 
 /** At most five frames a second. */
 const FRAME_MS = 200;
-
-const HIDE_CURSOR = "\u001b[?25l";
-const SHOW_CURSOR = "\u001b[?25h";
-/** The terminal shows what lies between the two at once, or ignores them. */
-const BEGIN_FRAME = "\u001b[?2026h";
-const END_FRAME = "\u001b[?2026l";
-const ERASE_LINE = "\u001b[K";
-const ERASE_BELOW = "\u001b[J";
-const CLEAR = "\u001b[H\u001b[2J";
 
 export type LiveViewOptions = {
   stream: NodeJS.WriteStream;
@@ -100,7 +101,7 @@ export class LiveView implements View {
     const { stream, env } = this.#options;
     const lines = renderFrame(this.#state, describeScreen(stream, env));
     // A resize moves what was drawn in ways that terminals do not agree on.
-    const back = this.#resized ? CLEAR : this.#height > 0 ? `\u001b[${this.#height}A\r` : "\r";
+    const back = this.#resized ? CLEAR : cursorUp(this.#height);
     const body = lines.map((line) => `${line}${ERASE_LINE}\n`).join("");
     this.#output.write(`${BEGIN_FRAME}${back}${body}${ERASE_BELOW}${END_FRAME}`);
     this.#height = lines.length;

@@ -31,8 +31,8 @@ export function renderFrame(state: ViewState, screen: Screen): string[] {
   const gap: Line[] = roomy ? [[]] : [];
 
   let left = budget - top.length - strips.length - hint.length - gap.length * 3;
-  const stages =
-    state.status === undefined ? [] : stageBars(state.status, Math.ceil(left / 2), screen);
+  const rows = Math.ceil(left / 2);
+  const stages = state.metrics && state.status ? stageBars(state.status, rows, screen) : [];
   left -= stages.length;
   const events = state.events.slice(-Math.max(0, Math.min(left, 8))).map(eventLine);
 
@@ -52,13 +52,14 @@ function heading(state: ViewState, screen: Screen): Line[] {
   const { status } = state;
   const word = stateName(status);
   const title: Line = [
-    span("moestro "),
+    ...(screen.columns < 60 ? [] : [span("moestro ")]),
     span(sanitize(state.name), "bold"),
     span("  "),
     span(word, STATE_STYLES[word]),
   ];
-  const steps = status === undefined ? "" : `step ${status.step}/${status.totalSteps}`;
-  const first = spread(title, [span(steps, "bold")], screen);
+  const steps =
+    status === undefined ? [] : [span(`step ${status.step}/${status.totalSteps}`, "bold")];
+  const first = spread(title, steps, screen);
   // Once steps flow, the reason only repeats that they do.
   const quiet = word === "running" && (status?.step ?? 0n) > 0n;
   const second = quiet ? state.layout : (status?.reason ?? "");

@@ -47,7 +47,9 @@ function prediction({ prediction: expected }: Plan): Html | undefined {
     ["Bubble", formatPercent(expected.bubbleFraction, 1)],
     [
       `Against the even split [${expected.uniformLayers.join(", ")}]`,
-      `${formatPercent(gain, 1)} more work in the same time`,
+      Math.abs(gain) < 5e-4
+        ? "no difference"
+        : `${formatPercent(gain, 1)} more work in the same time`,
     ],
     ["Above the lower bound", formatPercent(gap, 1)],
     ["Parameters on the fullest rank", formatCount(Number(expected.parametersPerRankMax))],

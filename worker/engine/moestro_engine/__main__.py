@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _work(link: AgentLink) -> None:
-    assignment = _await_assignment(link)
+    assignment = link.take("assignment").assignment
     # Data first: it needs no torch, and nobody else waits at the rendezvous if it will not do.
     data = None
     if assignment.local_rank == 0:
@@ -52,13 +52,6 @@ def _work(link: AgentLink) -> None:
     from moestro_engine.rendezvous import agent_store
 
     run_rank(assignment, link, lambda: agent_store(assignment, link), data)
-
-
-def _await_assignment(link: AgentLink) -> rank_pb2.RankAssignment:
-    for message in link.wait():
-        if message.WhichOneof("message") == "assignment":
-            return message.assignment
-    raise EngineError("the agent's first message was not an assignment")
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ def _await_data(assignment: rank_pb2.RankAssignment, link: Link, store: dist.Sto
     if assignment.local_rank == 0:
         store.set(leader_key, "ready")
     while not store.check([leader_key]):
-        link.wait(POLL_INTERVAL_S)
+        link.idle(POLL_INTERVAL_S)
     arrived = store.add("ranks-with-data", 1)
     while arrived < assignment.plan.world_size:
-        link.wait(POLL_INTERVAL_S)
+        link.idle(POLL_INTERVAL_S)
         arrived = store.add("ranks-with-data", 0)

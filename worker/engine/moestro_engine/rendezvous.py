@@ -8,12 +8,12 @@ import torch.distributed as dist
 
 from moestro.v1 import rank_pb2
 from moestro_engine.errors import EngineError
-from moestro_engine.link.protocol import Link
+from moestro_engine.link.agent_link import AgentLink
 
 OpenStore = Callable[[], dist.Store]
 
 
-def agent_store(assignment: rank_pb2.RankAssignment, link: Link) -> dist.Store:
+def agent_store(assignment: rank_pb2.RankAssignment, link: AgentLink) -> dist.Store:
     """Rank 0 opens a store on a free port and tells its agent; the others wait to be told.
 
     The listening socket is handed to the store, so nobody can take the port in between.
@@ -27,7 +27,8 @@ def agent_store(assignment: rank_pb2.RankAssignment, link: Link) -> dist.Store:
             listener.bind((assignment.rendezvous_host, 0))
         except OSError as error:
             raise EngineError(
-                f"rank 0 cannot listen on {assignment.rendezvous_host}: {error.strerror}; set the rendezvous host to an address of this node"
+                f"rank 0 cannot listen on {assignment.rendezvous_host}: {error.strerror}; "
+                "set the rendezvous host to an address of this node"
             ) from error
         listener.listen(world)
         port = listener.getsockname()[1]
@@ -36,7 +37,7 @@ def agent_store(assignment: rank_pb2.RankAssignment, link: Link) -> dist.Store:
         )
         link.send(rendezvous=rank_pb2.Rendezvous(host=assignment.rendezvous_host, port=port))
         return store
-    meeting = _await_rendezvous(link)
+    meeting = link.take("rendezvous").rendezvous
     return dist.TCPStore(meeting.host, meeting.port, world, False, timeout, wait_for_workers=False)
 
 
@@ -44,10 +45,3 @@ def environment_store() -> dist.Store:
     """The store torchrun announces in the environment."""
     store, _, _ = next(iter(dist.rendezvous("env://")))
     return store
-
-
-def _await_rendezvous(link: Link) -> rank_pb2.Rendezvous:
-    while True:
-        for message in link.wait():
-            if message.WhichOneof("message") == "rendezvous":
-                return message.rendezvous

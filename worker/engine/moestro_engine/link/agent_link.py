@@ -11,6 +11,7 @@ from moestro_engine.link.outbox import Outbox
 
 SOCKET_BUFFER_BYTES = 4 << 20
 OUTBOX_BYTES = 32 << 20
+DRAIN_S = 1.0
 
 
 class AgentLink:
@@ -23,6 +24,7 @@ class AgentLink:
         self._decoder = FrameDecoder()
         self._outbox = Outbox(outbox_bytes)
         self._gone = False
+        self._inbox: list[rank_pb2.AgentToRank] = []
 
     @classmethod
     def connect(cls, path: str) -> "AgentLink":
@@ -51,37 +53,66 @@ class AgentLink:
 
     def poll(self) -> list[rank_pb2.AgentToRank]:
         """The messages that have arrived; AgentGoneError once the agent has closed the socket."""
-        self.pump()
-        if self._gone:
-            raise AgentGoneError
-        messages: list[rank_pb2.AgentToRank] = []
+        self._receive()
+        messages, self._inbox = self._inbox, []
+        return messages
+
+    def wait(self) -> list[rank_pb2.AgentToRank]:
+        """Block until something arrives, then poll."""
+        while not self._inbox:
+            self.idle(None)
+        return self.poll()
+
+    def take(self, kind: str) -> rank_pb2.AgentToRank:
+        """Block until a message of this kind is here and return it; others stay for ``poll``."""
         while True:
+            for index, message in enumerate(self._inbox):
+                if message.WhichOneof("message") == kind:
+                    return self._inbox.pop(index)
+            self.idle(None)
+
+    def idle(self, seconds: float | None) -> None:
+        """Pass up to this time, less if something arrives or can be sent; AgentGoneError as in ``poll``."""
+        select.select([self._socket], [self._socket] if self._outbox else [], [], seconds)
+        self._receive()
+
+    def _receive(self) -> None:
+        self.pump()
+        while not self._gone:
             try:
                 chunk = self._socket.recv(1 << 16)
             except BlockingIOError:
-                return messages
-            except ConnectionError as error:
-                raise AgentGoneError from error
+                return
+            except ConnectionError:
+                chunk = b""
             if not chunk:
-                raise AgentGoneError
-            messages += map(rank_pb2.AgentToRank.FromString, self._decoder.feed(chunk))
-
-    def wait(self, timeout_s: float | None = None) -> list[rank_pb2.AgentToRank]:
-        """Block until something arrives or the time is over, then poll; the queue drains meanwhile."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            if messages := self.poll():
-                return messages
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return []
-            select.select([self._socket], [self._socket] if self._outbox else [], [], left)
+                self._gone = True
+            self._inbox += map(rank_pb2.AgentToRank.FromString, self._decoder.feed(chunk))
+        raise AgentGoneError
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Flush what is queued, for at most this long, and close."""
+        """Flush what is queued, for at most this long, and close.
+
+        What the agent sent meanwhile is read and thrown away: a socket closed over unread bytes looks to
+        the other side as if the connection had broken.
+        """
         deadline = time.monotonic() + timeout_s
         self.pump()
         while self._outbox and not self._gone and (left := deadline - time.monotonic()) > 0:
             select.select([], [self._socket], [], left)
             self.pump()
+        if not self._gone:
+            self._socket.shutdown(socket.SHUT_WR)
+            self._drain(min(deadline, time.monotonic() + DRAIN_S))
         self._socket.close()
+
+    def _drain(self, deadline: float) -> None:
+        while (left := deadline - time.monotonic()) > 0:
+            select.select([self._socket], [], [], left)
+            try:
+                if not self._socket.recv(1 << 16):
+                    return
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                return

@@ -1,10 +1,12 @@
 """The agent's place when there is none: reports go to a file, or nowhere."""
 
+import time
 from pathlib import Path
 
 from google.protobuf import json_format
 
 from moestro.v1 import rank_pb2
+from moestro_engine.errors import AgentGoneError
 
 
 class FileLink:
@@ -21,8 +23,11 @@ class FileLink:
     def poll(self) -> list[rank_pb2.AgentToRank]:
         return []
 
-    def wait(self, timeout_s: float | None = None) -> list[rank_pb2.AgentToRank]:
-        return []
+    def wait(self) -> list[rank_pb2.AgentToRank]:
+        raise AgentGoneError
+
+    def idle(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def close(self, timeout_s: float = 10.0) -> None:
         if self._file is not None:

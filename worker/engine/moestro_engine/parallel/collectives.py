@@ -60,9 +60,15 @@ class TensorGroup:
         batch, length, *rest = x_BSD.shape
         part = length // self.size
         by_rank = x_BSD.view(batch, self.size, part, *rest).transpose(0, 1).contiguous()
-        mine = x_BSD.new_empty(batch, part, *rest)
         self.clock.start()
-        reduce_scatter_single(mine, by_rank.flatten(0, 1), group=self.group)
+        if x_BSD.is_cuda:
+            mine = x_BSD.new_empty(batch, part, *rest)
+            reduce_scatter_single(mine, by_rank.flatten(0, 1), group=self.group)
+        else:
+            # gloo's own reduce-scatter takes three to four times as long as exchanging and adding.
+            received = torch.empty_like(by_rank)
+            dist.all_to_all_single(received, by_rank, group=self.group)
+            mine = received.sum(0)
         self.clock.stop()
         return mine
 

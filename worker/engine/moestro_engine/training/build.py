@@ -39,5 +39,5 @@ def build_context(
         parameters=parameters,
         placements=placements,
         gradients=FlatGradients(parameters, placements, groups),
-        optimizer=make_optimizer(parameters, job.training),
+        optimizer=make_optimizer(parameters, placements, job.training),
     )

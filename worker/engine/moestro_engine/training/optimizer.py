@@ -4,11 +4,16 @@ import torch
 from torch import nn
 
 from moestro.v1 import job_pb2
+from moestro_engine.parallel.placement import Placed
 
 
-def make_optimizer(parameters: dict[str, nn.Parameter], training: job_pb2.TrainingConfig) -> torch.optim.AdamW:
+def make_optimizer(
+    parameters: dict[str, nn.Parameter], placements: dict[str, Placed], training: job_pb2.TrainingConfig
+) -> torch.optim.AdamW:
     """Fused AdamW with its state in place from the start, so that a checkpoint can be loaded into it."""
-    plain = {name for name in parameters if name.endswith(("norm.weight", "bias")) or name == "embedding.weight"}
+    # By the name in the whole model: a tied head is the embedding.
+    names = {name: placements[name].name for name in parameters}
+    plain = {name for name, full in names.items() if full.endswith(("norm.weight", "bias")) or full == "embedding.weight"}
     groups = [
         {"params": [p for name, p in parameters.items() if name not in plain], "weight_decay": training.weight_decay},
         {"params": [p for name, p in parameters.items() if name in plain], "weight_decay": 0.0},

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { RankExitedSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
+import { decide, type GenerationFacts } from "./policy.ts";
+
+type Exit = MessageInitShape<typeof RankExitedSchema>;
+
+const finished = (rank: number, stoppedEarly = false): Exit => ({
+  rank,
+  exitCode: 0,
+  finished: { lastStep: 9n, stoppedEarly },
+});
+
+function facts(exits: Exit[], rest: Partial<GenerationFacts> = {}): GenerationFacts {
+  const ended = exits.map((exit) => create(RankExitedSchema, exit));
+  return { worldSize: 2, lostAgents: [], killRequested: false, ...rest, exits: ended };
+}
+
+const CASES: [sentence: string, given: GenerationFacts, decision: string, reason: RegExp][] = [
+  ["a run goes on while its ranks do", facts([]), "continue", /2 of 2 ranks run/],
+  ["one rank that finished first is no failure", facts([finished(0)]), "continue", /1 of 2/],
+  [
+    "a run succeeds when all ranks have finished",
+    facts([finished(0), finished(1)]),
+    "succeed",
+    /9/,
+  ],
+  [
+    "a run that was asked to stop is stopped, not failed",
+    facts([finished(1, true), finished(0, true)]),
+    "stop",
+    /after step 9, as asked/,
+  ],
+  [
+    "a rank ended by a signal fails the run",
+    facts([{ rank: 1, signal: "SIGKILL" }]),
+    "fail",
+    /rank 1 was ended by SIGKILL/,
+  ],
+  [
+    "the killed rank is blamed though its peer was heard of first",
+    facts([
+      { rank: 0, exitCode: 1, failure: { message: "Connection closed by peer" } },
+      { rank: 1, signal: "SIGKILL" },
+    ]),
+    "fail",
+    /rank 1 was ended by SIGKILL/,
+  ],
+  [
+    "a rank's own failure is blamed before its peers' broken connections",
+    facts([
+      { rank: 0, exitCode: 1, failure: { message: "connection reset by peer" } },
+      { rank: 1, exitCode: 1, failure: { message: "loss is not a number in step 3" } },
+    ]),
+    "fail",
+    /loss is not a number/,
+  ],
+  [
+    "an exit with code 0 that was not announced is a failure",
+    facts([{ rank: 0, exitCode: 0, stderrTail: ["something odd"] }]),
+    "fail",
+    /exit code 0: something odd/,
+  ],
+  [
+    "an agent that is gone fails the run",
+    facts([], { lostAgents: [{ agentId: "a", why: "its connection broke" }] }),
+    "fail",
+    /agent a is gone: its connection broke/,
+  ],
+  [
+    "an agent that goes after all its ranks have finished does no harm",
+    facts([finished(0), finished(1)], { lostAgents: [{ agentId: "a", why: "it left" }] }),
+    "succeed",
+    /all 9 steps/,
+  ],
+  [
+    "ranks ended because a person would not wait are no failure",
+    facts([{ rank: 0, signal: "SIGKILL" }], { killRequested: true }),
+    "stop",
+    /at once, as asked/,
+  ],
+];
+
+for (const [sentence, given, decision, reason] of CASES) {
+  test(sentence, () => {
+    const decided = decide(given);
+    assert.equal(decided.decision, decision, decided.reason);
+    assert.match(decided.reason, reason);
+  });
+}
+
+test("what lies in the user's own input is said in the rank's words and marked as such", () => {
+  const message = "texts/: holds no text; give a folder with text files";
+  const decided = decide(facts([{ rank: 0, exitCode: 2, failure: { message, userError: true } }]));
+  assert.deepEqual(decided, { decision: "fail", reason: message, userError: true });
+});
+
+test("the order in which exits are heard of does not change who is blamed for a signal", () => {
+  const exits: Exit[] = [
+    { rank: 0, exitCode: 1, failure: { message: "Connection closed by peer" } },
+    { rank: 1, signal: "SIGSEGV" },
+    { rank: 2, exitCode: 1, failure: { message: "broken pipe" } },
+    { rank: 3, exitCode: 143, signal: "SIGTERM" },
+  ];
+  fc.assert(
+    fc.property(fc.shuffledSubarray(exits, { minLength: 4 }), (order) => {
+      assert.match(decide(facts(order, { worldSize: 4 })).reason, /rank 1 was ended by SIGSEGV/);
+    }),
+  );
+});

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create, toJson } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { type StepReport, StepReportSchema } from "./gen/moestro/v1/report_pb.js";
+import { mergeCheckpointShards, mergeStepReports } from "./merge-reports.ts";
+
+/** A rank's report; whole-number sums, so that the order of summing does not show. */
+const arbitraryReport = fc
+  .record({
+    loss: fc.integer({ min: 0, max: 1000 }),
+    stage: fc.integer({ min: 0, max: 1 }),
+    routed: fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 4, maxLength: 4 }),
+    stepMs: fc.integer({ min: 1, max: 500 }),
+    memory: fc.integer({ min: 0, max: 1000 }),
+  })
+  .map(({ loss, stage, routed, stepMs, memory }) =>
+    create(StepReportSchema, {
+      step: 5n,
+      numRanks: 1,
+      lossSum: loss,
+      lossTokens: 8n,
+      stepMs,
+      layers: [
+        {
+          layer: stage,
+          routed: routed.map(BigInt),
+          dropped: routed.map((count) => BigInt(count >> 1)),
+          auxLossSum: 1,
+          auxLossCount: 1,
+        },
+      ],
+      stages: [{ stage, numRanks: 1, computeMs: stepMs / 2, peakMemoryBytes: BigInt(memory) }],
+    }),
+  );
+
+const json = (report: StepReport) => toJson(StepReportSchema, report);
+
+test("merging in two levels, as agents and coordinator do, equals merging at once", () => {
+  fc.assert(
+    fc.property(
+      fc.array(arbitraryReport, { minLength: 1 }),
+      fc.array(arbitraryReport, { minLength: 1 }),
+      (left, right) => {
+        const nested = mergeStepReports([mergeStepReports(left), mergeStepReports(right)]);
+        assert.deepEqual(json(nested), json(mergeStepReports([...left, ...right])));
+      },
+    ),
+  );
+});
+
+test("merging leaves the reports it was given unchanged", () => {
+  fc.assert(
+    fc.property(fc.array(arbitraryReport, { minLength: 2 }), (reports) => {
+      const before = reports.map(json);
+      mergeStepReports(reports);
+      assert.deepEqual(reports.map(json), before);
+    }),
+  );
+});
+
+test("counts and losses add up, times and memory take the largest", () => {
+  const report = (lossSum: number, stepMs: number, routed: bigint[]) =>
+    create(StepReportSchema, {
+      step: 1n,
+      numRanks: 1,
+      ...{ lossSum, stepMs },
+      layers: [{ layer: 2, routed, dropped: [1n, 0n] }],
+      stages: [{ stage: 0, numRanks: 1, peakMemoryBytes: BigInt(stepMs) }],
+    });
+  const merged = mergeStepReports([report(1.5, 10, [4n, 6n]), report(2.5, 30, [1n, 2n])]);
+  assert.equal(merged.numRanks, 2);
+  assert.equal(merged.lossSum, 4);
+  assert.equal(merged.stepMs, 30);
+  assert.deepEqual(merged.layers[0]?.routed, [5n, 8n]);
+  assert.deepEqual(merged.layers[0]?.dropped, [2n, 0n]);
+  assert.equal(merged.stages[0]?.numRanks, 2);
+  assert.equal(merged.stages[0]?.peakMemoryBytes, 30n);
+});
+
+test("reports and shards of different steps do not merge", () => {
+  const at = (step: bigint) => create(StepReportSchema, { step });
+  assert.throws(() => mergeStepReports([at(1n), at(2n)]), /do not merge/);
+  const shards = (step: bigint) => ({ ...mergeCheckpointShards([]), step });
+  assert.throws(() => mergeCheckpointShards([shards(1n), shards(2n)]), /do not merge/);
+});
