@@ -1,6 +1,7 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "commander";
+import { parse } from "yaml";
 import { MoestroError } from "../errors.ts";
 import { RunDirectory } from "../run/run-directory.ts";
 import { runsByAge } from "./run-client.ts";
@@ -40,7 +41,9 @@ export function newRunId(
 export function runToResume(runsDirectory: string, name: string, asked: true | string): string {
   const isRun = (id: string) => existsSync(new RunDirectory(join(runsDirectory, id)).plan);
   if (asked === true) {
-    const newest = runsByAge(runsDirectory).find((id) => id.startsWith(`${name}-`) && isRun(id));
+    const newest = runsByAge(runsDirectory).find(
+      (id) => isRun(id) && jobName(new RunDirectory(join(runsDirectory, id))) === name,
+    );
     if (newest) return newest;
   } else if (isRun(asked)) return asked;
   const what = asked === true ? `no run of the job ${name}` : `no run ${asked}`;
@@ -52,4 +55,13 @@ export function runToResume(runsDirectory: string, name: string, asked: true | s
 
 function isUsed(directory: string): boolean {
   return existsSync(directory) && readdirSync(directory).length > 0;
+}
+
+/** The name in the job file a run was started with. */
+function jobName(directory: RunDirectory): unknown {
+  try {
+    return parse(readFileSync(directory.job, "utf8"))?.name;
+  } catch {
+    return undefined;
+  }
 }

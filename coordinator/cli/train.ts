@@ -134,7 +134,7 @@ async function prepare(given: Prepared, options: TrainOptions, view: View): Prom
     ? await checkpointToResume(ledger, engineJob, (message) => notes.push(message))
     : undefined;
   ledger.removeAfter(restore?.manifest.step ?? 0);
-  copyFileSync(file.path, join(directory.path, "job.yaml"));
+  copyFileSync(file.path, directory.job);
   rmSync(directory.summary, { force: true });
   writeAtomically(directory.plan, `${JSON.stringify(toJson(PlanSchema, plan), null, 2)}\n`);
   // The number is stored before any process of the generation starts.

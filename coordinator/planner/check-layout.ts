@@ -3,6 +3,7 @@ import type { Job } from "../spec/schema.ts";
 import { diagnose, diagnoseRanks } from "./diagnose.ts";
 import { isRunnable, whyNotRunnable } from "./engine-capabilities.ts";
 import { enumerateLayouts } from "./enumerate-layouts.ts";
+import { formatSplit } from "./pipeline.ts";
 import { checkSizes } from "./size-rules.ts";
 import type { CandidateLayout, FixedSizes, LayoutLimits } from "./sizes.ts";
 
@@ -94,13 +95,13 @@ function checkLists(job: Job): Problem[] {
     if (sum !== layers) {
       problems.push({
         path: ["layout", "stages"],
-        message: `[${stages}] holds ${sum} layers, but the model has ${layers}; make the entries add up to ${layers}`,
+        message: `${formatSplit(stages)} holds ${sum} layers, but the model has ${layers}; make the entries add up to ${layers}`,
       });
     }
     if (pipelineParallel !== undefined && pipelineParallel !== stages.length) {
       problems.push({
         path: ["layout", "stages"],
-        message: `[${stages}] is ${stages.length} stages, but layout.pipelineParallel is ${pipelineParallel}; give ${pipelineParallel} entries or remove one of the two`,
+        message: `${formatSplit(stages)} is ${stages.length} stages, but layout.pipelineParallel is ${pipelineParallel}; give ${pipelineParallel} entries or remove one of the two`,
       });
     }
   }

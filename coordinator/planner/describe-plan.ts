@@ -5,7 +5,7 @@ import { countRankParameters } from "./parameters.ts";
 import { table, wrap } from "./text-table.ts";
 
 const WIDTH = 100;
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 20;
 
 const SCHEME_NAMES: Record<Scheme, string> = {
   [Scheme.UNSPECIFIED]: "unspecified",
@@ -30,7 +30,7 @@ export function describePlan(plan: Plan, job: Job, { color }: DescribeOptions): 
     heading("Layout"),
     ...describeLayout(plan, job),
     "",
-    heading("Stages"),
+    heading("Stages (experts and parameters of one rank)"),
     ...describeStages(plan, job, color),
     "",
     heading("Predicted"),
@@ -80,7 +80,7 @@ function describeStages(plan: Plan, job: Job, color: boolean): string[] {
       notes(stage),
     ];
   });
-  const heads = ["stage", "layers", "which", "experts/rank", "params/rank", "work", "", ""];
+  const heads = ["stage", "layers", "which", "experts", "params", "work", "", ""];
   return table([heads, ...rows]).map((line) => `  ${line}`);
 }
 

@@ -3,6 +3,7 @@ import type { Job } from "../spec/schema.ts";
 import { fixedSizesOf } from "./check-layout.ts";
 import type { Choice, Search } from "./choose-layout.ts";
 import { isShorter, RELATIVE_TOLERANCE } from "./partition.ts";
+import { formatSplit } from "./pipeline.ts";
 
 /** Why the plan is what it is: one sentence each, with the numbers. */
 export function explainPlan(job: Job, plan: Plan, search: Search): string[] {
@@ -47,7 +48,7 @@ function whyStages(job: Job, plan: Plan, choice: Choice): string[] {
   const { head, layers } = pipeline.work;
   const [firstLayer] = layers;
   const headShare = firstLayer === undefined ? 0 : head.forward / firstLayer.forward;
-  const split = `[${partition.layersPerStage}]`;
+  const split = formatSplit(partition.layersPerStage);
   const cause = `head and loss weigh ${headShare.toFixed(2)} of a layer on the last stage, the embedding next to nothing on the first`;
   return [
     `Stages: ${split}, since ${cause}; ${certificate(job, choice)}.`,
@@ -71,7 +72,7 @@ function certificate(job: Job, { partition }: Choice): string {
 
 function evenSentence(plan: Plan, { partition }: Choice): string {
   const { uniformMakespanFlops = 0, uniformLayers = [] } = plan.prediction ?? {};
-  const even = `[${uniformLayers}]`;
+  const even = formatSplit(uniformLayers);
   const remainder = uniformLayers.some((count) => count !== uniformLayers[0])
     ? ` (layers do not divide by ${uniformLayers.length})`
     : "";

@@ -10,8 +10,8 @@ export interface ParameterCounts {
 
 /**
  * Counts every weight: h·(2·heads + 2·kvHeads)·headDim of attention, a gate of
- * h·n, n experts of 3·h·f, two norms a layer and one at the end, embedding and
- * head (once when tied).
+ * h·n and its n biases, n experts of 3·h·f, two norms a layer and one at the
+ * end, embedding and head (once when tied).
  */
 export function countParameters(model: Model, moe: Job["moe"]): ParameterCounts {
   const { layers, hiddenSize, vocabSize } = model;
@@ -54,7 +54,7 @@ function attentionWeights(model: Model, tensorParallel: number): number {
 }
 
 function gateAndNorms(model: Model, moe: Job["moe"]): number {
-  return model.hiddenSize * moe.experts + 2 * model.hiddenSize;
+  return (model.hiddenSize + 1) * moe.experts + 2 * model.hiddenSize;
 }
 
 function expertWeights(model: Model): number {

@@ -19,7 +19,7 @@ const mustDivide =
  * The rules that concern one size alone, after Megatron-Core; those that bind
  * several sizes together are in enumerate-layouts.ts.
  */
-export const SIZE_RULES: Record<SizeName, readonly Rule[]> = {
+const SIZE_RULES: Record<SizeName, readonly Rule[]> = {
   tensorParallel: [
     mustDivide((limits) => limits.heads, "attention heads"),
     (value, { kvHeads }) =>

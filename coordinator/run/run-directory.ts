@@ -8,6 +8,11 @@ export class RunDirectory {
     this.path = path;
   }
 
+  /** The job file as it was when the run was last started. */
+  get job(): string {
+    return join(this.path, "job.yaml");
+  }
+
   get plan(): string {
     return join(this.path, "plan.json");
   }

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { MoestroError } from "../errors.ts";
 
 /** Nothing a person writes by hand is longer. */
-export const MAX_TEXT_BYTES = 1_000_000;
+const MAX_TEXT_BYTES = 1_000_000;
 
 const REASONS: Record<string, string> = {
   ENOENT: "there is no such file; check the path",

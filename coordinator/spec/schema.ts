@@ -40,9 +40,6 @@ export interface Model {
   tiedEmbeddings: boolean;
 }
 
-/** The layout section when any part of it is fixed by hand. */
-export type FixedLayout = Exclude<JobDocument["layout"], "auto">;
-
 /**
  * A job with nothing left to look up: presets and config files merged, derived
  * defaults computed, paths absolute, every rule checked. Plain JSON data.

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { StepReportSchema, TimelineEvent_Kind } from "../../proto/gen/moestro/v1/report_pb.js";
+import { metricsRecord, timelineRecord } from "./metrics.ts";
+import { digest, summaryRecord } from "./summary.ts";
+
+const report = create(StepReportSchema, {
+  step: 7n,
+  numRanks: 2,
+  lossSum: 300,
+  lossTokens: 100n,
+  gradientNorm: 1.5,
+  learningRate: 0.002,
+  stepMs: 50,
+  layers: [
+    {
+      layer: 0,
+      routed: [60n, 140n],
+      dropped: [0n, 10n],
+      auxLossSum: 0.8,
+      auxLossCount: 4,
+      auxCoefficient: 0.01,
+    },
+  ],
+  stages: [
+    { stage: 0, computeMs: 20, communicationMs: 5, peakMemoryBytes: 100n },
+    {
+      stage: 1,
+      computeMs: 10,
+      communicationMs: 9,
+      peakMemoryBytes: 300n,
+      timeline: [{ kind: TimelineEvent_Kind.BACKWARD, microBatch: 2, startMs: 1, endMs: 3 }],
+    },
+  ],
+  validationLossSum: 30,
+  validationTokens: 20n,
+});
+
+test("a line of metrics follows from the sums by the definitions", () => {
+  const record = metricsRecord(report, new Date(0));
+  assert.equal(record.loss, 3);
+  assert.equal(record.tokensPerSecond, 2000);
+  assert.equal(record.layers[0]?.dropRate, 10 / 200);
+  assert.equal(record.layers[0]?.auxLoss, 0.2);
+  assert.deepEqual(record.layers[0]?.expertLoad, [60, 140]);
+  assert.equal(record.validationLoss, 1.5);
+  assert.equal(record.memory.peakBytes, 300);
+});
+
+test("a step without validation has no validation loss", () => {
+  const record = metricsRecord({ ...report, validationTokens: 0n }, new Date(0));
+  assert.ok(!("validationLoss" in record));
+});
+
+test("a timeline is there in the steps that sent one, and only then", () => {
+  assert.deepEqual(timelineRecord(report)?.stages[1]?.events, [
+    { kind: "backward", microBatch: 2, startMs: 1, endMs: 3 },
+  ]);
+  assert.equal(timelineRecord(create(StepReportSchema, { stages: [{ stage: 0 }] })), undefined);
+});
+
+test("the summary takes its drop rates from the first and the last tenth of the steps", () => {
+  const base = metricsRecord(report, new Date(0));
+  const history = Array.from({ length: 20 }, (_, index) =>
+    digest({
+      ...base,
+      step: index + 1,
+      loss: 5 - index / 10,
+      layers: base.layers.map((layer) => ({ ...layer, dropRate: index / 100 })),
+    }),
+  );
+  const summary = summaryRecord({
+    ...{ runId: "r", name: "n", status: "succeeded", reason: "done", history, numStepsHere: 20 },
+    ...{ wallSeconds: 9, trainSeconds: 4, sample: null, checkpointStep: 20, generation: 1 },
+    lateControlValues: 0,
+  });
+  assert.equal(summary.steps, 20);
+  assert.equal(summary.firstLoss, 5);
+  assert.equal(summary.meanDropRateFirst, 0.005);
+  assert.equal(summary.meanDropRateLast, 0.185);
+  assert.equal(summary.tokensPerSecond, (20 * 100) / 4);
+  assert.equal(summary.validationLoss, 1.5);
+});
+
+test("a run that failed before its first step still has a summary", () => {
+  const summary = summaryRecord({
+    ...{ runId: "r", name: "n", status: "failed", reason: "why", history: [], numStepsHere: 0 },
+    ...{ wallSeconds: 1, trainSeconds: null, sample: null, checkpointStep: 0, generation: 1 },
+    lateControlValues: 0,
+  });
+  assert.equal(summary.firstLoss, null);
+  assert.equal(summary.meanDropRateLast, null);
+  assert.equal(summary.tokensPerSecond, null);
+});

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { existsSync, statSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { encodeFrame, FrameDecoder } from "../../proto/framing.ts";
+import {
+  type AgentToRank,
+  AgentToRankSchema,
+  RankHelloSchema,
+  RankReadySchema,
+  type RankToAgent,
+  RankToAgentSchema,
+  StopRequestSchema,
+} from "../../proto/gen/moestro/v1/rank_pb.js";
+import { RankLinks } from "./rank-links.ts";
+
+let links: RankLinks;
+let heard: string[];
+
+beforeEach(async () => {
+  heard = [];
+  links = await RankLinks.open({
+    hello: (rank, pid) => rank === 0 && pid === 42,
+    message: (rank, message) => heard.push(`${rank} ${message.case}`),
+  });
+});
+afterEach(() => links.close());
+
+const frame = (message: RankToAgent["message"]) =>
+  encodeFrame(RankToAgentSchema, create(RankToAgentSchema, { message }));
+const hello = (rank: number, pid: number) =>
+  frame({ case: "hello", value: create(RankHelloSchema, { rank, pid }) });
+const ready = frame({ case: "ready", value: create(RankReadySchema, { nextStep: 1n }) });
+const stop = (checkpoint: boolean): AgentToRank["message"] => ({
+  case: "stop",
+  value: create(StopRequestSchema, { checkpoint }),
+});
+
+/** Connects as a rank would; collects what the agent sends. */
+function dial() {
+  const received: AgentToRank[] = [];
+  const decoder = new FrameDecoder(AgentToRankSchema);
+  const socket: Socket = connect(links.path);
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  socket.on("error", () => {});
+  socket.on("data", (chunk) => received.push(...decoder.push(chunk)));
+  return { socket, received, closed };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200 && !condition(); tries += 1) await sleep(10);
+  assert.ok(condition());
+}
+
+test("the socket lies in a folder that nobody else can enter, and goes with the links", () => {
+  assert.equal(statSync(dirname(links.path)).mode & 0o777, 0o700);
+  links.close();
+  assert.ok(!existsSync(dirname(links.path)));
+});
+
+test("what is sent before a rank connects waits for it, in order", async () => {
+  links.send(0, stop(true));
+  links.send(0, stop(false));
+  const { socket, received } = dial();
+  socket.write(hello(0, 42));
+  await until(() => received.length === 2);
+  const flags = received.map(({ message }) => message.case === "stop" && message.value.checkpoint);
+  assert.deepEqual(flags, [true, false]);
+  socket.destroy();
+});
+
+test("a rank's messages arrive, and its end is known to be drained", async () => {
+  const { socket } = dial();
+  socket.write(Buffer.concat([hello(0, 42), ready]));
+  await until(() => heard.length === 1);
+  socket.end(ready);
+  await links.drained(0);
+  assert.deepEqual(heard, ["0 ready", "0 ready"]);
+});
+
+const INTRUDERS: [who: string, bytes: Buffer][] = [
+  ["a process that is not the one started", hello(0, 43)],
+  ["a rank of another node", hello(7, 42)],
+  ["one that does not say who it is", ready],
+  ["one that speaks another language", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
+];
+
+for (const [who, bytes] of INTRUDERS) {
+  test(`${who} is cut off and heard of by nobody`, async () => {
+    const { socket, closed } = dial();
+    socket.write(bytes);
+    await closed;
+    assert.deepEqual(heard, []);
+  });
+}
+
+test("a second process of the same rank is cut off, the first one stays", async () => {
+  const first = dial();
+  first.socket.write(hello(0, 42));
+  links.send(0, stop(true));
+  await until(() => first.received.length === 1);
+  const second = dial();
+  second.socket.write(hello(0, 42));
+  await second.closed;
+  first.socket.write(ready);
+  await until(() => heard.length === 1);
+  first.socket.destroy();
+});

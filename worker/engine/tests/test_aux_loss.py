@@ -1,0 +1,77 @@
+"""Both auxiliary losses against hand-worked values, and their injected gradient against autograd."""
+
+import pytest
+import torch
+
+from moestro.v1 import job_pb2
+from moestro_engine.model.aux_loss import aux_loss, aux_loss_gradient
+from moestro_engine.model.balance import StepBalance
+from moestro_engine.model.gate import choose_experts
+
+SKYWORK, SWITCH = job_pb2.AUX_LOSS_FORM_SKYWORK, job_pb2.AUX_LOSS_FORM_SWITCH
+
+
+def test_the_skywork_loss_is_the_squared_distance_of_the_mean_gates_from_uniform():
+    # Gates of two tokens over 4 experts: (0.7, 0.1, 0.1, 0.1) and (0.3, 0.5, 0.1, 0.1); mean
+    # (0.5, 0.3, 0.1, 0.1); distances from 0.25: (0.25, 0.05, -0.15, -0.15); squares
+    # 0.0625 + 0.0025 + 0.0225 + 0.0225 = 0.11.
+    mean = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.3, 0.5, 0.1, 0.1]]).mean(0)
+    assert aux_loss(SKYWORK, mean, torch.zeros(4)).item() == pytest.approx(0.11)
+
+
+def test_the_switch_loss_is_n_times_the_product_of_load_and_mean_gate():
+    # Load (0.75, 0.25, 0, 0), mean gate (0.5, 0.3, 0.1, 0.1): 4 * (0.375 + 0.075) = 1.8.
+    loss = aux_loss(SWITCH, torch.tensor([0.5, 0.3, 0.1, 0.1]), torch.tensor([0.75, 0.25, 0.0, 0.0]))
+    assert loss.item() == pytest.approx(1.8)
+
+
+def test_the_skywork_gradient_is_twice_the_distance_from_uniform():
+    # d/dm (1/4 - m)^2 = 2 (m - 1/4): (0.5, 0.1, -0.3, -0.3) for the mean gates above.
+    gradient = aux_loss_gradient(SKYWORK, torch.tensor([0.5, 0.3, 0.1, 0.1]), torch.zeros(4))
+    assert gradient.tolist() == pytest.approx([0.5, 0.1, -0.3, -0.3])
+
+
+@pytest.mark.parametrize("form", [SKYWORK, SWITCH])
+def test_the_injected_gradient_is_that_of_the_explicit_sum(form):
+    torch.manual_seed(0)
+    num_tokens, num_experts, alphas, scale = 12, 4, [0.3, 0.05], 1 / 3
+    moe = job_pb2.MoeConfig(num_experts=num_experts, top_k=2, aux_loss_form=form)
+    logits = [torch.randn(num_tokens, num_experts, requires_grad=True) for _ in alphas]
+    values = torch.randn(num_experts)
+
+    balance = StepBalance(len(alphas), moe, scale, torch.device("cpu"))
+    balance.coefficient_L.copy_(torch.tensor(alphas))
+    micro_batch = balance.open(num_tokens)
+    main_loss = torch.zeros(())
+    for layer, z in enumerate(logits):
+        gates = micro_batch.watch(layer, z.softmax(-1))
+        micro_batch.count(layer, choose_experts(gates, 2).expert_TK)
+        main_loss = main_loss + (gates @ values).sum()
+    micro_batch.close()
+    injected = torch.autograd.grad(main_loss, logits)
+
+    explicit_loss = torch.zeros(())
+    for z, alpha in zip(logits, alphas, strict=True):
+        gates = z.softmax(-1)
+        load = torch.bincount(gates.topk(2).indices.flatten(), minlength=num_experts) / (num_tokens * 2)
+        explicit_loss = explicit_loss + (gates @ values).sum() + alpha * scale * aux_loss(form, gates.mean(0), load)
+    explicit = torch.autograd.grad(explicit_loss, logits)
+    for got, expected in zip(injected, explicit, strict=True):
+        torch.testing.assert_close(got, expected)
+
+
+def test_a_forward_pass_repeated_for_recompute_counts_nothing_twice():
+    moe = job_pb2.MoeConfig(num_experts=4, top_k=1, aux_loss_form=SKYWORK)
+    balance = StepBalance(1, moe, 1.0, torch.device("cpu"))
+    micro_batch = balance.open(2)
+    gates = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.3, 0.5, 0.1, 0.1]], requires_grad=True)
+
+    def forward():
+        micro_batch.count(0, choose_experts(gates, 1).expert_TK)
+        return micro_batch.watch(0, gates)
+
+    forward()
+    micro_batch.close()
+    forward().sum().backward()
+    assert balance.routed_LE.tolist() == [[1, 1, 0, 0]]
+    assert balance.loss_L.item() == pytest.approx(0.11)
