@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import type { SummaryRecord } from "../report/records.ts";
 
 /** What a person reads when a run has ended: the figures, the sample, where things lie. */
-export function epilogue(summary: SummaryRecord, directory: string, report: string): string {
+export function epilogue(summary: SummaryRecord, directory: string, report?: string): string {
   const number = (value: number | null, digits: number) => value?.toFixed(digits) ?? "-";
   const percent = (rate: number | null) => (rate === null ? "-" : `${(rate * 100).toFixed(2)} %`);
   const lines = [
@@ -13,7 +13,8 @@ export function epilogue(summary: SummaryRecord, directory: string, report: stri
     `  speed            ${number(summary.tokensPerSecond, 0)} tokens/s, ${number(summary.trainSeconds, 0)} s of training`,
   ];
   if (summary.sample) lines.push("", "sampled from the model:", indent(printable(summary.sample)));
-  lines.push("", `everything lies in ${short(directory)}; open ${short(report)}`);
+  const open = report === undefined ? "" : `; open ${short(report)}`;
+  lines.push("", `everything lies in ${short(directory)}${open}`);
   if (summary.status !== "succeeded") {
     lines.push(`continue with: moestro train job.yaml --resume ${summary.runId}`);
   }

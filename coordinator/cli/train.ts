@@ -11,7 +11,7 @@ import { requirePython } from "../environment/python.ts";
 import { describePlan } from "../planner/describe-plan.ts";
 import { planJob } from "../planner/plan-job.ts";
 import { writeReport } from "../report/write-report.ts";
-import { writeAtomically } from "../run/files.ts";
+import { writeAtomically, writeError } from "../run/files.ts";
 import { CheckpointLedger } from "../run/ledger.ts";
 import { LocalRun, type LocalRunResult } from "../run/local-run.ts";
 import { checkpointToResume } from "../run/resume.ts";
@@ -95,12 +95,13 @@ async function train(path: string, options: TrainOptions): Promise<number> {
       );
       const { result, interrupted } = await conduct(run, view);
       view.close();
-      const report = await writeReport(directory.path);
+      const report = await tryToReport(directory);
       if (mode !== "json") console.log(epilogue(result.summary, directory.path, report));
       return exitCode(result, interrupted);
     } finally {
       view.close();
-      await store.release(runId, epoch);
+      // A full disk may forbid it; then the end of this process frees the run.
+      await store.release(runId, epoch).catch(() => {});
     }
   } finally {
     await store.close();
@@ -149,8 +150,18 @@ async function prepare(given: Prepared, options: TrainOptions, view: View): Prom
       ? restoreController(restore.manifest.controller, job.model.layers)
       : createController(controlLaw, job.model.layers),
     keepCheckpoints: job.checkpoint.keep,
-    stateChanged: (state, reason) => void store.setState(runId, epoch, state, reason),
+    stateChanged: (state, reason) => store.setState(runId, epoch, state, reason),
   });
+}
+
+/** The report's path; a run that has ended well does not fail for want of its report. */
+async function tryToReport(directory: RunDirectory): Promise<string | undefined> {
+  try {
+    return await writeReport(directory.path);
+  } catch (error) {
+    console.error(writeError(directory.report, error).message);
+    return undefined;
+  }
 }
 
 async function conduct(run: LocalRun, view: View) {

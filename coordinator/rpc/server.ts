@@ -1,10 +1,19 @@
-import { ServerCredentials as Credentials, Server, type ServerCredentials } from "@grpc/grpc-js";
+import {
+  ServerCredentials as Credentials,
+  logVerbosity,
+  Server,
+  type ServerCredentials,
+  setLogVerbosity,
+} from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { MoestroError } from "../errors.ts";
 import type { Identity } from "./certificates.ts";
 
 /** A message larger than this is refused; a summed report is a few kilobytes. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+
+// grpc-js would write to standard error what its callers are told anyway.
+setLogVerbosity(logVerbosity.NONE);
 
 export type RpcServer = {
   server: Server;

@@ -44,8 +44,8 @@ export type LiveRunOptions = {
   observer: RunObserver;
   /** Commits what the ranks wrote, with the controller's state of that moment. */
   commit(shards: CheckpointShards, controller: ControllerState): void;
-  /** Stores a change of state before anybody hears of it. */
-  stateChanged(state: RunState, reason: string): void;
+  /** Stores a change of state. */
+  stateChanged(state: RunState, reason: string): Promise<void>;
 };
 
 /**
@@ -69,6 +69,7 @@ export class LiveRun implements GenerationEvents {
   #lateControlValues = 0;
   #firstStepAtMs = 0;
   #lastStepAtMs = 0;
+  #stored: Promise<void> = Promise.resolve();
 
   constructor(options: LiveRunOptions) {
     this.runId = options.runId;
@@ -86,8 +87,9 @@ export class LiveRun implements GenerationEvents {
     return isEnded(this.#state);
   }
 
-  get checkpointStep(): number {
-    return this.#checkpointStep;
+  /** Settles when all changes of state so far are stored; rejects if one could not be. */
+  get stored(): Promise<void> {
+    return this.#stored;
   }
 
   /** What the summary needs and only this object saw. */
@@ -108,7 +110,9 @@ export class LiveRun implements GenerationEvents {
     }
     this.#state = state;
     this.#reason = reason;
-    this.#options.stateChanged(state, reason);
+    this.#stored = this.#stored.then(() => this.#options.stateChanged(state, reason));
+    // Whoever awaits `stored` hears of a failure; until then it is not an orphan.
+    this.#stored.catch(() => {});
     this.event(`run.${state}`, reason);
     this.#publishStatus();
   }

@@ -49,8 +49,8 @@ export type LocalRunOptions = {
   /** What was found while the run was prepared, to be recorded with it. */
   notes: readonly string[];
   observer: RunObserver;
-  /** Stores a change of state before anybody hears of it. */
-  stateChanged(state: RunState, reason: string): void;
+  /** Stores a change of state. */
+  stateChanged(state: RunState, reason: string): Promise<void>;
 };
 
 export type LocalRunResult = { summary: SummaryRecord; decision: Decision };
@@ -138,12 +138,13 @@ export class LocalRun {
       const decision = await Promise.race([this.#generation.outcome, agentFailed(agent)]);
       this.#generation.dismiss();
       await agent.end(AGENT_END_MS);
-      return { summary: this.#conclude(decision, startedAt), decision };
+      return { summary: await this.#conclude(decision, startedAt), decision };
     } catch (error) {
       if (!(error instanceof MoestroError)) throw error;
       await agent?.end(AGENT_END_MS);
       const decision = { decision: "fail", reason: error.message, userError: false } as const;
-      this.#conclude(decision, startedAt);
+      // What stopped the run may also keep its end from being written: the cause is told.
+      if (!this.#live.isEnded()) await this.#conclude(decision, startedAt).catch(() => {});
       throw error;
     } finally {
       await reapRanks(this.#live.rankPids.values());
@@ -178,7 +179,7 @@ export class LocalRun {
     ledger.prune(keepCheckpoints);
   }
 
-  #conclude(decision: Decision, startedAt: number): SummaryRecord {
+  async #conclude(decision: Decision, startedAt: number): Promise<SummaryRecord> {
     const outcomes = { succeed: "succeeded", stop: "stopped", fail: "failed" } as const;
     if (decision.decision === "continue") throw new Error("a run cannot end by going on");
     const status = outcomes[decision.decision];
@@ -189,9 +190,15 @@ export class LocalRun {
       history: this.#recorder.history,
       wallSeconds: (performance.now() - startedAt) / 1000,
     });
-    this.#live.setState(status, decision.reason);
-    this.#recorder.summary(summary);
-    return summary;
+    try {
+      this.#live.setState(status, decision.reason);
+      this.#recorder.summary(summary);
+      await this.#live.stored;
+      return summary;
+    } catch (error) {
+      if (!(error instanceof MoestroError)) throw error;
+      throw new MoestroError(error.code, [decision.reason, ...error.lines]);
+    }
   }
 
   /** Lets `moestro status` and `moestro stop` find this coordinator. */

@@ -34,6 +34,10 @@ export class RunDirectory {
     return join(this.path, "summary.json");
   }
 
+  get report(): string {
+    return join(this.path, "report.html");
+  }
+
   get timeline(): string {
     return join(this.path, "timeline.json");
   }

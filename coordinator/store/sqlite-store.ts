@@ -21,18 +21,27 @@ export function openSqliteStore(path: string): RunStore {
   try {
     return new SqliteStore(path);
   } catch (error) {
-    if (error instanceof MoestroError) throw error;
-    throw new MoestroError(
-      "environment",
-      `${path}: cannot be used as a store: ${(error as Error).message}; free disk space, or move the file away if it is damaged`,
-    );
+    throw storeError(path, error);
   }
 }
 
+/** What SQLite says, told to a person. */
+function storeError(path: string, error: unknown): unknown {
+  if (error instanceof MoestroError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== "ERR_SQLITE_ERROR") return error;
+  return new MoestroError(
+    "environment",
+    `${path}: the store cannot be used: ${message}; free disk space, or move the file away if it is damaged`,
+  );
+}
+
 class SqliteStore implements RunStore {
+  readonly #path: string;
   readonly #database: DatabaseSync;
 
   constructor(path: string) {
+    this.#path = path;
     this.#database = new DatabaseSync(path, { timeout: 5000 });
     this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     const version = this.#database.prepare("PRAGMA user_version").get()?.user_version;
@@ -69,7 +78,9 @@ class SqliteStore implements RunStore {
   }
 
   async release(runId: string, epoch: number): Promise<void> {
-    this.#write("holder_pid = NULL, holder_started_at = NULL", [], runId, epoch);
+    this.#transaction(() =>
+      this.#write("holder_pid = NULL, holder_started_at = NULL", [], runId, epoch),
+    );
   }
 
   async nextGeneration(runId: string, epoch: number): Promise<number> {
@@ -85,7 +96,7 @@ class SqliteStore implements RunStore {
     state: StoredRun["state"],
     reason: string,
   ): Promise<void> {
-    this.#write("state = ?, reason = ?", [state, reason], runId, epoch);
+    this.#transaction(() => this.#write("state = ?, reason = ?", [state, reason], runId, epoch));
   }
 
   async get(runId: string): Promise<StoredRun | undefined> {
@@ -128,14 +139,15 @@ class SqliteStore implements RunStore {
   }
 
   #transaction<T>(body: () => T): T {
-    this.#database.exec("BEGIN IMMEDIATE");
     try {
+      this.#database.exec("BEGIN IMMEDIATE");
       const result = body();
       this.#database.exec("COMMIT");
       return result;
     } catch (error) {
-      this.#database.exec("ROLLBACK");
-      throw error;
+      // SQLite rolls back by itself on some failures, a full disk among them.
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw storeError(this.#path, error);
     }
   }
 }

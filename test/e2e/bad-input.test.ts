@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { tinyJob, tinyTraining, Workplace } from "./moestro.ts";
+
+const PYTHON =
+  process.env.MOESTRO_PYTHON ?? fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
+const place = new Workplace();
+
+before(() => {
+  place.write("job.yaml", tinyJob());
+});
+after(() => place.remove());
+
+type Case = {
+  what: string;
+  job?: string;
+  args?: string[];
+  env?: NodeJS.ProcessEnv;
+  exitCode: number;
+  /** Where, what, rule, remedy; the whole of standard error. */
+  told: RegExp;
+};
+
+const layout = (values: object) => ({ layout: { scheme: "edp", ...values } });
+
+const CASES: Case[] = [
+  {
+    what: "a job file that is not there",
+    args: ["train", "nowhere.yaml"],
+    exitCode: 2,
+    told: /^nowhere\.yaml: .*(no such file|does not exist).*\n$/,
+  },
+  {
+    what: "YAML that does not parse",
+    job: "name: tiny\nmodel: {layers: 3\n",
+    exitCode: 2,
+    told: /^bad\.yaml:\d+:\d+: .+\n$/,
+  },
+  {
+    what: "an unknown key, with the nearest known one",
+    job: tinyJob({ training: { ...tinyTraining(16), learningrate: 0.1 } }),
+    exitCode: 2,
+    told: /^bad\.yaml:\d+:\d+: training\.learningrate: .*did you mean.*learningRate.*\n$/,
+  },
+  {
+    what: "a value of the wrong type",
+    job: tinyJob({ training: { ...tinyTraining(16), steps: "many" } }),
+    exitCode: 2,
+    told: /^bad\.yaml:\d+:\d+: training\.steps: .*many.*whole number.*\n$/,
+  },
+  {
+    what: "experts that expert parallelism does not divide",
+    job: tinyJob({ moe: { experts: 3, topK: 2, capacityFactor: 1 } }),
+    exitCode: 2,
+    told: /^bad\.yaml:\d+:\d+: layout\.\w+: .*3 experts.*\n$/,
+  },
+  {
+    what: "tensor parallelism that does not divide the heads",
+    job: tinyJob({
+      ...layout({ tensorParallel: 4, pipelineParallel: 1 }),
+      moe: { experts: 4, topK: 2 },
+    }),
+    exitCode: 2,
+    told: /^bad\.yaml:\d+:\d+: layout\.tensorParallel: 4 does not divide 2 attention heads; use 1 or 2\n$/,
+  },
+  {
+    what: "more ranks than layers, heads and batch have use for",
+    job: tinyJob({ layout: "auto", cluster: { ranks: 64, device: "cpu" } }),
+    exitCode: 2,
+    told: /^bad\.yaml:\d+:\d+: cluster\.ranks: .*64.*\n$/,
+  },
+  {
+    what: "a layout that is legal but not for this engine yet",
+    job: tinyJob(layout({ tensorParallel: 1, pipelineParallel: 2, dataParallel: 2, scheme: "ep" })),
+    exitCode: 2,
+    told: /^bad\.yaml:\d+:\d+: layout\.\w+: .*engine.*\n$/,
+  },
+  {
+    what: "no Python",
+    env: { MOESTRO_PYTHON: "/nonexistent/python" },
+    exitCode: 4,
+    told: /^\/nonexistent\/python: there is no Python here; set MOESTRO_PYTHON .*\n$/,
+  },
+  {
+    what: "an option that does not exist",
+    args: ["train", "job.yaml", "--fast"],
+    exitCode: 2,
+    told: /unknown option '--fast'/,
+  },
+  {
+    what: "an address that is none",
+    args: ["train", "job.yaml", "--listen", "everywhere"],
+    exitCode: 2,
+    told: /everywhere.*give host:port/,
+  },
+  {
+    what: "a run to resume that is not there",
+    args: ["train", "job.yaml", "--resume", "nothing"],
+    exitCode: 2,
+    told: /holds no run nothing; start one without --resume\n$/,
+  },
+];
+
+for (const { what, job, args, env, exitCode, told } of CASES) {
+  test(`${what}: one clear line, exit code ${exitCode}`, async () => {
+    if (job !== undefined) place.write("bad.yaml", job);
+    const ended = await place.run(
+      args ?? ["train", job === undefined ? "job.yaml" : "bad.yaml"],
+      env,
+    );
+    assert.match(ended.stderr, told);
+    assert.equal(ended.exitCode, exitCode);
+    assert.doesNotMatch(ended.stderr, /^\s+at /m);
+    assert.deepEqual(place.processes(), []);
+  });
+}
+
+test("every mistake of a file is told at once", async () => {
+  const training = { ...tinyTraining(16), steps: -1, learningRate: "fast" };
+  place.write("bad.yaml", tinyJob({ training, colour: "red" }));
+  const { stderr } = await place.run(["plan", "bad.yaml"]);
+  const lines = stderr.trim().split("\n");
+  assert.equal(lines.length, 3, stderr);
+  for (const line of lines) assert.match(line, /^bad\.yaml:\d+:\d+: /);
+});
+
+test("a torch that is too old is named with the version that is needed", async () => {
+  const folder = place.path("old", "torch-1.13.0.dist-info");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}/METADATA`, "Metadata-Version: 2.1\nName: torch\nVersion: 1.13.0\n");
+  const env = { PYTHONPATH: place.path("old"), MOESTRO_PYTHON: PYTHON };
+  const { exitCode, stderr } = await place.run(["train", "job.yaml"], env);
+  assert.equal(exitCode, 4);
+  assert.match(stderr, /^\S+: torch is 1\.13\.0; the engine needs 2\.11 or later; .*\n$/);
+});
+
+test("a port that is taken is named, and no agent or rank is left", async () => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => holder.once("listening", resolve));
+  const { port } = holder.address() as AddressInfo;
+  const ended = await place.run(["train", "job.yaml", "--json", "--listen", `127.0.0.1:${port}`]);
+  holder.close();
+  assert.equal(ended.exitCode, 4);
+  assert.match(
+    ended.stderr,
+    new RegExp(`^--listen 127\\.0\\.0\\.1:${port}: another process listens on it; choose .*\\n$`),
+  );
+  await place.nothingLeft(2000);
+});
+
+test("a folder without text is told by the ranks as a mistake of the job", async () => {
+  mkdirSync(place.path("empty"));
+  place.write("bad.yaml", tinyJob({ data: { path: "empty" } }));
+  const { exitCode, stdout } = await place.run(["train", "bad.yaml", "--json"]);
+  assert.equal(exitCode, 2);
+  const summary = JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}") as { reason: string };
+  assert.match(summary.reason, /empty holds no files; put text files into it/);
+  await place.nothingLeft(2000);
+});
+
+test("a run folder that holds a run is not used again", async () => {
+  mkdirSync(place.path("runs", "mine"), { recursive: true });
+  writeFileSync(place.path("runs", "mine", "notes.txt"), "mine");
+  const { exitCode, stderr } = await place.run(["train", "job.yaml", "--run-id", "mine"]);
+  assert.equal(exitCode, 5);
+  assert.match(stderr, /runs\/mine: holds a run already; .*choose another --run-id\n$/);
+});
+
+test("a disk without space ends the run with one line, and what was committed stays", async () => {
+  const disk = place.path("small-disk");
+  mkdirSync(disk);
+  // 1.5 MB: room for the run's first files, not for a checkpoint.
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1500k", "moestro-test", disk]);
+  try {
+    const ended = await place.run(["train", "job.yaml", "--json", "--runs-dir", disk]);
+    assert.notEqual(ended.exitCode, 0);
+    const said = `${ended.stderr}${ended.stdout}`;
+    assert.match(said, /no space left|disk is full|not enough space/i);
+    assert.doesNotMatch(ended.stderr, /^\s+at /m);
+    await place.nothingLeft(5000);
+  } finally {
+    execFileSync("umount", [disk]);
+    rmSync(disk, { recursive: true });
+  }
+});
