@@ -23,6 +23,7 @@ def run_rank(assignment: rank_pb2.RankAssignment, link: Link, open_store: OpenSt
     next_step = restore_checkpoint(context)
     link.send(ready=rank_pb2.RankReady(next_step=next_step))
     outcome = train(context, next_step)
+    print(f"rank {assignment.rank}: {outcome.describe_step_times()}", flush=True)
     link.send(finished=finished(outcome))
     dist.destroy_process_group()
     return outcome

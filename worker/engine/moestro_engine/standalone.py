@@ -1,12 +1,11 @@
 """``torchrun … -m moestro_engine.standalone FILE``: the same training without agent and coordinator.
 
-FILE is a binary ``StartRanks`` message. Nothing is reported; the median step time is printed at the
-end. It is what the control plane's cost is measured against, and how layouts are compared.
+FILE is a binary ``StartRanks`` message. Nothing is reported; each rank prints its median step time at
+the end. It is what the control plane's cost is measured against, and how layouts are compared.
 """
 
 import argparse
 import os
-import statistics
 from pathlib import Path
 
 from moestro.v1 import agent_pb2, rank_pb2
@@ -24,7 +23,6 @@ def main() -> None:
     )
     parser.add_argument("file", type=Path, help="a binary moestro.v1.StartRanks message")
     parser.add_argument("--reports", type=Path, help="folder that gets rank-N.jsonl with every message of each rank")
-    parser.add_argument("--skip", type=int, default=5, help="first steps left out of the median (default 5)")
     arguments = parser.parse_args()
     start = agent_pb2.StartRanks.FromString(arguments.file.read_bytes())
     rank = int(os.environ["RANK"])
@@ -44,11 +42,8 @@ def main() -> None:
     assignment.job.strict_control = False
     link = FileLink(arguments.reports / f"rank-{rank}.jsonl" if arguments.reports else None)
     data = prepare_data(assignment.job) if assignment.local_rank == 0 else None
-    outcome = run_rank(assignment, link, environment_store, data)
+    run_rank(assignment, link, environment_store, data)
     link.close()
-    times = outcome.step_times_ms[arguments.skip :] or outcome.step_times_ms
-    if rank == 0 and times:
-        print(f"median step {statistics.median(times):.2f} ms over {len(times)} steps of {len(outcome.step_times_ms)}")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ class Agent:
         self._rendezvous: rank_pb2.Rendezvous | None = None
         self._selector = selectors.DefaultSelector()
         self._reports: dict[int, int] = {}
+        self._num_open = self.world
 
     def run(self, on_step: Callable[["Agent", int], None] = lambda agent, step: None) -> list[RankEnd]:
         with tempfile.TemporaryDirectory() as folder:
@@ -80,19 +81,21 @@ class Agent:
     def leave(self) -> None:
         """Close every socket, as a killed agent would."""
         for connection in list(self._sockets.values()):
-            self._selector.unregister(connection)
-            connection.close()
-        self._sockets.clear()
+            self._drop(connection)
+
+    def _drop(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        self._sockets.pop(self._rank_of[connection])
+        connection.close()
+        self._num_open -= 1
 
     def _serve(self, listener: socket.socket, processes: list[subprocess.Popen], on_step) -> None:
         deadline = time.monotonic() + DEADLINE_S
-        num_accepted = 0
-        while num_accepted < self.world or self._sockets:
+        while self._num_open > 0:
             assert time.monotonic() < deadline, "the ranks took too long"
             for key, _ in self._selector.select(1):
                 if key.fileobj is listener:
                     connection, _ = listener.accept()
-                    num_accepted += 1
                     self._decoders[connection] = FrameDecoder()
                     self._selector.register(connection, selectors.EVENT_READ)
                 else:
@@ -103,9 +106,7 @@ class Agent:
             return
         chunk = connection.recv(1 << 16)
         if not chunk:
-            self._selector.unregister(connection)
-            self._sockets.pop(self._rank_of[connection])
-            connection.close()
+            self._drop(connection)
             return
         for payload in self._decoders[connection].feed(chunk):
             self._hear(connection, rank_pb2.RankToAgent.FromString(payload), on_step)

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from moestro_engine.checkpoint.state import Slice
-from moestro_engine.checkpoint.write import FORMAT
+from moestro_engine.checkpoint.write import FORMAT, METADATA_KEY
 from moestro_engine.errors import EngineError
 
 SHARD_NAME = re.compile(r"g(\d+)-rank-(\d+)-of-(\d+)\.safetensors")
@@ -64,12 +64,12 @@ class CheckpointReader:
 
     def _read_header(self, path: Path) -> None:
         with self._open(path) as shard:
-            metadata = shard.metadata() or {}
+            metadata = json.loads((shard.metadata() or {}).get(METADATA_KEY, "{}"))
             if metadata.get("format") != FORMAT:
                 raise EngineError(
                     f"checkpoint {path}: format {metadata.get('format')!r} is not {FORMAT}; it was not written here"
                 )
-            layout = json.loads(metadata["slices"])
+            layout = metadata["slices"]
             for name in shard.keys():  # noqa: SIM118 (a safetensors handle, not a dict)
                 if name not in layout:
                     self._local[name] = path

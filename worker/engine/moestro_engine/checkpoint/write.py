@@ -16,6 +16,7 @@ from moestro_engine.checkpoint.state import Slice
 from moestro_engine.errors import UserError
 
 FORMAT = "moestro-1"
+METADATA_KEY = "moestro"
 
 
 def shard_name(generation: int, rank: int, world: int) -> str:
@@ -37,7 +38,8 @@ def write_shard(
     mine = [part for part in slices if part.writes]
     tensors = {part.name: part.tensor.cpu().contiguous() for part in mine} | local
     layout = {part.name: {"shape": part.global_shape, "offsets": part.offsets} for part in mine}
-    metadata = {"format": FORMAT, "step": str(step), "slices": json.dumps(layout)}
+    # One entry: safetensors writes several in random order, and equal states would not be equal files.
+    metadata = {METADATA_KEY: json.dumps({"format": FORMAT, "step": step, "slices": layout})}
     size = sum(tensor.nbytes for tensor in tensors.values())
     temporary = folder / f"{name}.tmp"
     try:

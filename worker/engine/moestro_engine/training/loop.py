@@ -1,5 +1,7 @@
 """Steps, validations, checkpoints and the end, in order."""
 
+import statistics
+import time
 from dataclasses import dataclass, field
 
 from moestro.v1 import rank_pb2, report_pb2
@@ -10,6 +12,8 @@ from moestro_engine.training.control import Control
 from moestro_engine.training.sample import sample_text
 from moestro_engine.training.step import train_step
 
+NUM_WARM_UP_STEPS = 5
+
 
 @dataclass
 class Outcome:
@@ -17,7 +21,16 @@ class Outcome:
 
     last_step: int
     stopped_early: bool = False
+    # From one step's start to the next one's, reporting included; steps with a validation or a
+    # checkpoint are left out.
     step_times_ms: list[float] = field(default_factory=list)
+
+    def describe_step_times(self) -> str:
+        """The median, without the first steps, in which memory is still being taken."""
+        times = self.step_times_ms[NUM_WARM_UP_STEPS:] or self.step_times_ms
+        if not times:
+            return "no step without validation or checkpoint"
+        return f"median step {statistics.median(times):.3f} ms over {len(times)} steps"
 
 
 def train(context: Context, next_step: int) -> Outcome:
@@ -28,16 +41,20 @@ def train(context: Context, next_step: int) -> Outcome:
     coefficients = book.values(next_step)
     outcome = Outcome(last_step=next_step - 1)
     for step in range(next_step, job.training.steps + 1):
+        started = time.perf_counter()
         result = train_step(context, control, step, coefficients)
         outcome.last_step = step
-        outcome.step_times_ms.append(result.report.step_ms)
-        if _is_due(step, job.training.validation_every_steps, job.training.steps):
+        validates = _is_due(step, job.training.validation_every_steps, job.training.steps)
+        if validates:
             _validate(context, result.report)
         context.link.send(step=result.report)
         boundary = result.boundary
         asked = boundary.checkpoint or boundary.stop_with_checkpoint
-        if job.checkpoint.directory and (asked or _is_due(step, job.checkpoint.every_steps, job.training.steps)):
+        saves = job.checkpoint.directory and (asked or _is_due(step, job.checkpoint.every_steps, job.training.steps))
+        if saves:
             context.link.send(checkpoint=save_checkpoint(context, step))
+        if not (validates or saves):
+            outcome.step_times_ms.append((time.perf_counter() - started) * 1e3)
         if boundary.stop:
             outcome.stopped_early = step < job.training.steps
             return outcome

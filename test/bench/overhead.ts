@@ -1,0 +1,114 @@
+// What the control plane costs: the same ranks with coordinator and agent, and
+// under plain torchrun, in turn; prints the ratio of median step times.
+//
+//   npm run bench:overhead -- [--pairs 5] [--steps 60] [--job examples/quickstart.yaml]
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { stringify } from "yaml";
+import { pythonExecutable } from "../../coordinator/environment/python.ts";
+import { planJob } from "../../coordinator/planner/plan-job.ts";
+import { compileJob } from "../../coordinator/spec/compile-job.ts";
+import { loadJob } from "../../coordinator/spec/load-job.ts";
+import { cacheDirectory } from "../../coordinator/state-directory.ts";
+import { StartRanksSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
+import { CoefficientsSchema } from "../../proto/gen/moestro/v1/rank_pb.js";
+import { median, shortJob } from "./jobs.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+/** The issue's bound on the ratio. */
+const TARGET = 1.02;
+
+const { values } = parseArgs({
+  options: {
+    pairs: { type: "string", default: "5" },
+    steps: { type: "string", default: "60" },
+    job: { type: "string", default: join(ROOT, "examples/quickstart.yaml") },
+  },
+});
+const scratch = mkdtempSync(join(tmpdir(), "moestro-bench-"));
+const jobPath = join(scratch, "job.yaml");
+
+try {
+  const job = shortJob(values.job, Number(values.steps));
+  writeFileSync(jobPath, stringify(job));
+  const start = join(scratch, "start.bin");
+  writeFileSync(start, await startRanks());
+  const ratios: number[] = [];
+  for (let pair = 0; pair < Number(values.pairs); pair += 1) {
+    // The order changes from pair to pair, so that drift favours neither.
+    const arms = [() => withControlPlane(pair), () => withTorchrun(start)];
+    const times =
+      pair % 2 === 0
+        ? arms.map((run) => run())
+        : arms
+            .toReversed()
+            .map((run) => run())
+            .toReversed();
+    const [controlled = 0, plain = 0] = times;
+    ratios.push(controlled / plain);
+    console.log(
+      `pair ${pair + 1}: moestro ${controlled.toFixed(2)} ms, torchrun ${plain.toFixed(2)} ms a step, ratio ${(controlled / plain).toFixed(4)}`,
+    );
+  }
+  const sorted = ratios.toSorted((a, b) => a - b);
+  console.log(
+    `control plane's cost: median ratio ${median(ratios).toFixed(4)} (${sorted[0]?.toFixed(4)} to ${sorted.at(-1)?.toFixed(4)}, ${ratios.length} pairs), target at most ${TARGET}`,
+  );
+} finally {
+  rmSync(scratch, { recursive: true });
+}
+
+/** Median step time of rank 0 in ms, as the rank measured it. */
+function withControlPlane(pair: number): number {
+  const runId = `pair-${pair}`;
+  const args = ["train", jobPath, "--json", "--run-id", runId, "--runs-dir", join(scratch, "runs")];
+  execFileSync(process.execPath, [join(ROOT, "bin/moestro.mjs"), ...args], { stdio: "ignore" });
+  return stepTime(
+    readFileSync(join(scratch, "runs", runId, "logs/generation-1/rank-0.log"), "utf8"),
+  );
+}
+
+function withTorchrun(start: string): number {
+  const args = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4"];
+  const result = spawnSync(
+    pythonExecutable(),
+    [...args, "-m", "moestro_engine.standalone", start],
+    {
+      encoding: "utf8",
+      env: { ...process.env, PYTHONPATH: join(ROOT, "worker/engine"), OMP_NUM_THREADS: "1" },
+    },
+  );
+  if (result.status !== 0) throw new Error(`torchrun failed:\n${result.stderr}`);
+  return stepTime(result.stdout);
+}
+
+function stepTime(output: string): number {
+  const found = /rank 0: median step ([\d.]+) ms/.exec(output)?.[1];
+  if (found === undefined) throw new Error(`no step time in:\n${output}`);
+  return Number(found);
+}
+
+async function startRanks(): Promise<Uint8Array> {
+  const { job } = await loadJob(jobPath);
+  const plan = planJob(job);
+  const engineJob = compileJob(job, {
+    checkpointDirectory: "",
+    cacheDirectory: cacheDirectory(),
+    device: "cpu",
+  });
+  const values = Array.from({ length: job.model.layers }, () => job.controller.initialCoefficient);
+  return toBinary(
+    StartRanksSchema,
+    create(StartRanksSchema, {
+      job: engineJob,
+      plan,
+      ranks: Array.from({ length: plan.worldSize }, (_, rank) => rank),
+      coefficients: [create(CoefficientsSchema, { effectiveStep: 1n, values })],
+      networkInterface: process.platform === "linux" ? "lo" : "lo0",
+    }),
+  );
+}
