@@ -9,13 +9,13 @@ QUICKSTART = Path(__file__).parents[3] / "examples" / "quickstart.yaml"
 
 
 def quickstart_values() -> dict[str, float]:
-    """The numbers in the demo's job file by key; the file has every number on a line of its own."""
+    """The numbers in the demo's job file by key; the file has every number on a line of its own, at most once."""
     pairs = re.findall(r"^\s+(\w+): ([-\d.e]+)\s*(?:#.*)?$", QUICKSTART.read_text(), re.MULTILINE)
     return {key: float(value) for key, value in pairs}
 
 
 def make_job(cache: Path, **changes) -> job_pb2.EngineJob:
-    """The demo's job; ``changes`` set fields of any section by name."""
+    """The demo's job, with the schema's defaults where the file is silent; ``changes`` set fields by name."""
     values = quickstart_values()
     hidden, heads = int(values["hiddenSize"]), int(values["heads"])
     job = job_pb2.EngineJob(
@@ -44,12 +44,12 @@ def make_job(cache: Path, **changes) -> job_pb2.EngineJob:
             learning_rate=values["learningRate"],
             min_learning_rate=values["minLearningRate"],
             warmup_steps=int(values["warmupSteps"]),
-            weight_decay=values["weightDecay"],
+            weight_decay=0.1,
             adam_beta1=0.9,
             adam_beta2=0.95,
             adam_epsilon=1e-8,
-            clip_grad_norm=values["clipGradNorm"],
-            seed=int(values["seed"]),
+            clip_grad_norm=1.0,
+            seed=1,
             validation_batches=1,
             init_std=values["initStd"],
         ),
