@@ -12,6 +12,7 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -97,8 +98,14 @@ function setUpPython() {
   const stampFile = `${root}.venv/.moestro-setup${dev ? "-dev" : ""}`;
   const stamp = stampOf(requirements, process.platform, process.arch);
   if (isDone(stampFile, stamp)) return;
-  if (!existsSync(`${root}.venv/bin/python`)) {
+  const works = (...args) => spawnSync(".venv/bin/python", args, { cwd: root }).status === 0;
+  // An environment that was left half-made has a python and no pip.
+  if (!works("-m", "pip", "--version")) {
+    rmSync(`${root}.venv`, { recursive: true, force: true });
     const python = findPython();
+    if (spawnSync(python, ["-c", "import ensurepip, venv"]).status !== 0) {
+      throw new SetupError(`${python} lacks venv; install it (Debian: apt install python3-venv)`);
+    }
     run(`making a Python environment in .venv (${python} -m venv)`, python, [
       "-m",
       "venv",
@@ -134,7 +141,9 @@ async function locked(body) {
       if (error.code !== "EEXIST") throw new SetupError(`cannot write ${lock}: ${error.message}`);
     }
     const holder = existsSync(lock) ? Number(readFileSync(lock, "utf8")) : 0;
-    if (holder > 0 && !isAlive(holder)) {
+    // An empty lock belongs to a set-up that is just writing its number, or was killed then.
+    const isAbandoned = holder === 0 && Date.now() - statSync(lock).mtimeMs > 2000;
+    if (isAbandoned || (holder > 0 && !isAlive(holder))) {
       rmSync(lock, { force: true });
       continue;
     }

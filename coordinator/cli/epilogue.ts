@@ -1,8 +1,16 @@
 import { relative } from "node:path";
 import type { SummaryRecord } from "../report/records.ts";
 
+export type EpilogueInput = {
+  summary: SummaryRecord;
+  /** The job file as the user typed it. */
+  jobFile: string;
+  directory: string;
+  report: string | undefined;
+};
+
 /** What a person reads when a run has ended: the figures, the sample, where things lie. */
-export function epilogue(summary: SummaryRecord, directory: string, report?: string): string {
+export function epilogue({ summary, jobFile, directory, report }: EpilogueInput): string {
   const number = (value: number | null, digits: number) => value?.toFixed(digits) ?? "-";
   const percent = (rate: number | null) => (rate === null ? "-" : `${(rate * 100).toFixed(2)} %`);
   const lines = [
@@ -16,7 +24,7 @@ export function epilogue(summary: SummaryRecord, directory: string, report?: str
   const open = report === undefined ? "" : `; open ${short(report)}`;
   lines.push("", `everything lies in ${short(directory)}${open}`);
   if (summary.status !== "succeeded") {
-    lines.push(`continue with: moestro train job.yaml --resume ${summary.runId}`);
+    lines.push(`continue with: npx moestro train ${jobFile} --resume ${summary.runId}`);
   }
   return lines.join("\n");
 }

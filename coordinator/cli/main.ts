@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { MoestroError } from "../errors.ts";
+import { EXIT_CODES, MoestroError } from "../errors.ts";
 import { doctorCommand } from "./doctor.ts";
 import { planCommand } from "./plan.ts";
 import { schemaCommand } from "./schema.ts";
@@ -46,7 +46,16 @@ function report(error: unknown): number {
     for (const line of error.lines) console.error(line);
     return error.exitCode;
   }
+  if (isSystemError(error)) {
+    console.error(`${error.path ?? "moestro"}: ${error.message}; free space or change permissions`);
+    return EXIT_CODES.environment;
+  }
   throw error;
+}
+
+/** A failure of the operating system: a full disk, a missing right. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error && "code" in error;
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

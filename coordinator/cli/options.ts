@@ -1,5 +1,8 @@
 import { Option } from "commander";
 
+/** The store of all runs in a folder. */
+export const STORE_FILE = "moestro.db";
+
 /** Where runs lie, for every command that looks at them. */
 export function runsDirectoryOption(): Option {
   return new Option("--runs-dir <folder>", "folder that holds the runs").default("runs");

@@ -1,25 +1,32 @@
 /**
- * Calls `stop` when a person or the system asks this process to end: once to
- * checkpoint first, then to stop at once. Returns how to stop listening, and
- * tells whether anybody asked.
+ * Calls `stop` when a person or the system asks this process to end: Ctrl-C asks
+ * for a checkpoint first, and at once when pressed again. Signals of the system
+ * may come several times for one cause (to the group, passed on by the launcher,
+ * and as the launcher's end), so they never ask for more than a checkpoint.
  */
 export function stopOnSignals(stop: (checkpoint: boolean) => void) {
-  let asked = 0;
-  const ask = () => {
-    asked += 1;
-    stop(asked === 1);
+  let interrupts = 0;
+  let asked = false;
+  const interrupt = () => {
+    interrupts += 1;
+    asked = true;
+    stop(interrupts === 1);
   };
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, ask);
-  // The launcher holds the other end of this channel; it breaks when it is killed.
-  process.on("disconnect", ask);
+  const end = () => {
+    asked = true;
+    stop(true);
+  };
+  process.on("SIGINT", interrupt);
+  // The launcher holds the other end of a channel; "disconnect" is its end.
+  const endings = ["SIGTERM", "SIGHUP", "disconnect"] as const;
+  for (const ending of endings) process.on(ending, end);
   return {
     get asked(): boolean {
-      return asked > 0;
+      return asked;
     },
     release(): void {
-      for (const signal of signals) process.off(signal, ask);
-      process.off("disconnect", ask);
+      process.off("SIGINT", interrupt);
+      for (const ending of endings) process.off(ending, end);
     },
   };
 }

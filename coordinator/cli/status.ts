@@ -15,7 +15,8 @@ import {
 import { MoestroError } from "../errors.ts";
 import type { SummaryRecord } from "../report/records.ts";
 import { RunDirectory } from "../run/run-directory.ts";
-import { runsDirectoryOption } from "./options.ts";
+import { openSqliteStore } from "../store/sqlite-store.ts";
+import { runsDirectoryOption, STORE_FILE } from "./options.ts";
 import { callError, chooseRun, connectToRun, RPC_DEADLINE_MS, runMethods } from "./run-client.ts";
 
 type StatusOptions = { runsDir: string; json: boolean; watch: boolean };
@@ -31,7 +32,7 @@ export function statusCommand(): Command {
       const runId = chooseRun(options.runsDir, run);
       const directory = new RunDirectory(join(options.runsDir, runId));
       if (!existsSync(directory.endpoint)) {
-        showSummary(directory, runId, options);
+        await showEnded(directory, runId, options);
         return;
       }
       const client = await connectToRun(options.runsDir, runId);
@@ -46,17 +47,33 @@ export function statusCommand(): Command {
 }
 
 /** A run that has ended is told from what it left. */
-function showSummary(directory: RunDirectory, runId: string, options: StatusOptions): void {
+async function showEnded(
+  directory: RunDirectory,
+  runId: string,
+  options: StatusOptions,
+): Promise<void> {
   if (!existsSync(directory.summary)) {
+    const last = await storedState(options.runsDir, runId);
     throw new MoestroError(
       "run_failed",
-      `run ${runId} is not running and left no summary; continue it with: moestro train job.yaml --resume ${runId}`,
+      `run ${runId} is not running and left no summary${last}; continue it with: moestro train job.yaml --resume ${runId}`,
     );
   }
   const text = readFileSync(directory.summary, "utf8");
   const summary = JSON.parse(text) as SummaryRecord;
   if (options.json) console.log(JSON.stringify(summary));
   else console.log(`${runId}: ${summary.status} at step ${summary.steps}: ${summary.reason}`);
+}
+
+/** What the store last heard of a run whose coordinator could not say its end. */
+async function storedState(runsDirectory: string, runId: string): Promise<string> {
+  const store = openSqliteStore(join(runsDirectory, STORE_FILE));
+  try {
+    const run = await store.get(runId);
+    return run ? ` (last known: ${run.state}, generation ${run.generation}: ${run.reason})` : "";
+  } finally {
+    await store.close();
+  }
 }
 
 function getRun(client: Client, runId: string): Promise<RunStatus> {

@@ -23,7 +23,7 @@ import { currentHolder } from "../store/holder.ts";
 import type { RunStore } from "../store/run-store.ts";
 import { openSqliteStore } from "../store/sqlite-store.ts";
 import { epilogue } from "./epilogue.ts";
-import { runsDirectoryOption, useColor } from "./options.ts";
+import { runsDirectoryOption, STORE_FILE, useColor } from "./options.ts";
 import { newRunId, parseRunId, runToResume } from "./run-ids.ts";
 import { stopOnSignals } from "./signals.ts";
 import { chooseMode } from "./view/terminal.ts";
@@ -79,7 +79,7 @@ async function train(path: string, options: TrainOptions): Promise<number> {
     ? runToResume(runsDirectory, name, options.resume)
     : newRunId(runsDirectory, name, options.runId, new Date());
   const directory = new RunDirectory(ensureDirectory(join(runsDirectory, runId)));
-  const store = openSqliteStore(join(runsDirectory, "moestro.db"));
+  const store = openSqliteStore(join(runsDirectory, STORE_FILE));
   try {
     const epoch = await store.acquire(runId, currentHolder());
     const stream = process.stdout;
@@ -96,7 +96,10 @@ async function train(path: string, options: TrainOptions): Promise<number> {
       const { result, interrupted } = await conduct(run, view);
       view.close();
       const report = await tryToReport(directory);
-      if (mode !== "json") console.log(epilogue(result.summary, directory.path, report));
+      if (mode !== "json") {
+        const { summary } = result;
+        console.log(epilogue({ summary, jobFile: path, directory: directory.path, report }));
+      }
       return exitCode(result, interrupted);
     } finally {
       view.close();
@@ -134,7 +137,7 @@ async function prepare(given: Prepared, options: TrainOptions, view: View): Prom
   const restore = options.resume
     ? await checkpointToResume(ledger, engineJob, (message) => notes.push(message))
     : undefined;
-  ledger.removeAfter(restore?.manifest.step ?? 0);
+  ledger.setAsideAfter(restore?.manifest.step ?? 0);
   copyFileSync(file.path, directory.job);
   rmSync(directory.summary, { force: true });
   writeAtomically(directory.plan, `${JSON.stringify(toJson(PlanSchema, plan), null, 2)}\n`);
@@ -147,7 +150,12 @@ async function prepare(given: Prepared, options: TrainOptions, view: View): Prom
     controlLaw,
     notes,
     controller: restore
-      ? restoreController(restore.manifest.controller, job.model.layers)
+      ? restoreController(
+          controlLaw,
+          restore.manifest.controller,
+          job.model.layers,
+          restore.manifest.step,
+        )
       : createController(controlLaw, job.model.layers),
     keepCheckpoints: job.checkpoint.keep,
     stateChanged: (state, reason) => store.setState(runId, epoch, state, reason),

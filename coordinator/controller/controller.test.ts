@@ -95,8 +95,13 @@ describe("the adaptive controller", () => {
       fc.property(rateLists, rateLists, lags, (before, after, effectiveAfterSteps) => {
         const options = { ...OPTIONS, effectiveAfterSteps };
         const middle = foldAll(options, createController(options, 3), before);
-        const restored = restoreController(JSON.parse(JSON.stringify(middle)), 3);
-        assert.deepEqual(restored, middle);
+        const restored = restoreController(
+          options,
+          JSON.parse(JSON.stringify(middle)),
+          3,
+          middle.lastStep,
+        );
+        assert.deepEqual(effective(restored), effective(middle));
         const straight = foldAll(options, middle, after);
         const resumed = foldAll(options, restored, after);
         assert.deepEqual(resumed, straight);
@@ -129,9 +134,22 @@ describe("the other laws", () => {
 
 describe("restoreController", () => {
   const good = { lastStep: 2, scheduled: [{ effectiveStep: 3, values: [0, 1] }] };
-  it("accepts what a controller wrote", () => assert.deepEqual(restoreController(good, 2), good));
+  it("keeps the values and gives every step that ranks may await one", () => {
+    const restored = restoreController({ ...OPTIONS, effectiveAfterSteps: 4 }, good, 2, 2);
+    assert.deepEqual(
+      restored.scheduled,
+      [3, 4, 5, 6].map((effectiveStep) => ({ effectiveStep, values: [0, 1] })),
+    );
+  });
+  it("lets a law that no longer adapts take hold", () => {
+    const none = restoreController({ ...OPTIONS, balancing: "none" }, good, 2, 2);
+    assert.deepEqual(none.scheduled, [{ effectiveStep: 3, values: [0, 0] }]);
+    const fixed = restoreController({ ...OPTIONS, balancing: "fixed" }, good, 2, 2);
+    assert.deepEqual(fixed.scheduled, [{ effectiveStep: 3, values: [0.01, 0.01] }]);
+  });
   const damaged: Record<string, [unknown, RegExp]> = {
     "something else": [{ steps: 3 }, /damaged/],
+    "another step": [{ ...good, lastStep: 3 }, /of step 2, its controller of step 3/],
     "another model": [{ ...good, scheduled: [{ effectiveStep: 3, values: [0] }] }, /1 layers/],
     "no value for the next step": [
       { ...good, scheduled: [{ effectiveStep: 4, values: [0, 1] }] },
@@ -143,6 +161,7 @@ describe("restoreController", () => {
     ],
   };
   for (const [name, [value, message]] of Object.entries(damaged)) {
-    it(`refuses ${name}`, () => assert.throws(() => restoreController(value, 2), message));
+    it(`refuses ${name}`, () =>
+      assert.throws(() => restoreController(OPTIONS, value, 2, 2), message));
   }
 });

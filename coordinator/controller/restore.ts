@@ -1,5 +1,10 @@
 import { z } from "zod";
-import type { ControllerState } from "./controller.ts";
+import {
+  type ControllerOptions,
+  type ControllerState,
+  coefficientsAt,
+  createController,
+} from "./controller.ts";
 
 const stateSchema = z.strictObject({
   lastStep: z.int().min(0),
@@ -9,12 +14,38 @@ const stateSchema = z.strictObject({
 });
 
 /**
- * A controller state read back from a checkpoint, bit-equal to the one written.
+ * The controller's state behind `lastStep`, from what a checkpoint holds. The
+ * values in force are kept bit for bit; the schedule is laid anew for the law
+ * the job now asks for, so that a changed setting takes hold and every step
+ * that ranks may wait for has a value.
  *
- * @throws RangeError when it is none, is of another number of layers, or its
- *   steps are out of order
+ * @throws RangeError when the value is no state, is of another number of
+ *   layers or another step, or its steps are out of order
  */
-export function restoreController(value: unknown, numLayers: number): ControllerState {
+export function restoreController(
+  options: ControllerOptions,
+  value: unknown,
+  numLayers: number,
+  lastStep: number,
+): ControllerState {
+  const saved = readState(value, numLayers);
+  if (saved.lastStep !== lastStep) {
+    throw new RangeError(
+      `the checkpoint is of step ${lastStep}, its controller of step ${saved.lastStep}`,
+    );
+  }
+  if (options.balancing !== "adaptive") {
+    const [constant] = createController(options, numLayers).scheduled;
+    return { lastStep, scheduled: constant ? [{ ...constant, effectiveStep: lastStep + 1 }] : [] };
+  }
+  const scheduled = Array.from({ length: options.effectiveAfterSteps }, (_, index) => {
+    const effectiveStep = lastStep + 1 + index;
+    return { effectiveStep, values: coefficientsAt(saved, effectiveStep) };
+  });
+  return { lastStep, scheduled };
+}
+
+function readState(value: unknown, numLayers: number): ControllerState {
   const parsed = stateSchema.safeParse(value);
   if (!parsed.success) {
     throw new RangeError("the checkpoint's controller state is damaged");

@@ -15,6 +15,18 @@ export function writeAtomically(path: string, content: string): void {
   }
 }
 
+/** Replaces a file that a reader may be reading; after a power failure it may be the old one. */
+export function replaceFile(path: string, content: string): void {
+  const partial = `${path}.partial`;
+  try {
+    writeFileSync(partial, content);
+    renameSync(partial, path);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw writeError(path, error);
+  }
+}
+
 /** Makes a rename inside the folder survive a power failure. */
 function syncDirectory(path: string): void {
   const directory = openSync(path, "r");

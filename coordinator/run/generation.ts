@@ -28,6 +28,8 @@ import { type Decision, decide, type GenerationFacts } from "./policy.ts";
 
 /** Peers of a dead rank fail within this time; waiting for them shows who was first. */
 const BLAME_WINDOW_MS = 300;
+/** Agents send a heartbeat every second. */
+const SILENCE_MS = 10_000;
 /** From SIGTERM to SIGKILL. */
 const KILL_GRACE_MS = 2000;
 
@@ -58,6 +60,8 @@ export type GenerationEvents = {
   sampled(sample: Sample): void;
   /** A message of another run, generation or coordinator was refused. */
   refusedStale(agentId: string, kind: string): void;
+  /** An agent has not been heard of for a while, or is heard of again. */
+  agentSilent(agentId: string, isSilent: boolean): void;
   /** The run is being given up; `reason` says why, ranks are being ended. */
   failing(reason: string): void;
 };
@@ -72,11 +76,13 @@ export class Generation implements AgentEvents {
   readonly #exits: RankExited[] = [];
   readonly #lost: { agentId: string; why: string }[] = [];
   readonly #ready = new Set<number>();
+  readonly #heardAtMs = new Map<string, number>();
+  readonly #silent = new Set<string>();
+  readonly #watch: NodeJS.Timeout;
   readonly #placed = new Map<string, readonly number[]>();
   #steps: Gather<string, StepReport> | undefined;
   #checkpoints: Gather<string, CheckpointShards> | undefined;
   #leader: AgentSession | undefined;
-  #stopRequested = false;
   #killRequested = false;
   #blaming: NodeJS.Timeout | undefined;
   /** Fixed before ranks are ended: what follows from that must not be blamed. */
@@ -87,10 +93,11 @@ export class Generation implements AgentEvents {
   constructor(options: GenerationOptions, events: GenerationEvents) {
     this.#options = options;
     this.#events = events;
-    this.outcome = new Promise((resolve, reject) => {
+    this.outcome = new Promise<Decision>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-    });
+    }).finally(() => clearInterval(this.#watch));
+    this.#watch = setInterval(() => this.#noticeSilence(), SILENCE_MS / 4).unref();
   }
 
   // --- what agents tell ---
@@ -108,6 +115,7 @@ export class Generation implements AgentEvents {
 
   received(session: AgentSession, request: ConnectRequest): void {
     const { message, fence } = request;
+    this.#heardAtMs.set(session.hello.agentId, performance.now());
     if (message.case === "heartbeat") return;
     const ours = this.#options.fence;
     if (
@@ -132,11 +140,10 @@ export class Generation implements AgentEvents {
 
   // --- what people ask ---
 
-  /** Asks the ranks to end after this step, or ends them. The second request always ends them. */
+  /** Asks the ranks to end after this step, with a checkpoint, or ends them. */
   stop(checkpoint: boolean): void {
     const standing = this.#ready.size === this.#options.plan.worldSize;
-    if (checkpoint && standing && !this.#stopRequested) {
-      this.#stopRequested = true;
+    if (checkpoint && standing) {
       const stop = { case: "stop", value: create(StopRequestSchema, { checkpoint }) } as const;
       this.#leader?.send(this.#options.fence, stop);
       return;
@@ -185,6 +192,7 @@ export class Generation implements AgentEvents {
     const reference = restore && {
       step: BigInt(restore.manifest.step),
       directory: restore.directory,
+      files: restore.manifest.shards.files.map(({ name }) => name),
     };
     return create(StartRanksSchema, {
       ...{ job, plan, ranks, coefficients: [...coefficients] },
@@ -271,6 +279,17 @@ export class Generation implements AgentEvents {
     clearTimeout(this.#blaming);
     this.#killRanks(KILL_GRACE_MS);
     this.#reject(error);
+  }
+
+  /** A missed heartbeat is no reason to end anything; it is one to say what is waited for. */
+  #noticeSilence(): void {
+    for (const [agentId, heardAtMs] of this.#heardAtMs) {
+      const isSilent = performance.now() - heardAtMs > SILENCE_MS;
+      if (isSilent === this.#silent.has(agentId)) continue;
+      if (isSilent) this.#silent.add(agentId);
+      else this.#silent.delete(agentId);
+      this.#events.agentSilent(agentId, isSilent);
+    }
   }
 
   #killRanks(graceMs: number): void {

@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
@@ -13,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { ModelConfigSchema, MoeConfigSchema } from "../../proto/gen/moestro/v1/job_pb.js";
+import { EngineJobSchema } from "../../proto/gen/moestro/v1/job_pb.js";
 import { LayoutSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { CheckpointShardsSchema } from "../../proto/gen/moestro/v1/report_pb.js";
 import { CheckpointLedger } from "./ledger.ts";
@@ -48,8 +49,8 @@ function commit(step: number) {
     step,
     shards: writeShard(step),
     layout: create(LayoutSchema, { tensorParallel: 2 }),
-    model: create(ModelConfigSchema, { numLayers: 6 }),
-    moe: create(MoeConfigSchema, { numExperts: 8 }),
+    job: create(EngineJobSchema, { model: { numLayers: 6 }, moe: { numExperts: 8 } }),
+    sourceHash: "abc",
     controller: { lastStep: step, scheduled: [{ effectiveStep: step + 1, values: [0.1 + 0.2] }] },
     committedAt: "2026-01-01T00:00:00.000Z",
   });
@@ -107,11 +108,33 @@ test("pruning keeps the newest committed and what is being written after them", 
   assert.deepEqual(left, [10, 12, 15, 20]);
 });
 
-test("what lies after the step a run is resumed from is removed", () => {
+test("checkpoints that are all damaged stop a resume, and none is removed", async () => {
+  commit(5);
+  commit(10);
+  for (const step of [5, 10]) truncateSync(join(ledger.folder(step), "shard"), 1);
+  await assert.rejects(ledger.newest(ignore), /none of its 2 checkpoints is whole/);
+  assert.ok(existsSync(ledger.folder(5)) && existsSync(ledger.folder(10)));
+});
+
+test("a manifest of another version is told, not taken for damage", async () => {
+  commit(5);
+  const manifest = join(ledger.folder(5), "manifest.json");
+  const text = readFileSync(manifest, "utf8");
+  writeFileSync(manifest, text.replace('"formatVersion": 1', '"formatVersion": 99'));
+  await assert.rejects(ledger.newest(ignore), /has format 99, this version of moestro reads 1/);
+});
+
+test("what lies after the step a run is resumed from is set aside until the next commit", () => {
   for (const step of [5, 10]) commit(step);
   writeShard(15);
-  ledger.removeAfter(5);
+  ledger.setAsideAfter(5);
   assert.ok(existsSync(ledger.folder(5)));
-  assert.ok(!existsSync(ledger.folder(10)));
-  assert.ok(!existsSync(ledger.folder(15)));
+  assert.deepEqual(readdirSync(directory).sort(), [
+    "set-aside-step-00000010",
+    "set-aside-step-00000015",
+    "step-00000005",
+  ]);
+  commit(10);
+  ledger.prune(2);
+  assert.deepEqual(readdirSync(directory).sort(), ["step-00000005", "step-00000010"]);
 });

@@ -1,38 +1,22 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import {
+  createReadStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { fromJson, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
-import {
-  type ModelConfig,
-  ModelConfigSchema,
-  type MoeConfig,
-  MoeConfigSchema,
-} from "../../proto/gen/moestro/v1/job_pb.js";
-import { type Layout, LayoutSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
-import {
-  type CheckpointShards,
-  CheckpointShardsSchema,
-} from "../../proto/gen/moestro/v1/report_pb.js";
+import { MoestroError } from "../errors.ts";
 import { writeAtomically } from "./files.ts";
+import { DamageError, decodeManifest, encodeManifest, type Manifest } from "./manifest.ts";
 
 const MANIFEST = "manifest.json";
-const FORMAT_VERSION = 1;
-
-/** Everything a run continues from, beside the shards themselves. */
-export type Manifest = {
-  runId: string;
-  generation: number;
-  step: number;
-  /** Files with sizes and checksums, and the position in the data. */
-  shards: CheckpointShards;
-  layout: Layout;
-  model: ModelConfig;
-  moe: MoeConfig;
-  /** The controller's own state, as it serialises it. */
-  controller: JsonValue;
-  committedAt: string;
-};
+const FOLDER = /^step-\d{8,}$/;
+const SET_ASIDE = /^set-aside-step-\d{8,}$/;
 
 export type CommittedCheckpoint = { directory: string; manifest: Manifest };
 
@@ -53,57 +37,77 @@ export class CheckpointLedger {
 
   commit(manifest: Manifest): CommittedCheckpoint {
     const directory = this.folder(manifest.step);
-    writeAtomically(join(directory, MANIFEST), `${JSON.stringify(encode(manifest), null, 1)}\n`);
+    writeAtomically(join(directory, MANIFEST), encodeManifest(manifest));
     return { directory, manifest };
   }
 
   /**
-   * The newest checkpoint whose files are all there and unharmed. For each
-   * newer one that is not, `damaged` is told the folder and what is wrong.
+   * The newest checkpoint whose files are all there and unharmed; undefined if
+   * none was ever committed. For each newer one that is damaged, `damaged` is
+   * told the folder and what is wrong. Throws MoestroError if all are damaged:
+   * then a person must decide, for going on would mean to start anew. Failures
+   * of the disk itself are thrown, not taken for damage.
    */
   async newest(
     damaged: (directory: string, why: string) => void,
   ): Promise<CommittedCheckpoint | undefined> {
-    for (const directory of this.#committed()) {
+    const committed = this.#committed();
+    for (const directory of committed) {
       try {
-        const manifest = decode(JSON.parse(readFileSync(join(directory, MANIFEST), "utf8")));
+        const manifest = decodeManifest(readFileSync(join(directory, MANIFEST), "utf8"), directory);
         for (const file of manifest.shards.files) await verify(directory, file);
         return { directory, manifest };
       } catch (error) {
-        damaged(directory, (error as Error).message);
+        if (!(error instanceof DamageError)) throw error;
+        damaged(directory, error.message);
       }
     }
-    return undefined;
+    if (committed.length === 0) return undefined;
+    throw new MoestroError(
+      "run_failed",
+      `${this.#directory}: none of its ${committed.length} checkpoints is whole; start a new run, or put a good copy back`,
+    );
   }
 
-  /** Removes all committed checkpoints but the newest `keep`, and uncommitted ones before those. */
+  /**
+   * Removes all committed checkpoints but the newest `keep`, uncommitted ones
+   * before those, and what was set aside.
+   */
   prune(keep: number): void {
     const kept = this.#committed().slice(0, keep);
     const oldest = kept.at(-1);
     if (oldest === undefined) return;
-    for (const directory of this.#folders())
-      if (directory < oldest) rmSync(directory, { recursive: true });
+    const old = this.#folders(FOLDER).filter((directory) => directory < oldest);
+    for (const directory of [...old, ...this.#folders(SET_ASIDE)]) {
+      rmSync(directory, { recursive: true });
+    }
   }
 
-  /** Removes what ranks wrote after `step`: it will be written again. */
-  removeAfter(step: number): void {
-    for (const directory of this.#folders()) {
-      if (directory > this.folder(step)) rmSync(directory, { recursive: true });
+  /**
+   * Moves away what ranks wrote after `step`, which will be written again. It
+   * goes for good once a newer checkpoint is committed.
+   */
+  setAsideAfter(step: number): void {
+    for (const directory of this.#folders(FOLDER)) {
+      if (directory <= this.folder(step)) continue;
+      const aside = join(this.#directory, `set-aside-${basename(directory)}`);
+      rmSync(aside, { recursive: true, force: true });
+      renameSync(directory, aside);
     }
   }
 
   /** Folders with a manifest, newest first. */
   #committed(): string[] {
-    return this.#folders()
+    return this.#folders(FOLDER)
       .filter((directory) => existsSync(join(directory, MANIFEST)))
       .reverse();
   }
 
   /** All folders, oldest first: the names' digits sort by step. */
-  #folders(): string[] {
+  #folders(pattern: RegExp): string[] {
     if (!existsSync(this.#directory)) return [];
     return readdirSync(this.#directory)
-      .filter((name) => /^step-\d{8,}$/.test(name))
+      .filter((name) => pattern.test(name))
       .sort()
       .map((name) => join(this.#directory, name));
   }
@@ -115,53 +119,13 @@ async function verify(
 ): Promise<void> {
   const path = join(directory, file.name);
   const size = existsSync(path) ? statSync(path).size : undefined;
-  if (size === undefined) throw new Error(`${file.name} is missing`);
+  if (size === undefined) throw new DamageError(`${file.name} is missing`);
   if (BigInt(size) !== file.sizeBytes) {
-    throw new Error(`${file.name} has ${size} bytes, its manifest says ${file.sizeBytes}`);
+    throw new DamageError(`${file.name} has ${size} bytes, its manifest says ${file.sizeBytes}`);
   }
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
   if (hash.digest("hex") !== file.sha256) {
-    throw new Error(`${file.name} is damaged: its checksum is not the manifest's`);
+    throw new DamageError(`${file.name} is damaged: its checksum is not the manifest's`);
   }
-}
-
-function encode(manifest: Manifest): JsonObject {
-  return {
-    formatVersion: FORMAT_VERSION,
-    runId: manifest.runId,
-    generation: manifest.generation,
-    step: manifest.step,
-    shards: toJson(CheckpointShardsSchema, manifest.shards),
-    layout: toJson(LayoutSchema, manifest.layout),
-    model: toJson(ModelConfigSchema, manifest.model),
-    moe: toJson(MoeConfigSchema, manifest.moe),
-    controller: manifest.controller,
-    committedAt: manifest.committedAt,
-  };
-}
-
-/** Throws an Error that says what is wrong with the text. */
-function decode(json: JsonObject): Manifest {
-  if (json.formatVersion !== FORMAT_VERSION) {
-    throw new Error(
-      `its manifest has format ${json.formatVersion}, this version reads ${FORMAT_VERSION}`,
-    );
-  }
-  const part = (name: string): JsonValue => {
-    const value = json[name];
-    if (value === undefined) throw new Error(`its manifest lacks ${name}`);
-    return value;
-  };
-  return {
-    runId: String(part("runId")),
-    generation: Number(part("generation")),
-    step: Number(part("step")),
-    shards: fromJson(CheckpointShardsSchema, part("shards")),
-    layout: fromJson(LayoutSchema, part("layout")),
-    model: fromJson(ModelConfigSchema, part("model")),
-    moe: fromJson(MoeConfigSchema, part("moe")),
-    controller: part("controller"),
-    committedAt: String(part("committedAt")),
-  };
 }

@@ -14,7 +14,10 @@ import {
   effective,
   fold,
 } from "../controller/controller.ts";
+import { MoestroError } from "../errors.ts";
 import type { EventRecord, MetricsRecord } from "../report/records.ts";
+import { holderOf } from "../store/holder.ts";
+import type { Holder } from "../store/run-store.ts";
 import type { GenerationEvents } from "./generation.ts";
 import { dropRate, metricsRecord, timelineRecord } from "./metrics.ts";
 import type { Recorder } from "./recorder.ts";
@@ -43,7 +46,9 @@ export type LiveRunOptions = {
   recorder: Recorder;
   observer: RunObserver;
   /** Commits what the ranks wrote, with the controller's state of that moment. */
-  commit(shards: CheckpointShards, controller: ControllerState): void;
+  commit(shards: CheckpointShards, controller: ControllerState, sourceHash: string): void;
+  /** The text's hash if the run goes on from a checkpoint: it must not have changed. */
+  expectedSourceHash: string | undefined;
   /** Stores a change of state. */
   stateChanged(state: RunState, reason: string): Promise<void>;
 };
@@ -54,7 +59,8 @@ export type LiveRunOptions = {
  */
 export class LiveRun implements GenerationEvents {
   readonly runId: string;
-  readonly rankPids = new Map<number, number>();
+  /** The rank processes, as they were when they started. */
+  readonly ranks = new Map<number, Holder>();
   readonly #options: LiveRunOptions;
   #state: RunState = "starting";
   #reason = "starting the agent and its ranks";
@@ -69,6 +75,7 @@ export class LiveRun implements GenerationEvents {
   #lateControlValues = 0;
   #firstStepAtMs = 0;
   #lastStepAtMs = 0;
+  #sourceHash = "";
   #stored: Promise<void> = Promise.resolve();
 
   constructor(options: LiveRunOptions) {
@@ -110,7 +117,10 @@ export class LiveRun implements GenerationEvents {
     }
     this.#state = state;
     this.#reason = reason;
-    this.#stored = this.#stored.then(() => this.#options.stateChanged(state, reason));
+    // One failure must not keep later states from being stored.
+    this.#stored = this.#stored
+      .catch(() => {})
+      .then(() => this.#options.stateChanged(state, reason));
     // Whoever awaits `stored` hears of a failure; until then it is not an orphan.
     this.#stored.catch(() => {});
     this.event(`run.${state}`, reason);
@@ -126,12 +136,21 @@ export class LiveRun implements GenerationEvents {
   // --- GenerationEvents ---
 
   rankStarted(rank: number, pid: number): void {
-    this.rankPids.set(rank, pid);
+    const holder = holderOf(pid);
+    if (holder) this.ranks.set(rank, holder);
     this.event("rank.started", `rank ${rank} started as process ${pid}`, { rank, pid });
   }
 
   dataPrepared(data: DataPrepared): void {
     const { trainFiles, validationFiles, sourceHash, reused } = data;
+    const { expectedSourceHash } = this.#options;
+    if (expectedSourceHash !== undefined && expectedSourceHash !== sourceHash) {
+      throw new MoestroError(
+        "invalid_input",
+        "data: the text has changed since the checkpoint was written, so the data order would too; put it back, or start a new run",
+      );
+    }
+    this.#sourceHash = sourceHash;
     const [train, validation] = [Number(data.trainTokens), Number(data.validationTokens)];
     this.event(
       "data.prepared",
@@ -152,8 +171,6 @@ export class LiveRun implements GenerationEvents {
   step(report: StepReport): Coefficients | undefined {
     const record = metricsRecord(report, new Date());
     this.#options.recorder.step(record);
-    const timeline = timelineRecord(report);
-    if (timeline) this.#options.recorder.timeline(timeline);
     this.#numSteps += 1;
     this.#lastStepAtMs = performance.now();
     this.#lateControlValues = Number(report.lateControlValues);
@@ -165,13 +182,15 @@ export class LiveRun implements GenerationEvents {
     this.#controller = fold(controlLaw, this.#controller, record.step, report.layers.map(dropRate));
     this.#publishStatus();
     this.#options.observer.step(record);
+    const timeline = timelineRecord(report);
+    if (timeline) this.#options.recorder.timeline(timeline);
     if (controlLaw.balancing !== "adaptive") return undefined;
     const { effectiveStep, values } = effective(this.#controller);
     return create(CoefficientsSchema, { effectiveStep: BigInt(effectiveStep), values });
   }
 
   checkpointWritten(shards: CheckpointShards): void {
-    this.#options.commit(shards, this.#controller);
+    this.#options.commit(shards, this.#controller, this.#sourceHash);
     this.#checkpointStep = Number(shards.step);
     this.event("checkpoint.committed", `checkpoint of step ${shards.step} is committed`, {
       step: this.#checkpointStep,
@@ -190,6 +209,13 @@ export class LiveRun implements GenerationEvents {
 
   refusedStale(agentId: string, kind: string): void {
     this.event("message.refused", `a stale message (${kind}) of agent ${agentId} was refused`);
+  }
+
+  agentSilent(agentId: string, isSilent: boolean): void {
+    const message = isSilent
+      ? `waiting for agent ${agentId}: nothing heard of it for 10 s; its ranks go on`
+      : `agent ${agentId} is heard of again`;
+    this.event(isSilent ? "agent.silent" : "agent.heard", message);
   }
 
   failing(reason: string): void {

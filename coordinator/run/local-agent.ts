@@ -6,6 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { writePrivate } from "../rpc/authority.ts";
 import { type Identity, issue } from "../rpc/certificates.ts";
+import { isAlive } from "../store/holder.ts";
+import type { Holder } from "../store/run-store.ts";
 
 const AGENT = fileURLToPath(new URL("../../worker/agent/main.ts", import.meta.url));
 /** How long ranks of a dead agent have to notice before they are ended. */
@@ -47,7 +49,7 @@ export class LocalAgent {
     const args = [
       ...[AGENT, "--coordinator", options.coordinator, "--agent-id", options.agentId],
       ...["--credentials", credentials, "--python", options.python],
-      ...["--slots", String(options.numSlots), "--exit-with-parent"],
+      ...["--slots", String(options.numSlots), "--exit-with-parent", "--own-credentials"],
     ];
     const child = spawn(process.execPath, args, {
       // The agent's standard input ends when this process does, whatever ends it.
@@ -72,19 +74,10 @@ export class LocalAgent {
 }
 
 /** Ends rank processes that outlived their agent. */
-export async function reapRanks(pids: Iterable<number>): Promise<void> {
+export async function reapRanks(ranks: Iterable<Holder>): Promise<void> {
   const deadline = Date.now() + REAP_GRACE_MS;
-  for (const pid of pids) {
-    while (isRunning(pid) && Date.now() < deadline) await sleep(20);
-    if (isRunning(pid)) process.kill(pid, "SIGKILL");
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+  for (const rank of ranks) {
+    while (isAlive(rank) && Date.now() < deadline) await sleep(20);
+    if (isAlive(rank)) process.kill(rank.pid, "SIGKILL");
   }
 }

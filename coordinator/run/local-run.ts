@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { EngineJob } from "../../proto/gen/moestro/v1/job_pb.js";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { CoefficientsSchema } from "../../proto/gen/moestro/v1/rank_pb.js";
+import type { CheckpointShards } from "../../proto/gen/moestro/v1/report_pb.js";
 import type { ControllerOptions, ControllerState } from "../controller/controller.ts";
 import { MoestroError } from "../errors.ts";
 import type { SummaryRecord } from "../report/records.ts";
@@ -10,7 +11,7 @@ import { addAgentService } from "../rpc/agent-service.ts";
 import { loadAuthority } from "../rpc/authority.ts";
 import { type Identity, issue } from "../rpc/certificates.ts";
 import { addRunService } from "../rpc/run-service.ts";
-import { createRpcServer } from "../rpc/server.ts";
+import { createRpcServer, type RpcServer } from "../rpc/server.ts";
 import { writeAtomically } from "./files.ts";
 import { Generation } from "./generation.ts";
 import type { CheckpointLedger, CommittedCheckpoint } from "./ledger.ts";
@@ -61,6 +62,7 @@ export class LocalRun {
   readonly #recorder: Recorder;
   readonly #live: LiveRun;
   readonly #generation: Generation;
+  #stopping = false;
 
   constructor(options: LocalRunOptions) {
     const { directory, restore, plan, engineJob, runId, generation } = options;
@@ -75,7 +77,8 @@ export class LocalRun {
       controlLaw: options.controlLaw,
       recorder: this.#recorder,
       observer: options.observer,
-      commit: (shards, controller) => this.#commit(shards, controller),
+      commit: (...committed) => this.#commit(...committed),
+      expectedSourceHash: restore?.manifest.sourceHash,
       stateChanged: options.stateChanged,
     });
     this.#generation = new Generation(
@@ -101,9 +104,10 @@ export class LocalRun {
     );
   }
 
-  /** Asks for a checkpoint and an end; asked again, ends at once. */
+  /** Asks for an end, after a checkpoint or at once; asking for the same again changes nothing. */
   stop(checkpoint: boolean): void {
-    if (this.#live.isEnded()) return;
+    if (this.#live.isEnded() || (checkpoint && this.#stopping)) return;
+    this.#stopping = true;
     const how = checkpoint ? "after a checkpoint" : "at once";
     this.#live.setState("stopping", `asked to stop ${how}`);
     this.#generation.stop(checkpoint);
@@ -112,45 +116,55 @@ export class LocalRun {
   /** Carries the run out to its end, whatever that is. */
   async carryOut(): Promise<LocalRunResult> {
     const startedAt = performance.now();
-    const { directory, authorityDirectory, listen, generation, plan } = this.#options;
-    const authority = await loadAuthority(authorityDirectory, new Date());
-    const hosts = ["localhost", listen.host];
-    const identity = await issue(authority, { name: "coordinator", hosts }, new Date());
-    const rpc = createRpcServer(authority, identity);
+    const { directory, authorityDirectory, listen } = this.#options;
+    let rpc: RpcServer | undefined;
+    try {
+      const authority = await loadAuthority(authorityDirectory, new Date());
+      const hosts = ["localhost", listen.host];
+      const identity = await issue(authority, { name: "coordinator", hosts }, new Date());
+      rpc = createRpcServer(authority, identity);
+      const decision = await this.#lead(rpc, authority);
+      return { summary: await this.#conclude(decision, startedAt), decision };
+    } catch (error) {
+      const decision = { decision: "fail", userError: false } as const;
+      const reason = (error as Error).message;
+      // What stopped the run may also keep its end from being written: the cause is told.
+      if (!this.#live.isEnded()) {
+        await this.#conclude({ ...decision, reason }, startedAt).catch(() => {});
+      }
+      throw error;
+    } finally {
+      rmSync(directory.endpoint, { force: true });
+      await rpc?.close();
+      this.#recorder.close();
+    }
+  }
+
+  /** Serves, starts the agent and waits for what becomes of the ranks; none of them is left. */
+  async #lead(rpc: RpcServer, authority: Identity): Promise<Decision> {
+    const { runId, listen, generation, plan, notes } = this.#options;
     addAgentService(rpc.server, this.#generation);
     addRunService(rpc.server, {
-      runId: this.#options.runId,
+      runId,
       status: () => this.#live.status(),
       isEnded: () => this.#live.isEnded(),
       stop: (checkpoint) => this.stop(checkpoint),
     });
-    const port = await rpc.listen(listen.host, listen.port);
+    const address = `${listen.host}:${await rpc.listen(listen.host, listen.port)}`;
     rpc.setServing(true);
-    this.#publishEndpoint(`${listen.host}:${port}`);
-    this.#live.event("coordinator.listening", `gRPC with mutual TLS on ${listen.host}:${port}`, {
+    this.#publishEndpoint(address);
+    this.#live.event("coordinator.listening", `gRPC with mutual TLS on ${address}`, {
       pid: process.pid,
       generation,
     });
-    for (const note of this.#options.notes) this.#live.event("checkpoint.damaged", note);
-    let agent: LocalAgent | undefined;
+    for (const note of notes) this.#live.event("checkpoint.damaged", note);
+    const agent = await this.#startAgent(authority, address, plan.worldSize);
     try {
-      agent = await this.#startAgent(authority, `${listen.host}:${port}`, plan.worldSize);
-      const decision = await Promise.race([this.#generation.outcome, agentFailed(agent)]);
+      return await Promise.race([this.#generation.outcome, agentFailed(agent)]);
+    } finally {
       this.#generation.dismiss();
       await agent.end(AGENT_END_MS);
-      return { summary: await this.#conclude(decision, startedAt), decision };
-    } catch (error) {
-      if (!(error instanceof MoestroError)) throw error;
-      await agent?.end(AGENT_END_MS);
-      const decision = { decision: "fail", reason: error.message, userError: false } as const;
-      // What stopped the run may also keep its end from being written: the cause is told.
-      if (!this.#live.isEnded()) await this.#conclude(decision, startedAt).catch(() => {});
-      throw error;
-    } finally {
-      await reapRanks(this.#live.rankPids.values());
-      rmSync(directory.endpoint, { force: true });
-      this.#recorder.close();
-      await rpc.close();
+      await reapRanks(this.#live.ranks.values());
     }
   }
 
@@ -165,18 +179,23 @@ export class LocalRun {
     return agent;
   }
 
-  #commit(...[shards, controller]: Parameters<ConstructorParameters<typeof LiveRun>[0]["commit"]>) {
+  #commit(shards: CheckpointShards, controller: ControllerState, sourceHash: string): void {
     const { ledger, runId, generation, engineJob, plan, keepCheckpoints } = this.#options;
-    const { model, moe } = engineJob;
     const { layout } = plan;
-    if (!model || !moe || !layout) throw new Error("the compiled job lacks its model or layout");
+    if (!layout) throw new Error("the plan lacks its layout");
     ledger.commit({
-      ...{ runId, generation, shards, model, moe, layout },
+      ...{ runId, generation, shards, layout, sourceHash, job: engineJob },
       step: Number(shards.step),
       controller: { ...controller },
       committedAt: new Date().toISOString(),
     });
-    ledger.prune(keepCheckpoints);
+    try {
+      ledger.prune(keepCheckpoints);
+    } catch (error) {
+      // Old checkpoints that stay cost space, not the run.
+      const message = `old checkpoints could not be removed: ${(error as Error).message}`;
+      this.#live.event("checkpoint.not-pruned", message);
+    }
   }
 
   async #conclude(decision: Decision, startedAt: number): Promise<SummaryRecord> {

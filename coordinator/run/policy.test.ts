@@ -42,7 +42,7 @@ const CASES: [sentence: string, given: GenerationFacts, decision: string, reason
   [
     "the killed rank is blamed though its peer was heard of first",
     facts([
-      { rank: 0, exitCode: 1, failure: { message: "Connection closed by peer" } },
+      { rank: 0, exitCode: 1, failure: { message: "another rank has gone", lostPeer: true } },
       { rank: 1, signal: "SIGKILL" },
     ]),
     "fail",
@@ -51,11 +51,20 @@ const CASES: [sentence: string, given: GenerationFacts, decision: string, reason
   [
     "a rank's own failure is blamed before its peers' broken connections",
     facts([
-      { rank: 0, exitCode: 1, failure: { message: "connection reset by peer" } },
+      { rank: 0, exitCode: 1, failure: { message: "another rank has gone", lostPeer: true } },
       { rank: 1, exitCode: 1, failure: { message: "loss is not a number in step 3" } },
     ]),
     "fail",
     /loss is not a number/,
+  ],
+  [
+    "a rank that was told to end from outside is blamed before its peers",
+    facts([
+      { rank: 0, exitCode: 1, failure: { message: "another rank has gone", lostPeer: true } },
+      { rank: 1, signal: "SIGTERM" },
+    ]),
+    "fail",
+    /rank 1 was ended by SIGTERM/,
   ],
   [
     "an exit with code 0 that was not announced is a failure",
@@ -99,9 +108,9 @@ test("what lies in the user's own input is said in the rank's words and marked a
 
 test("the order in which exits are heard of does not change who is blamed for a signal", () => {
   const exits: Exit[] = [
-    { rank: 0, exitCode: 1, failure: { message: "Connection closed by peer" } },
+    { rank: 0, exitCode: 1, failure: { message: "another rank has gone", lostPeer: true } },
     { rank: 1, signal: "SIGSEGV" },
-    { rank: 2, exitCode: 1, failure: { message: "broken pipe" } },
+    { rank: 2, exitCode: 1, failure: { message: "another rank has gone", lostPeer: true } },
     { rank: 3, exitCode: 143, signal: "SIGTERM" },
   ];
   fc.assert(

@@ -68,18 +68,13 @@ export function blame(exits: readonly RankExited[]): RankExited | undefined {
   const bad = exits.filter((exit) => exit.exitCode !== 0 || !exit.finished);
   const strength = (exit: RankExited): number => {
     if (exit.signal !== "" && exit.signal !== "SIGTERM") return 3;
-    if (exit.failure?.userError) return 2;
-    return exit.failure && !isConsequence(exit.failure.message) ? 1 : 0;
+    if (exit.failure) return exit.failure.lostPeer ? 0 : 2;
+    return 1;
   };
   return bad.reduce<RankExited | undefined>(
     (best, exit) => (best && strength(best) >= strength(exit) ? best : exit),
     undefined,
   );
-}
-
-/** Whether a failure is how a rank notices that another one is gone. */
-function isConsequence(message: string): boolean {
-  return /connection (closed|reset|refused)|broken pipe|timed out|socket/i.test(message);
 }
 
 function describeExit(exit: RankExited): string {

@@ -5,7 +5,7 @@ import type {
   SummaryRecord,
   TimelineRecord,
 } from "../report/records.ts";
-import { writeAtomically, writeError } from "./files.ts";
+import { replaceFile, writeAtomically, writeError } from "./files.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { digest, type StepDigest } from "./summary.ts";
 
@@ -66,7 +66,7 @@ export class Recorder {
   }
 
   timeline(record: TimelineRecord): void {
-    writeAtomically(this.#directory.timeline, `${JSON.stringify(record)}\n`);
+    replaceFile(this.#directory.timeline, `${JSON.stringify(record)}\n`);
   }
 
   summary(record: SummaryRecord): void {

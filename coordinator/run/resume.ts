@@ -1,12 +1,17 @@
 import { equals } from "@bufbuild/protobuf";
-import { type EngineJob, ModelConfigSchema } from "../../proto/gen/moestro/v1/job_pb.js";
+import {
+  type DataConfig,
+  type EngineJob,
+  ModelConfigSchema,
+} from "../../proto/gen/moestro/v1/job_pb.js";
 import { MoestroError } from "../errors.ts";
-import type { CheckpointLedger, CommittedCheckpoint, Manifest } from "./ledger.ts";
+import type { CheckpointLedger, CommittedCheckpoint } from "./ledger.ts";
+import type { Manifest } from "./manifest.ts";
 
 /**
  * The checkpoint a run continues from: the newest unharmed one, if it is of
- * this job's model and has steps left. Undefined if the run never committed
- * one. `note` is told of checkpoints that are damaged.
+ * this job's model and data order and has steps left. Undefined if the run
+ * never committed one. `note` is told of checkpoints that are damaged.
  */
 export async function checkpointToResume(
   ledger: CheckpointLedger,
@@ -22,16 +27,35 @@ export async function checkpointToResume(
   return checkpoint;
 }
 
+/** Why the job cannot go on from the checkpoint; undefined if it can. */
 function mismatch(manifest: Manifest, job: EngineJob): string | undefined {
-  if (!job.model || !equals(ModelConfigSchema, manifest.model, job.model)) {
+  const { model, moe, training } = manifest.job;
+  if (!job.model || !model || !equals(ModelConfigSchema, model, job.model)) {
     return "was written by another model than the job file describes; resume with the job file it was started with, or start a new run";
   }
-  if (!job.moe || manifest.moe.numExperts !== job.moe.numExperts) {
-    return `was written by a model with ${manifest.moe.numExperts} experts; set moe.experts to that, or start a new run`;
+  // What decides the model's shape and the order of the data must not change.
+  const fixed: [name: string, before: unknown, now: unknown][] = [
+    ["moe.experts", moe?.numExperts, job.moe?.numExperts],
+    ["moe.topK", moe?.topK, job.moe?.topK],
+    ["training.globalBatchSize", training?.globalBatchSize, job.training?.globalBatchSize],
+    ["training.sequenceLength", training?.sequenceLength, job.training?.sequenceLength],
+    ["training.seed", training?.seed, job.training?.seed],
+    ["data", source(manifest.job.data), source(job.data)],
+  ];
+  const changed = fixed.find(([, before, now]) => before !== now);
+  if (changed) {
+    const [name, before, now] = changed;
+    return `was trained with ${name} ${before}, the job file says ${now}; set it back, or start a new run`;
   }
   const steps = job.training?.steps ?? 0n;
   if (BigInt(manifest.step) >= steps) {
     return `is of step ${manifest.step} and the job has ${steps} steps: nothing is left to train; raise training.steps to go on`;
   }
   return undefined;
+}
+
+function source(data: DataConfig | undefined): string {
+  const { source: from, validationFraction } = data ?? {};
+  const text = from?.case === "textPath" ? from.value : "python-standard-library";
+  return `${text} (validationFraction ${validationFraction})`;
 }

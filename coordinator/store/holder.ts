@@ -7,6 +7,12 @@ export function currentHolder(): Holder {
   return { pid: process.pid, startedAt: startTime(process.pid) ?? "unknown" };
 }
 
+/** A living process as a holder; undefined if there is none with this pid. */
+export function holderOf(pid: number): Holder | undefined {
+  const startedAt = pid > 0 ? startTime(pid) : undefined;
+  return startedAt === undefined ? undefined : { pid, startedAt };
+}
+
 /** Whether the very process still lives, not merely one with its pid. */
 export function isAlive(holder: Holder): boolean {
   return startTime(holder.pid) === holder.startedAt;

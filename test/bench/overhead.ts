@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { stringify } from "yaml";
+import { chooseDevice } from "../../coordinator/environment/device.ts";
 import { pythonExecutable } from "../../coordinator/environment/python.ts";
 import { planJob } from "../../coordinator/planner/plan-job.ts";
 import { compileJob } from "../../coordinator/spec/compile-job.ts";
@@ -16,6 +17,7 @@ import { loadJob } from "../../coordinator/spec/load-job.ts";
 import { cacheDirectory } from "../../coordinator/state-directory.ts";
 import { StartRanksSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { CoefficientsSchema } from "../../proto/gen/moestro/v1/rank_pb.js";
+import { threadsPerRank } from "../../worker/agent/rank-process.ts";
 import { median, shortJob } from "./jobs.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -36,11 +38,12 @@ try {
   const job = shortJob(values.job, Number(values.steps));
   writeFileSync(jobPath, stringify(job));
   const start = join(scratch, "start.bin");
-  writeFileSync(start, await startRanks());
+  const { bytes, worldSize } = await startRanks();
+  writeFileSync(start, bytes);
   const ratios: number[] = [];
   for (let pair = 0; pair < Number(values.pairs); pair += 1) {
     // The order changes from pair to pair, so that drift favours neither.
-    const arms = [() => withControlPlane(pair), () => withTorchrun(start)];
+    const arms = [() => withControlPlane(pair), () => withTorchrun(start, worldSize)];
     const times =
       pair % 2 === 0
         ? arms.map((run) => run())
@@ -72,14 +75,18 @@ function withControlPlane(pair: number): number {
   );
 }
 
-function withTorchrun(start: string): number {
-  const args = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4"];
+function withTorchrun(start: string, worldSize: number): number {
+  const args = ["-m", "torch.distributed.run", "--standalone", `--nproc-per-node=${worldSize}`];
   const result = spawnSync(
     pythonExecutable(),
     [...args, "-m", "moestro_engine.standalone", start],
     {
       encoding: "utf8",
-      env: { ...process.env, PYTHONPATH: join(ROOT, "worker/engine"), OMP_NUM_THREADS: "1" },
+      env: {
+        ...process.env,
+        PYTHONPATH: join(ROOT, "worker/engine"),
+        OMP_NUM_THREADS: String(threadsPerRank(worldSize)),
+      },
     },
   );
   if (result.status !== 0) throw new Error(`torchrun failed:\n${result.stderr}`);
@@ -92,16 +99,16 @@ function stepTime(output: string): number {
   return Number(found);
 }
 
-async function startRanks(): Promise<Uint8Array> {
+async function startRanks(): Promise<{ bytes: Uint8Array; worldSize: number }> {
   const { job } = await loadJob(jobPath);
   const plan = planJob(job);
   const engineJob = compileJob(job, {
     checkpointDirectory: "",
     cacheDirectory: cacheDirectory(),
-    device: "cpu",
+    device: await chooseDevice(job.cluster),
   });
   const values = Array.from({ length: job.model.layers }, () => job.controller.initialCoefficient);
-  return toBinary(
+  const bytes = toBinary(
     StartRanksSchema,
     create(StartRanksSchema, {
       job: engineJob,
@@ -111,4 +118,5 @@ async function startRanks(): Promise<Uint8Array> {
       networkInterface: process.platform === "linux" ? "lo" : "lo0",
     }),
   );
+  return { bytes, worldSize: plan.worldSize };
 }

@@ -78,6 +78,17 @@ test("a run in use is refused to others; Ctrl-C twice stops at once", async () =
   await place.nothingLeft(WITHIN_MS);
 });
 
+test("a closed terminal checkpoints and stops, though the hang-up is heard of twice", async () => {
+  const run = train("--run-id", "hangup");
+  await run.step(2);
+  run.signal("SIGHUP");
+  await place.nothingLeft(WITHIN_MS);
+  const text = readFileSync(place.path("runs", "hangup", "summary.json"), "utf8");
+  const summary = JSON.parse(text) as SummaryRecord;
+  assert.equal(summary.status, "stopped");
+  assert.equal(summary.checkpointStep, summary.steps);
+});
+
 test("Ctrl-C before the ranks stand ends the run", async () => {
   const run = train("--run-id", "early");
   await run.event("agent.started");

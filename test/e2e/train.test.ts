@@ -6,7 +6,7 @@ import { controllerOptions } from "../../coordinator/controller/options.ts";
 import { replay } from "../../coordinator/controller/replay.ts";
 import type { MetricsRecord, SummaryRecord } from "../../coordinator/report/records.ts";
 import { loadJob } from "../../coordinator/spec/load-job.ts";
-import { type Ended, tinyJob, Workplace } from "./moestro.ts";
+import { type Ended, tinyJob, tinyTraining, Workplace } from "./moestro.ts";
 
 const place = new Workplace();
 let whole: Ended;
@@ -159,4 +159,21 @@ test("a checkpoint of another model is refused", async () => {
   const { exitCode, stderr } = await place.run(["train", "other.yaml", "--resume", "whole"]);
   assert.equal(exitCode, 2);
   assert.match(stderr, /was written by another model/);
+});
+
+test("a job that would change the data order is refused, with what changed", async () => {
+  const changed = tinyJob({ training: { ...tinyTraining(20), seed: 7 } });
+  place.write("other.yaml", changed);
+  const { exitCode, stderr } = await place.run(["train", "other.yaml", "--resume", "whole"]);
+  assert.equal(exitCode, 2);
+  assert.match(stderr, /was trained with training\.seed 1, the job file says 7; set it back/);
+});
+
+test("text that has changed since the checkpoint is refused", async () => {
+  place.write("longer.yaml", tinyJob({ training: tinyTraining(20) }));
+  place.write("texts/new.py", "import this\n".repeat(200));
+  const ended = await place.run(["train", "longer.yaml", "--json", "--resume", "whole"]);
+  assert.equal(ended.exitCode, 2);
+  assert.match(ended.stderr, /^data: the text has changed since the checkpoint was written/);
+  await place.nothingLeft(5000);
 });

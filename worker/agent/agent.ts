@@ -1,6 +1,11 @@
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { create } from "@bufbuild/protobuf";
-import { AgentHelloSchema, HeartbeatSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
+import {
+  AgentHelloSchema,
+  type Fence,
+  HeartbeatSchema,
+  type StartRanks,
+} from "../../proto/gen/moestro/v1/agent_pb.js";
 import { type CoordinatorMessage, CoordinatorStream } from "./coordinator-stream.ts";
 import type { AgentOptions } from "./options.ts";
 import { RankGroup } from "./rank-group.ts";
@@ -15,6 +20,8 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #stream: CoordinatorStream;
   #group: RankGroup | undefined;
+  #handled: Promise<void> = Promise.resolve();
+  #starting: Promise<void> = Promise.resolve();
   #heartbeat: NodeJS.Timeout | undefined;
   #finish: (exitCode: number) => void = () => {};
   #leaving = false;
@@ -25,7 +32,10 @@ export class Agent {
       this.#finish = resolve;
     });
     this.#stream = new CoordinatorStream(options, {
-      message: (message) => void this.#handle(message),
+      // One after the other: what comes while ranks are being started waits for that.
+      message: (message, fence) => {
+        this.#handled = this.#handled.then(() => this.#handle(message, fence));
+      },
       ended: (why) => void this.leave(`the coordinator is gone (${why})`),
     });
     this.#stream.send({
@@ -44,6 +54,7 @@ export class Agent {
     if (this.#leaving) return;
     this.#leaving = true;
     clearInterval(this.#heartbeat);
+    await this.#starting;
     const ranks = this.#group?.ranks.length ?? 0;
     console.error(`moestro agent ${this.#options.agentId}: ${why}; ending ${ranks} ranks`);
     this.#group?.kill(ORPHAN_GRACE_MS);
@@ -52,7 +63,7 @@ export class Agent {
     this.#finish(1);
   }
 
-  async #handle(message: CoordinatorMessage): Promise<void> {
+  async #handle(message: CoordinatorMessage, fence: Fence): Promise<void> {
     switch (message.case) {
       case "welcome": {
         const every = Number(message.value.heartbeatIntervalMs);
@@ -62,11 +73,11 @@ export class Agent {
         break;
       }
       case "start":
-        await this.#start(message.value);
+        this.#starting = this.#start(message.value, fence);
+        await this.#starting;
         break;
       case "coefficients":
       case "stop":
-      case "checkpoint":
         // Rank 0 hands these on to every rank with the loss reduction, so that
         // all act at the same step.
         this.#group?.send(message, 0);
@@ -87,17 +98,18 @@ export class Agent {
     }
   }
 
-  async #start(start: Parameters<typeof RankGroup.start>[0]["start"]): Promise<void> {
+  async #start(start: StartRanks, fence: Fence): Promise<void> {
     try {
       this.#group = await RankGroup.start({
-        runId: this.#stream.runId,
-        generation: this.#stream.generation,
+        runId: fence.runId,
+        generation: fence.generation,
         start,
         python: this.#options.python,
-        send: (message) => this.#stream.send(message),
+        scratch: this.#options.ownCredentials ? this.#options.credentials : tmpdir(),
+        send: (message) => this.#stream.send(message, fence),
       });
     } catch (error) {
-      await this.leave(`cannot start ranks: ${(error as Error).message}`);
+      void this.leave(`cannot start ranks: ${(error as Error).message}`);
     }
   }
 

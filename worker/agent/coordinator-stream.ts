@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/grpc-js";
@@ -16,16 +16,17 @@ import type { AgentOptions } from "./options.ts";
 export type CoordinatorMessage = ConnectResponse["message"];
 export type AgentMessage = ConnectRequest["message"];
 
+const FILES = ["authority.crt", "agent.crt", "agent.key"];
+
 export type StreamHandlers = {
-  message(message: CoordinatorMessage): void;
+  message(message: CoordinatorMessage, fence: Fence): void;
   /** The stream has ended; `why` is one sentence. Called once. */
   ended(why: string): void;
 };
 
 /**
- * The agent's one stream to the coordinator, mutually authenticated. Stamps
- * every message with the fence last received, so that a message of an older
- * generation is known as such.
+ * The agent's one stream to the coordinator, mutually authenticated. What an
+ * older coordinator or generation sends is not handed on.
  */
 export class CoordinatorStream {
   readonly #client: Client;
@@ -36,6 +37,8 @@ export class CoordinatorStream {
   constructor(options: AgentOptions, handlers: StreamHandlers) {
     const read = (name: string) => readFileSync(join(options.credentials, name));
     const tls = credentials.createSsl(read("authority.crt"), read("agent.key"), read("agent.crt"));
+    // Keys made for this process alone need not lie about any longer.
+    if (options.ownCredentials) for (const name of FILES) rmSync(join(options.credentials, name));
     const { connect } = grpcMethods(AgentService);
     this.#client = new Client(options.coordinator, tls);
     this.#stream = this.#client.makeBidiStreamRequest(
@@ -45,8 +48,10 @@ export class CoordinatorStream {
       new Metadata(),
     );
     this.#stream.on("data", (response: ConnectResponse) => {
-      if (response.fence) this.#fence = response.fence;
-      handlers.message(response.message);
+      const fence = response.fence ?? this.#fence;
+      if (isOlder(fence, this.#fence)) return;
+      this.#fence = fence;
+      handlers.message(response.message, fence);
     });
     const end = (why: string) => {
       if (this.#ended) return;
@@ -57,17 +62,12 @@ export class CoordinatorStream {
     this.#stream.on("end", () => end("the coordinator closed the stream"));
   }
 
-  get runId(): string {
-    return this.#fence.runId;
-  }
-
-  get generation(): bigint {
-    return this.#fence.generation;
-  }
-
-  send(message: AgentMessage): void {
+  /** Sends a message about what `fence` names; a later generation is not meant by it. */
+  send(message: AgentMessage, fence?: Fence): void {
     if (this.#ended) return;
-    this.#stream.write(create(ConnectRequestSchema, { fence: this.#fence, message }));
+    this.#stream.write(
+      create(ConnectRequestSchema, { message, fence: fence ?? create(FenceSchema) }),
+    );
   }
 
   /** Sends what is queued and ends the stream; the handlers hear no more. */
@@ -81,4 +81,11 @@ export class CoordinatorStream {
     });
     this.#client.close();
   }
+}
+
+function isOlder(fence: Fence, than: Fence): boolean {
+  if (fence.coordinatorEpoch !== than.coordinatorEpoch) {
+    return fence.coordinatorEpoch < than.coordinatorEpoch;
+  }
+  return fence.generation < than.generation;
 }

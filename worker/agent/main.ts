@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { Agent } from "./agent.ts";
 import { parseOptions } from "./options.ts";
 
@@ -14,7 +15,9 @@ async function main(): Promise<number> {
     process.stdin.on("error", () => {});
     process.stdin.resume();
   }
-  return agent.done;
+  const exitCode = await agent.done;
+  if (options.ownCredentials) rmSync(options.credentials, { recursive: true, force: true });
+  return exitCode;
 }
 
 try {

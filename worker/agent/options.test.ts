@@ -14,6 +14,7 @@ test("options are read into the types the agent works with", () => {
     credentials: "/c",
     python: "/p",
     numSlots: 4,
+    ownCredentials: false,
     exitWithParent: true,
   });
 });

@@ -10,6 +10,8 @@ export type AgentOptions = {
   python: string;
   /** Ranks this node has room for. */
   numSlots: number;
+  /** The credentials are for this process alone: it removes them once read, and the folder at its end. */
+  ownCredentials: boolean;
   /** End when standard input ends, which is when the process that started the agent is gone. */
   exitWithParent: boolean;
 };
@@ -26,6 +28,7 @@ export function parseOptions(args: readonly string[]): AgentOptions {
       credentials: { type: "string" },
       python: { type: "string" },
       slots: { type: "string" },
+      "own-credentials": { type: "boolean", default: false },
       "exit-with-parent": { type: "boolean", default: false },
     },
   });
@@ -44,6 +47,7 @@ export function parseOptions(args: readonly string[]): AgentOptions {
     credentials: given("credentials"),
     python: given("python"),
     numSlots,
+    ownCredentials: values["own-credentials"],
     exitWithParent: values["exit-with-parent"],
   };
 }

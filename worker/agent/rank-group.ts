@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { Gather } from "../../proto/gather.ts";
@@ -20,7 +19,7 @@ import type { CheckpointShards, StepReport } from "../../proto/gen/moestro/v1/re
 import { mergeCheckpointShards, mergeStepReports } from "../../proto/merge-reports.ts";
 import type { AgentMessage } from "./coordinator-stream.ts";
 import { RankLinks } from "./rank-links.ts";
-import { type RankExit, RankProcess } from "./rank-process.ts";
+import { type RankExit, RankProcess, threadsPerRank } from "./rank-process.ts";
 
 /** A link whose process is gone is closed by the kernel; this only bounds the wait. */
 const DRAIN_MS = 500;
@@ -30,6 +29,8 @@ export type RankGroupOptions = {
   generation: bigint;
   start: StartRanks;
   python: string;
+  /** Folder that the ranks' socket lies in, in a private folder of its own. */
+  scratch: string;
   send(message: AgentMessage): void;
 };
 
@@ -48,8 +49,8 @@ export class RankGroup {
   static async start(options: RankGroupOptions): Promise<RankGroup> {
     mkdirSync(options.start.logDirectory, { recursive: true });
     let group: RankGroup | undefined;
-    const links = await RankLinks.open({
-      hello: (rank, pid) => group?.isOurs(rank, pid) ?? false,
+    const links = await RankLinks.open(options.scratch, {
+      hello: (rank, token) => group?.isOurs(rank, token) ?? false,
       message: (rank, message) => group?.receive(rank, message),
     });
     group = new RankGroup(options, links);
@@ -62,7 +63,7 @@ export class RankGroup {
     this.#links = links;
     this.#steps = new Gather(start.ranks);
     this.#checkpoints = new Gather(start.ranks);
-    const numThreads = Math.max(1, Math.floor(availableParallelism() / start.ranks.length));
+    const numThreads = threadsPerRank(start.ranks.length);
     this.#processes = start.ranks.map(
       (rank) =>
         new RankProcess({
@@ -77,6 +78,8 @@ export class RankGroup {
       links.send(rank, { case: "assignment", value: this.#assignment(rank, localRank) });
     });
     for (const { rank, pid } of this.#processes) {
+      // A process that could not be started has no pid; its exit tells of it.
+      if (pid === undefined) continue;
       options.send({ case: "rankStarted", value: create(RankStartedSchema, { rank, pid }) });
     }
     this.ended = Promise.all(this.#processes.map((one) => this.#watch(one))).then(() => {
@@ -88,8 +91,8 @@ export class RankGroup {
     return this.#options.start.ranks;
   }
 
-  isOurs(rank: number, pid: number): boolean {
-    return this.#processes.some((one) => one.rank === rank && one.pid === pid);
+  isOurs(rank: number, token: string): boolean {
+    return this.#processes.some((one) => one.rank === rank && one.isToken(token));
   }
 
   /** Sends the ranks of this node one message, all of them or one. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,8 +23,8 @@ let heard: string[];
 
 beforeEach(async () => {
   heard = [];
-  links = await RankLinks.open({
-    hello: (rank, pid) => rank === 0 && pid === 42,
+  links = await RankLinks.open(tmpdir(), {
+    hello: (rank, token) => rank === 0 && token === "secret",
     message: (rank, message) => heard.push(`${rank} ${message.case}`),
   });
 });
@@ -31,8 +32,8 @@ afterEach(() => links.close());
 
 const frame = (message: RankToAgent["message"]) =>
   encodeFrame(RankToAgentSchema, create(RankToAgentSchema, { message }));
-const hello = (rank: number, pid: number) =>
-  frame({ case: "hello", value: create(RankHelloSchema, { rank, pid }) });
+const hello = (rank: number, token: string) =>
+  frame({ case: "hello", value: create(RankHelloSchema, { rank, token }) });
 const ready = frame({ case: "ready", value: create(RankReadySchema, { nextStep: 1n }) });
 const stop = (checkpoint: boolean): AgentToRank["message"] => ({
   case: "stop",
@@ -65,7 +66,7 @@ test("what is sent before a rank connects waits for it, in order", async () => {
   links.send(0, stop(true));
   links.send(0, stop(false));
   const { socket, received } = dial();
-  socket.write(hello(0, 42));
+  socket.write(hello(0, "secret"));
   await until(() => received.length === 2);
   const flags = received.map(({ message }) => message.case === "stop" && message.value.checkpoint);
   assert.deepEqual(flags, [true, false]);
@@ -74,7 +75,7 @@ test("what is sent before a rank connects waits for it, in order", async () => {
 
 test("a rank's messages arrive, and its end is known to be drained", async () => {
   const { socket } = dial();
-  socket.write(Buffer.concat([hello(0, 42), ready]));
+  socket.write(Buffer.concat([hello(0, "secret"), ready]));
   await until(() => heard.length === 1);
   socket.end(ready);
   await links.drained(0);
@@ -82,8 +83,8 @@ test("a rank's messages arrive, and its end is known to be drained", async () =>
 });
 
 const INTRUDERS: [who: string, bytes: Buffer][] = [
-  ["a process that is not the one started", hello(0, 43)],
-  ["a rank of another node", hello(7, 42)],
+  ["a process that is not the one started", hello(0, "guess")],
+  ["a rank of another node", hello(7, "secret")],
   ["one that does not say who it is", ready],
   ["one that speaks another language", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
 ];
@@ -99,11 +100,11 @@ for (const [who, bytes] of INTRUDERS) {
 
 test("a second process of the same rank is cut off, the first one stays", async () => {
   const first = dial();
-  first.socket.write(hello(0, 42));
+  first.socket.write(hello(0, "secret"));
   links.send(0, stop(true));
   await until(() => first.received.length === 1);
   const second = dial();
-  second.socket.write(hello(0, 42));
+  second.socket.write(hello(0, "secret"));
   await second.closed;
   first.socket.write(ready);
   await until(() => heard.length === 1);

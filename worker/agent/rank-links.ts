@@ -1,6 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { encodeFrame, FrameDecoder } from "../../proto/framing.ts";
@@ -13,7 +12,7 @@ import {
 
 export type LinkHandlers = {
   /** A rank connected and said who it is. Returns whether it is welcome. */
-  hello(rank: number, pid: number): boolean;
+  hello(rank: number, token: string): boolean;
   message(rank: number, message: RankToAgent["message"]): void;
 };
 
@@ -36,8 +35,9 @@ export class RankLinks {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  static async open(handlers: LinkHandlers): Promise<RankLinks> {
-    const links = new RankLinks(mkdtempSync(join(tmpdir(), "moestro-")), handlers);
+  /** `scratch`: an existing folder that the socket's private folder is made in. */
+  static async open(scratch: string, handlers: LinkHandlers): Promise<RankLinks> {
+    const links = new RankLinks(mkdtempSync(join(scratch, "ranks-")), handlers);
     await new Promise<void>((resolve, reject) => {
       links.#server.once("error", reject);
       links.#server.listen(links.path, resolve);
@@ -88,8 +88,9 @@ export class RankLinks {
     });
   }
 
-  #welcome(hello: { rank: number; pid: number }, socket: Socket): boolean {
-    if (this.#sockets.has(hello.rank) || !this.#handlers.hello(hello.rank, hello.pid)) return false;
+  #welcome(hello: { rank: number; token: string }, socket: Socket): boolean {
+    if (this.#sockets.has(hello.rank) || !this.#handlers.hello(hello.rank, hello.token))
+      return false;
     this.#sockets.set(hello.rank, socket);
     for (const frame of this.#waiting.get(hello.rank) ?? []) socket.write(frame);
     this.#waiting.delete(hello.rank);

@@ -1,10 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Lines of a rank's log that go with the news of its end. */
 const TAIL_LINES = 50;
+const TAIL_BYTES = 64 * 1024;
 const ENGINE = fileURLToPath(new URL("../engine", import.meta.url));
+
+/** Processor threads for each of the ranks that share this machine. */
+export function threadsPerRank(numRanks: number): number {
+  return Math.max(1, Math.floor(availableParallelism() / numRanks));
+}
 
 export type RankExit = { exitCode: number | undefined; signal: string; logTail: string[] };
 
@@ -26,6 +35,7 @@ export class RankProcess {
   readonly ended: Promise<RankExit>;
   readonly #child: ChildProcess;
   readonly #logPath: string;
+  readonly #token = Buffer.from(randomBytes(16).toString("hex"));
   #running = true;
 
   constructor(options: RankProcessOptions) {
@@ -37,7 +47,8 @@ export class RankProcess {
       stdio: ["ignore", log, log],
       env: {
         ...process.env,
-        PYTHONPATH: ENGINE,
+        PYTHONPATH: [ENGINE, process.env.PYTHONPATH].filter(Boolean).join(delimiter),
+        MOESTRO_RANK_TOKEN: this.#token.toString(),
         PYTHONUNBUFFERED: "1",
         OMP_NUM_THREADS: String(options.numThreads),
       },
@@ -49,9 +60,15 @@ export class RankProcess {
     });
   }
 
-  /** Zero if the process could not be started. */
-  get pid(): number {
-    return this.#child.pid ?? 0;
+  /** Undefined if the process could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Whether a process that connects knows the secret this one was given. */
+  isToken(token: string): boolean {
+    const given = Buffer.from(token);
+    return given.length === this.#token.length && timingSafeEqual(given, this.#token);
   }
 
   /** Asks the process to end, and ends it after `graceMs`. */
@@ -71,7 +88,14 @@ export class RankProcess {
 
 function tail(path: string): string[] {
   try {
-    return readFileSync(path, "utf8").trimEnd().split("\n").slice(-TAIL_LINES);
+    const file = openSync(path, "r");
+    try {
+      const bytes = Buffer.alloc(Math.min(fstatSync(file).size, TAIL_BYTES));
+      readSync(file, bytes, 0, bytes.length, fstatSync(file).size - bytes.length);
+      return bytes.toString("utf8").trimEnd().split("\n").slice(-TAIL_LINES);
+    } finally {
+      closeSync(file);
+    }
   } catch {
     return [];
   }

@@ -7,7 +7,7 @@ import traceback
 
 from moestro.v1 import rank_pb2
 from moestro_engine.data.prepare import prepare_data
-from moestro_engine.errors import AgentGoneError, EngineError, describe
+from moestro_engine.errors import AgentGoneError, describe, is_lost_peer, is_user_error
 from moestro_engine.link.agent_link import AgentLink
 from moestro_engine.parent import die_with_parent, prepare_signals
 
@@ -25,16 +25,17 @@ def main() -> int:
     except OSError as error:
         print(f"rank {arguments.rank}: no agent at {arguments.socket}: {error.strerror}", file=sys.stderr)
         return 1
-    link.send(hello=rank_pb2.RankHello(rank=arguments.rank, pid=os.getpid()))
+    link.send(hello=rank_pb2.RankHello(rank=arguments.rank, token=os.environ.get("MOESTRO_RANK_TOKEN", "")))
     try:
         _work(link)
-    except AgentGoneError:
-        print(f"rank {arguments.rank}: the agent has gone", file=sys.stderr)
+    except AgentGoneError as error:
+        print(f"rank {arguments.rank}: {error}", file=sys.stderr)
         return 1
     except Exception as error:
         traceback.print_exc()
-        user_error = isinstance(error, EngineError) and error.user_error
-        link.send(failed=rank_pb2.RankFailed(message=describe(error), user_error=user_error))
+        link.send(
+            failed=rank_pb2.RankFailed(message=describe(error), user_error=is_user_error(error), lost_peer=is_lost_peer(error))
+        )
         link.close()
         return 1
     link.close()

@@ -38,6 +38,7 @@ class Agent:
 
     def __init__(self, job: job_pb2.EngineJob, plan: plan_pb2.Plan, generation: int = 1, **assignment) -> None:
         self.world = plan.world_size
+        self.tokens = [f"token-{rank}" for rank in range(self.world)]
         self.ends = [RankEnd() for _ in range(self.world)]
         self._common = rank_pb2.RankAssignment(
             run_id="test",
@@ -63,7 +64,7 @@ class Agent:
             listener.listen(self.world)
             self._selector.register(listener, selectors.EVENT_READ)
             errors = [Path(folder, f"stderr-{rank}") for rank in range(self.world)]
-            processes = [start_rank(f"{folder}/agent.sock", rank, errors[rank]) for rank in range(self.world)]
+            processes = [start_rank(f"{folder}/agent.sock", rank, errors[rank], self.tokens[rank]) for rank in range(self.world)]
             try:
                 self._serve(listener, processes, on_step)
                 for rank, process in enumerate(processes):
@@ -115,6 +116,7 @@ class Agent:
         kind = message.WhichOneof("message")
         if kind == "hello":
             rank = self._rank_of[connection] = message.hello.rank
+            assert message.hello.token == self.tokens[rank]
             self._sockets[rank] = connection
             assignment = rank_pb2.RankAssignment(rank=rank, local_rank=rank)
             assignment.MergeFrom(self._common)
@@ -134,7 +136,7 @@ class Agent:
                 on_step(self, step)
 
 
-def start_rank(path: str, rank: int, stderr: Path) -> subprocess.Popen:
+def start_rank(path: str, rank: int, stderr: Path, token: str = "") -> subprocess.Popen:
     command = [sys.executable, "-m", "moestro_engine", "--socket", path, "--rank", str(rank)]
     with stderr.open("w") as file:
-        return subprocess.Popen(command, env=environment(), stderr=file)
+        return subprocess.Popen(command, env=environment(MOESTRO_RANK_TOKEN=token), stderr=file)

@@ -11,7 +11,7 @@ from helpers import make_job, make_plan
 from moestro_engine.checkpoint.read import CheckpointReader
 from moestro_engine.checkpoint.state import Slice, random_state, set_random_state, training_slices
 from moestro_engine.checkpoint.write import shard_name, write_shard
-from moestro_engine.errors import EngineError, UserError
+from moestro_engine.errors import EngineError, is_user_error
 from moestro_engine.parallel.collectives import LocalGroup
 from moestro_engine.parallel.mesh import mesh_of
 from moestro_engine.parallel.parallelize import build_stage
@@ -37,10 +37,12 @@ def slices_of(job, plan, rank: int, fill: bool) -> list[Slice]:
     return slices
 
 
-def write_all(folder, job, plan, generation: int = 1):
-    for rank in range(plan.world_size):
-        name = shard_name(generation, rank, plan.world_size)
+def write_all(folder, job, plan, generation: int = 1) -> list[str]:
+    """Write every rank's shard and return their names."""
+    names = [shard_name(generation, rank, plan.world_size) for rank in range(plan.world_size)]
+    for rank, name in enumerate(names):
         write_shard(folder, name, 7, slices_of(job, plan, rank, fill=True), random_state(rank, CPU))
+    return names
 
 
 @pytest.mark.parametrize(
@@ -54,12 +56,12 @@ def write_all(folder, job, plan, generation: int = 1):
 )
 def test_a_checkpoint_of_one_layout_is_read_bit_equal_by_another(written, read, tmp_path):
     job = make_job(tmp_path, **MODEL)
-    write_all(tmp_path / "step", job, make_plan(job, **written))
+    files = write_all(tmp_path / "step", job, make_plan(job, **written))
     plan = make_plan(job, **read)
     for rank in range(plan.world_size):
         expected = {part.name: part.tensor.clone() for part in slices_of(job, plan, rank, fill=True)}
         loaded = slices_of(job, plan, rank, fill=False)
-        CheckpointReader(tmp_path / "step").load(loaded)
+        CheckpointReader(tmp_path / "step", files).load(loaded)
         assert loaded
         for part in loaded:
             assert torch.equal(part.tensor, expected[part.name]), part.name
@@ -83,8 +85,8 @@ def test_neither_writing_nor_reading_touches_pickle(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "load", refuse)
     job = make_job(tmp_path, **MODEL)
     plan = make_plan(job, tp=2)
-    write_all(tmp_path / "step", job, plan)
-    reader = CheckpointReader(tmp_path / "step")
+    files = write_all(tmp_path / "step", job, plan)
+    reader = CheckpointReader(tmp_path / "step", files)
     reader.load(slices_of(job, plan, 1, fill=False))
     assert reader.local()
     for path in (tmp_path / "step").iterdir():
@@ -96,9 +98,9 @@ def test_neither_writing_nor_reading_touches_pickle(tmp_path, monkeypatch):
 
 def test_the_state_of_the_random_numbers_comes_back(tmp_path):
     torch.manual_seed(5)
-    write_shard(tmp_path, shard_name(1, 0, 1), 1, [], random_state(0, CPU))
+    file = write_shard(tmp_path, shard_name(1, 0, 1), 1, [], random_state(0, CPU))
     expected = torch.rand(4)
-    set_random_state(0, CPU, CheckpointReader(tmp_path).local())
+    set_random_state(0, CPU, CheckpointReader(tmp_path, [file.name]).local())
     assert torch.equal(torch.rand(4), expected)
 
 
@@ -115,40 +117,41 @@ def test_damaged_or_missing_shards_are_named(tmp_path):
     job = make_job(tmp_path, **MODEL)
     plan = make_plan(job, tp=2)
     folder = tmp_path / "step"
-    write_all(folder, job, plan)
+    files = write_all(folder, job, plan)
     shard = folder / shard_name(1, 1, 2)
     shutil.copy(shard, tmp_path / "whole")
     os.truncate(shard, shard.stat().st_size - 100)
     with pytest.raises(EngineError, match=f"{shard.name}: damaged"):
-        CheckpointReader(folder)
+        CheckpointReader(folder, files)
     shard.unlink()
-    with pytest.raises(EngineError, match="1 of 2 shards are there"):
-        CheckpointReader(folder)
-    with pytest.raises(EngineError, match="no shards there"):
-        CheckpointReader(tmp_path / "nowhere")
+    with pytest.raises(EngineError, match=f"{shard.name}: missing"):
+        CheckpointReader(folder, files)
+    with pytest.raises(EngineError, match="no file of it is named"):
+        CheckpointReader(folder, [])
     shutil.copy(tmp_path / "whole", shard)
-    CheckpointReader(folder)
+    CheckpointReader(folder, files)
 
 
-def test_an_unfinished_later_attempt_leaves_an_earlier_one_readable(tmp_path):
+def test_files_of_another_attempt_are_not_looked_at(tmp_path):
     job = make_job(tmp_path, **MODEL)
     plan = make_plan(job, tp=2)
-    write_all(tmp_path / "step", job, plan, generation=1)
-    write_shard(tmp_path / "step", shard_name(2, 0, 2), 7, [], {"x": torch.zeros(1)})
-    CheckpointReader(tmp_path / "step").load(slices_of(job, plan, 0, fill=False))
+    files = write_all(tmp_path / "step", job, plan, generation=1)
+    (tmp_path / "step" / shard_name(2, 0, 2)).write_bytes(b"half a shard")
+    CheckpointReader(tmp_path / "step", files).load(slices_of(job, plan, 0, fill=False))
 
 
 def test_a_checkpoint_of_another_model_is_refused_with_both_shapes(tmp_path):
     job = make_job(tmp_path, **MODEL)
-    write_all(tmp_path / "step", job, make_plan(job))
+    files = write_all(tmp_path / "step", job, make_plan(job))
     wider = make_job(tmp_path, **MODEL | {"ffn_hidden_size": 24})
     with pytest.raises(EngineError, match=r"has shape \(8, 32, 16\), the job says \(8, 32, 24\)"):
-        CheckpointReader(tmp_path / "step").load(slices_of(wider, make_plan(wider), 0, fill=False))
+        CheckpointReader(tmp_path / "step", files).load(slices_of(wider, make_plan(wider), 0, fill=False))
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing_behind(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(UserError, match=r"no space left in .*step: this rank needs 4\.0 MB and 0\.0 MB are free"):
+    with pytest.raises(EngineError, match=r"no space left in .*step: this rank needs 4\.0 MB and 0\.0 MB are free") as caught:
         write_shard(tmp_path / "step", shard_name(1, 0, 1), 1, [], {"x": torch.zeros(1_000_000)})
+    assert not is_user_error(caught.value), "freeing space is no change of the job"
     assert list((tmp_path / "step").iterdir()) == []

@@ -1,14 +1,16 @@
 """Text to token files: split by file, reused, rebuilt, and refused with one line."""
 
+import errno
 import os
 
 import pytest
 
 from helpers import make_job
 from moestro.v1 import job_pb2
+from moestro_engine.data import cache
 from moestro_engine.data.prepare import prepare_data
 from moestro_engine.data.sources import find_source, is_validation
-from moestro_engine.errors import UserError
+from moestro_engine.errors import EngineError, UserError, is_user_error
 
 
 def text_job(tmp_path, path, sequence_length=8, fraction=0.3) -> job_pb2.EngineJob:
@@ -82,6 +84,24 @@ def test_the_standard_library_is_found_without_its_tests(tmp_path):
     assert names == sorted(names)
 
 
+def test_a_users_folder_is_read_whole_whatever_its_subfolders_are_called(tmp_path):
+    for name in ("tests", "encodings"):
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        (tmp_path / "texts" / name / "a.txt").write_text("some text")
+    files = find_source(text_job(tmp_path, tmp_path / "texts").data).files
+    assert [file.name for file in files] == ["encodings/a.txt", "tests/a.txt"]
+
+
+def test_a_full_disk_is_no_mistake_of_the_user(tmp_path, folder, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache, "write_index", full)
+    with pytest.raises(EngineError, match="no space left in") as caught:
+        prepare_data(text_job(tmp_path, folder))
+    assert not is_user_error(caught.value)
+
+
 def refusal(job: job_pb2.EngineJob) -> str:
     with pytest.raises(UserError) as caught:
         prepare_data(job)
@@ -93,8 +113,8 @@ def test_data_that_will_not_do_is_refused_with_one_line_that_says_what_to_do(tmp
     empty_file, empty_folder = tmp_path / "empty.txt", tmp_path / "empty"
     empty_file.touch()
     empty_folder.mkdir()
-    assert "gives 0 bytes for training" in refusal(text_job(tmp_path, empty_file))
-    assert "holds no files" in refusal(text_job(tmp_path, empty_folder))
+    assert refusal(text_job(tmp_path, empty_file)).startswith(f"data.path: file:{empty_file} gives 0 bytes for training")
+    assert f"data.path: the folder {empty_folder} holds no files; put text files" in refusal(text_job(tmp_path, empty_folder))
     assert "does not exist" in refusal(text_job(tmp_path, tmp_path / "nowhere"))
     assert "fewer than the 100001 that one sequence needs" in refusal(text_job(tmp_path, folder, sequence_length=100_000))
     assert "for validation" in refusal(text_job(tmp_path, folder, fraction=0.0))

@@ -12,7 +12,6 @@ from moestro.v1 import rank_pb2, report_pb2
 from moestro_engine.errors import AgentGoneError
 from moestro_engine.link.agent_link import AgentLink
 from moestro_engine.link.framing import FrameDecoder, encode_frame
-from moestro_engine.link.outbox import Outbox
 
 
 def pair(outbox_bytes: int = 1 << 30) -> tuple[AgentLink, socket.socket]:
@@ -45,7 +44,7 @@ def test_a_frame_beyond_the_limit_is_refused():
         FrameDecoder().feed(b"\xff\xff\xff\xff")
 
 
-def test_a_full_socket_holds_nobody_up_and_loses_nothing():
+def test_a_full_socket_does_not_block_and_nothing_is_lost():
     link, agent = pair()
     started = time.monotonic()
     for step in range(200):
@@ -59,32 +58,18 @@ def test_a_full_socket_holds_nobody_up_and_loses_nothing():
     assert [message.step.step for message in received] == list(range(200))
 
 
-def test_a_full_queue_drops_old_reports_but_never_a_checkpoint():
-    outbox = Outbox(max_bytes=1 << 20)
-    outbox.append(rank_pb2.RankToAgent(checkpoint=report_pb2.CheckpointShards(step=1)))
-    for step in range(30):
-        outbox.append(rank_pb2.RankToAgent(step=big_report(step)))
-    assert outbox.num_bytes <= 1 << 20
-    assert outbox.num_dropped_reports > 0
-    decoder, kept = FrameDecoder(), []
-    while outbox:
-        head = bytes(outbox.head()[:1000])
-        kept += map(rank_pb2.RankToAgent.FromString, decoder.feed(head))
-        outbox.taken(len(head))
-    assert kept[0].WhichOneof("message") == "checkpoint"
-    assert [m.step.step for m in kept[1:]] == list(range(30 - len(kept) + 1, 30))
-
-
-def test_a_half_sent_report_is_finished_before_others_are_dropped():
-    outbox = Outbox(max_bytes=300_000)
-    outbox.append(rank_pb2.RankToAgent(step=big_report(1)))
-    decoder = FrameDecoder()
-    first = bytes(outbox.head()[:100])
-    outbox.taken(100)
-    for step in range(2, 9):
-        outbox.append(rank_pb2.RankToAgent(step=big_report(step)))
-    (payload,) = decoder.feed(first + bytes(outbox.head()))
-    assert rank_pb2.RankToAgent.FromString(payload).step.step == 1
+def test_an_agent_that_leaves_too_much_unread_counts_as_gone_and_is_not_waited_for():
+    link, agent = pair(outbox_bytes=1 << 20)
+    for step in range(500):
+        link.send(step=big_report(step))
+    with pytest.raises(AgentGoneError, match=r"^the agent has not read 1\.\d MB of messages and is taken to have gone; "):
+        link.poll()
+    with pytest.raises(AgentGoneError, match="has not read"):
+        link.wait()
+    started = time.monotonic()
+    link.close()
+    assert time.monotonic() - started < 1
+    agent.close()
 
 
 def test_a_message_that_is_not_the_awaited_one_is_kept_for_later():

@@ -110,6 +110,7 @@ def test_a_run_continued_from_a_checkpoint_is_bit_equal(complete, tiny):
     job, plan = tiny
     restore = rank_pb2.RankAssignment().restore
     restore.step, restore.directory = 3, str(Path(job.checkpoint.directory) / "step-00000003")
+    restore.files.extend(end.of("checkpoint")[0].files[0].name for end in complete)
     agent = Agent(job, plan, generation=2, restore=restore, coefficients=[coefficients(4), coefficients(5)])
     ends = agent.run(control)
     assert [end.of("ready")[0].next_step for end in ends] == [4, 4]
@@ -179,7 +180,7 @@ def test_data_that_will_not_do_fails_as_the_users_error_before_torch_is_loaded(t
     (failed,) = end.of("failed")
     assert end.exit_code == 1
     assert failed.user_error
-    assert failed.message == f"data.source: {tmp_path / 'nowhere'} does not exist; name a text file or a folder of text files"
+    assert failed.message == f"data.path: {tmp_path / 'nowhere'} does not exist; name a text file or a folder of text files"
 
 
 def listening(tmp_path) -> tuple[socket.socket, str]:

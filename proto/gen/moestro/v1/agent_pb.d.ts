@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { CheckpointReference, CheckpointRequest, Coefficients, RankFailed, RankFinished, Rendezvous, StopRequest } from "./rank_pb.js";
+import type { CheckpointReference, Coefficients, RankFailed, RankFinished, Rendezvous, StopRequest } from "./rank_pb.js";
 import type { CheckpointShards, DataPrepared, Sample, StepReport } from "./report_pb.js";
 import type { EngineJob } from "./job_pb.js";
 import type { Plan } from "./plan_pb.js";
@@ -413,19 +413,13 @@ export declare type ConnectResponse = Message<"moestro.v1.ConnectResponse"> & {
     case: "stop";
   } | {
     /**
-     * @generated from field: moestro.v1.CheckpointRequest checkpoint = 7;
-     */
-    value: CheckpointRequest;
-    case: "checkpoint";
-  } | {
-    /**
-     * @generated from field: moestro.v1.KillRanks kill = 8;
+     * @generated from field: moestro.v1.KillRanks kill = 7;
      */
     value: KillRanks;
     case: "kill";
   } | {
     /**
-     * @generated from field: moestro.v1.Goodbye goodbye = 9;
+     * @generated from field: moestro.v1.Goodbye goodbye = 8;
      */
     value: Goodbye;
     case: "goodbye";

@@ -79,6 +79,13 @@ export declare type CheckpointReference = Message<"moestro.v1.CheckpointReferenc
    * @generated from field: string directory = 2;
    */
   directory: string;
+
+  /**
+   * Names of the files in it that belong to the checkpoint, as its manifest lists them.
+   *
+   * @generated from field: repeated string files = 3;
+   */
+  files: string[];
 };
 
 /**
@@ -187,18 +194,6 @@ export declare type StopRequest = Message<"moestro.v1.StopRequest"> & {
 export declare const StopRequestSchema: GenMessage<StopRequest>;
 
 /**
- * @generated from message moestro.v1.CheckpointRequest
- */
-export declare type CheckpointRequest = Message<"moestro.v1.CheckpointRequest"> & {
-};
-
-/**
- * Describes the message moestro.v1.CheckpointRequest.
- * Use `create(CheckpointRequestSchema)` to create a new message.
- */
-export declare const CheckpointRequestSchema: GenMessage<CheckpointRequest>;
-
-/**
  * @generated from message moestro.v1.AgentToRank
  */
 export declare type AgentToRank = Message<"moestro.v1.AgentToRank"> & {
@@ -231,12 +226,6 @@ export declare type AgentToRank = Message<"moestro.v1.AgentToRank"> & {
      */
     value: StopRequest;
     case: "stop";
-  } | {
-    /**
-     * @generated from field: moestro.v1.CheckpointRequest checkpoint = 5;
-     */
-    value: CheckpointRequest;
-    case: "checkpoint";
   } | { case: undefined; value?: undefined };
 };
 
@@ -256,9 +245,11 @@ export declare type RankHello = Message<"moestro.v1.RankHello"> & {
   rank: number;
 
   /**
-   * @generated from field: int32 pid = 2;
+   * The secret the agent gave this process in MOESTRO_RANK_TOKEN.
+   *
+   * @generated from field: string token = 2;
    */
-  pid: number;
+  token: string;
 };
 
 /**
@@ -327,6 +318,13 @@ export declare type RankFailed = Message<"moestro.v1.RankFailed"> & {
    * @generated from field: bool user_error = 2;
    */
   userError: boolean;
+
+  /**
+   * Another rank went first: this failure is a consequence of its end.
+   *
+   * @generated from field: bool lost_peer = 3;
+   */
+  lostPeer: boolean;
 };
 
 /**

@@ -14,7 +14,7 @@ import { file_moestro_v1_report } from "./report_pb.js";
  * Describes the file moestro/v1/rank.proto.
  */
 export const file_moestro_v1_rank = /*@__PURE__*/
-  fileDesc("ChVtb2VzdHJvL3YxL3JhbmsucHJvdG8SCm1vZXN0cm8udjEiNgoMQ29lZmZpY2llbnRzEhYKDmVmZmVjdGl2ZV9zdGVwGAEgASgDEg4KBnZhbHVlcxgCIAMoASIoCgpSZW5kZXp2b3VzEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoBSI2ChNDaGVja3BvaW50UmVmZXJlbmNlEgwKBHN0ZXAYASABKAMSEQoJZGlyZWN0b3J5GAIgASgJIs8CCg5SYW5rQXNzaWdubWVudBIOCgZydW5faWQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoAxIMCgRyYW5rGAMgASgFEhIKCmxvY2FsX3JhbmsYBCABKAUSHgoEcGxhbhgFIAEoCzIQLm1vZXN0cm8udjEuUGxhbhIiCgNqb2IYBiABKAsyFS5tb2VzdHJvLnYxLkVuZ2luZUpvYhIwCgdyZXN0b3JlGAcgASgLMh8ubW9lc3Ryby52MS5DaGVja3BvaW50UmVmZXJlbmNlEi4KDGNvZWZmaWNpZW50cxgIIAMoCzIYLm1vZXN0cm8udjEuQ29lZmZpY2llbnRzEh0KFWNvbGxlY3RpdmVfdGltZW91dF9tcxgJIAEoAxIZChFuZXR3b3JrX2ludGVyZmFjZRgKIAEoCRIXCg9yZW5kZXp2b3VzX2hvc3QYCyABKAkiIQoLU3RvcFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCCITChFDaGVja3BvaW50UmVxdWVzdCKIAgoLQWdlbnRUb1JhbmsSMAoKYXNzaWdubWVudBgBIAEoCzIaLm1vZXN0cm8udjEuUmFua0Fzc2lnbm1lbnRIABIsCgpyZW5kZXp2b3VzGAIgASgLMhYubW9lc3Ryby52MS5SZW5kZXp2b3VzSAASMAoMY29lZmZpY2llbnRzGAMgASgLMhgubW9lc3Ryby52MS5Db2VmZmljaWVudHNIABInCgRzdG9wGAQgASgLMhcubW9lc3Ryby52MS5TdG9wUmVxdWVzdEgAEjMKCmNoZWNrcG9pbnQYBSABKAsyHS5tb2VzdHJvLnYxLkNoZWNrcG9pbnRSZXF1ZXN0SABCCQoHbWVzc2FnZSImCglSYW5rSGVsbG8SDAoEcmFuaxgBIAEoBRILCgNwaWQYAiABKAUiHgoJUmFua1JlYWR5EhEKCW5leHRfc3RlcBgBIAEoAyI4CgxSYW5rRmluaXNoZWQSEQoJbGFzdF9zdGVwGAEgASgDEhUKDXN0b3BwZWRfZWFybHkYAiABKAgiMQoKUmFua0ZhaWxlZBIPCgdtZXNzYWdlGAEgASgJEhIKCnVzZXJfZXJyb3IYAiABKAgimgMKC1JhbmtUb0FnZW50EiYKBWhlbGxvGAEgASgLMhUubW9lc3Ryby52MS5SYW5rSGVsbG9IABIsCgpyZW5kZXp2b3VzGAIgASgLMhYubW9lc3Ryby52MS5SZW5kZXp2b3VzSAASKAoEZGF0YRgDIAEoCzIYLm1vZXN0cm8udjEuRGF0YVByZXBhcmVkSAASJgoFcmVhZHkYBCABKAsyFS5tb2VzdHJvLnYxLlJhbmtSZWFkeUgAEiYKBHN0ZXAYBSABKAsyFi5tb2VzdHJvLnYxLlN0ZXBSZXBvcnRIABIyCgpjaGVja3BvaW50GAYgASgLMhwubW9lc3Ryby52MS5DaGVja3BvaW50U2hhcmRzSAASJAoGc2FtcGxlGAcgASgLMhIubW9lc3Ryby52MS5TYW1wbGVIABIsCghmaW5pc2hlZBgIIAEoCzIYLm1vZXN0cm8udjEuUmFua0ZpbmlzaGVkSAASKAoGZmFpbGVkGAkgASgLMhYubW9lc3Ryby52MS5SYW5rRmFpbGVkSABCCQoHbWVzc2FnZWIGcHJvdG8z", [file_moestro_v1_job, file_moestro_v1_plan, file_moestro_v1_report]);
+  fileDesc("ChVtb2VzdHJvL3YxL3JhbmsucHJvdG8SCm1vZXN0cm8udjEiNgoMQ29lZmZpY2llbnRzEhYKDmVmZmVjdGl2ZV9zdGVwGAEgASgDEg4KBnZhbHVlcxgCIAMoASIoCgpSZW5kZXp2b3VzEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoBSJFChNDaGVja3BvaW50UmVmZXJlbmNlEgwKBHN0ZXAYASABKAMSEQoJZGlyZWN0b3J5GAIgASgJEg0KBWZpbGVzGAMgAygJIs8CCg5SYW5rQXNzaWdubWVudBIOCgZydW5faWQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoAxIMCgRyYW5rGAMgASgFEhIKCmxvY2FsX3JhbmsYBCABKAUSHgoEcGxhbhgFIAEoCzIQLm1vZXN0cm8udjEuUGxhbhIiCgNqb2IYBiABKAsyFS5tb2VzdHJvLnYxLkVuZ2luZUpvYhIwCgdyZXN0b3JlGAcgASgLMh8ubW9lc3Ryby52MS5DaGVja3BvaW50UmVmZXJlbmNlEi4KDGNvZWZmaWNpZW50cxgIIAMoCzIYLm1vZXN0cm8udjEuQ29lZmZpY2llbnRzEh0KFWNvbGxlY3RpdmVfdGltZW91dF9tcxgJIAEoAxIZChFuZXR3b3JrX2ludGVyZmFjZRgKIAEoCRIXCg9yZW5kZXp2b3VzX2hvc3QYCyABKAkiIQoLU3RvcFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCCLTAQoLQWdlbnRUb1JhbmsSMAoKYXNzaWdubWVudBgBIAEoCzIaLm1vZXN0cm8udjEuUmFua0Fzc2lnbm1lbnRIABIsCgpyZW5kZXp2b3VzGAIgASgLMhYubW9lc3Ryby52MS5SZW5kZXp2b3VzSAASMAoMY29lZmZpY2llbnRzGAMgASgLMhgubW9lc3Ryby52MS5Db2VmZmljaWVudHNIABInCgRzdG9wGAQgASgLMhcubW9lc3Ryby52MS5TdG9wUmVxdWVzdEgAQgkKB21lc3NhZ2UiKAoJUmFua0hlbGxvEgwKBHJhbmsYASABKAUSDQoFdG9rZW4YAiABKAkiHgoJUmFua1JlYWR5EhEKCW5leHRfc3RlcBgBIAEoAyI4CgxSYW5rRmluaXNoZWQSEQoJbGFzdF9zdGVwGAEgASgDEhUKDXN0b3BwZWRfZWFybHkYAiABKAgiRAoKUmFua0ZhaWxlZBIPCgdtZXNzYWdlGAEgASgJEhIKCnVzZXJfZXJyb3IYAiABKAgSEQoJbG9zdF9wZWVyGAMgASgIIpoDCgtSYW5rVG9BZ2VudBImCgVoZWxsbxgBIAEoCzIVLm1vZXN0cm8udjEuUmFua0hlbGxvSAASLAoKcmVuZGV6dm91cxgCIAEoCzIWLm1vZXN0cm8udjEuUmVuZGV6dm91c0gAEigKBGRhdGEYAyABKAsyGC5tb2VzdHJvLnYxLkRhdGFQcmVwYXJlZEgAEiYKBXJlYWR5GAQgASgLMhUubW9lc3Ryby52MS5SYW5rUmVhZHlIABImCgRzdGVwGAUgASgLMhYubW9lc3Ryby52MS5TdGVwUmVwb3J0SAASMgoKY2hlY2twb2ludBgGIAEoCzIcLm1vZXN0cm8udjEuQ2hlY2twb2ludFNoYXJkc0gAEiQKBnNhbXBsZRgHIAEoCzISLm1vZXN0cm8udjEuU2FtcGxlSAASLAoIZmluaXNoZWQYCCABKAsyGC5tb2VzdHJvLnYxLlJhbmtGaW5pc2hlZEgAEigKBmZhaWxlZBgJIAEoCzIWLm1vZXN0cm8udjEuUmFua0ZhaWxlZEgAQgkKB21lc3NhZ2ViBnByb3RvMw", [file_moestro_v1_job, file_moestro_v1_plan, file_moestro_v1_report]);
 
 /**
  * Describes the message moestro.v1.Coefficients.
@@ -52,51 +52,44 @@ export const StopRequestSchema = /*@__PURE__*/
   messageDesc(file_moestro_v1_rank, 4);
 
 /**
- * Describes the message moestro.v1.CheckpointRequest.
- * Use `create(CheckpointRequestSchema)` to create a new message.
- */
-export const CheckpointRequestSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 5);
-
-/**
  * Describes the message moestro.v1.AgentToRank.
  * Use `create(AgentToRankSchema)` to create a new message.
  */
 export const AgentToRankSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 6);
+  messageDesc(file_moestro_v1_rank, 5);
 
 /**
  * Describes the message moestro.v1.RankHello.
  * Use `create(RankHelloSchema)` to create a new message.
  */
 export const RankHelloSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 7);
+  messageDesc(file_moestro_v1_rank, 6);
 
 /**
  * Describes the message moestro.v1.RankReady.
  * Use `create(RankReadySchema)` to create a new message.
  */
 export const RankReadySchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 8);
+  messageDesc(file_moestro_v1_rank, 7);
 
 /**
  * Describes the message moestro.v1.RankFinished.
  * Use `create(RankFinishedSchema)` to create a new message.
  */
 export const RankFinishedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 9);
+  messageDesc(file_moestro_v1_rank, 8);
 
 /**
  * Describes the message moestro.v1.RankFailed.
  * Use `create(RankFailedSchema)` to create a new message.
  */
 export const RankFailedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 10);
+  messageDesc(file_moestro_v1_rank, 9);
 
 /**
  * Describes the message moestro.v1.RankToAgent.
  * Use `create(RankToAgentSchema)` to create a new message.
  */
 export const RankToAgentSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 11);
+  messageDesc(file_moestro_v1_rank, 10);
 

@@ -132,14 +132,13 @@ class Goodbye(_message.Message):
     def __init__(self) -> None: ...
 
 class ConnectResponse(_message.Message):
-    __slots__ = ("fence", "welcome", "start", "rendezvous", "coefficients", "stop", "checkpoint", "kill", "goodbye")
+    __slots__ = ("fence", "welcome", "start", "rendezvous", "coefficients", "stop", "kill", "goodbye")
     FENCE_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_FIELD_NUMBER: _ClassVar[int]
     COEFFICIENTS_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
-    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     KILL_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     fence: Fence
@@ -148,7 +147,6 @@ class ConnectResponse(_message.Message):
     rendezvous: _rank_pb2.Rendezvous
     coefficients: _rank_pb2.Coefficients
     stop: _rank_pb2.StopRequest
-    checkpoint: _rank_pb2.CheckpointRequest
     kill: KillRanks
     goodbye: Goodbye
-    def __init__(self, fence: _Optional[_Union[Fence, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., start: _Optional[_Union[StartRanks, _Mapping]] = ..., rendezvous: _Optional[_Union[_rank_pb2.Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[_rank_pb2.Coefficients, _Mapping]] = ..., stop: _Optional[_Union[_rank_pb2.StopRequest, _Mapping]] = ..., checkpoint: _Optional[_Union[_rank_pb2.CheckpointRequest, _Mapping]] = ..., kill: _Optional[_Union[KillRanks, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    def __init__(self, fence: _Optional[_Union[Fence, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., start: _Optional[_Union[StartRanks, _Mapping]] = ..., rendezvous: _Optional[_Union[_rank_pb2.Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[_rank_pb2.Coefficients, _Mapping]] = ..., stop: _Optional[_Union[_rank_pb2.StopRequest, _Mapping]] = ..., kill: _Optional[_Union[KillRanks, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...

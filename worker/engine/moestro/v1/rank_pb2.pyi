@@ -25,12 +25,14 @@ class Rendezvous(_message.Message):
     def __init__(self, host: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
 
 class CheckpointReference(_message.Message):
-    __slots__ = ("step", "directory")
+    __slots__ = ("step", "directory", "files")
     STEP_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
     step: int
     directory: str
-    def __init__(self, step: _Optional[int] = ..., directory: _Optional[str] = ...) -> None: ...
+    files: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, step: _Optional[int] = ..., directory: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RankAssignment(_message.Message):
     __slots__ = ("run_id", "generation", "rank", "local_rank", "plan", "job", "restore", "coefficients", "collective_timeout_ms", "network_interface", "rendezvous_host")
@@ -64,31 +66,25 @@ class StopRequest(_message.Message):
     checkpoint: bool
     def __init__(self, checkpoint: bool = ...) -> None: ...
 
-class CheckpointRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
-
 class AgentToRank(_message.Message):
-    __slots__ = ("assignment", "rendezvous", "coefficients", "stop", "checkpoint")
+    __slots__ = ("assignment", "rendezvous", "coefficients", "stop")
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_FIELD_NUMBER: _ClassVar[int]
     COEFFICIENTS_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
-    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     assignment: RankAssignment
     rendezvous: Rendezvous
     coefficients: Coefficients
     stop: StopRequest
-    checkpoint: CheckpointRequest
-    def __init__(self, assignment: _Optional[_Union[RankAssignment, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., stop: _Optional[_Union[StopRequest, _Mapping]] = ..., checkpoint: _Optional[_Union[CheckpointRequest, _Mapping]] = ...) -> None: ...
+    def __init__(self, assignment: _Optional[_Union[RankAssignment, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., stop: _Optional[_Union[StopRequest, _Mapping]] = ...) -> None: ...
 
 class RankHello(_message.Message):
-    __slots__ = ("rank", "pid")
+    __slots__ = ("rank", "token")
     RANK_FIELD_NUMBER: _ClassVar[int]
-    PID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     rank: int
-    pid: int
-    def __init__(self, rank: _Optional[int] = ..., pid: _Optional[int] = ...) -> None: ...
+    token: str
+    def __init__(self, rank: _Optional[int] = ..., token: _Optional[str] = ...) -> None: ...
 
 class RankReady(_message.Message):
     __slots__ = ("next_step",)
@@ -105,12 +101,14 @@ class RankFinished(_message.Message):
     def __init__(self, last_step: _Optional[int] = ..., stopped_early: bool = ...) -> None: ...
 
 class RankFailed(_message.Message):
-    __slots__ = ("message", "user_error")
+    __slots__ = ("message", "user_error", "lost_peer")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     USER_ERROR_FIELD_NUMBER: _ClassVar[int]
+    LOST_PEER_FIELD_NUMBER: _ClassVar[int]
     message: str
     user_error: bool
-    def __init__(self, message: _Optional[str] = ..., user_error: bool = ...) -> None: ...
+    lost_peer: bool
+    def __init__(self, message: _Optional[str] = ..., user_error: bool = ..., lost_peer: bool = ...) -> None: ...
 
 class RankToAgent(_message.Message):
     __slots__ = ("hello", "rendezvous", "data", "ready", "step", "checkpoint", "sample", "finished", "failed")

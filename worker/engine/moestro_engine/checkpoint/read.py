@@ -1,7 +1,7 @@
 """Read any slice of any tensor back, however many ranks wrote it: only headers and the bytes needed are read."""
 
 import json
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,6 @@ from moestro_engine.checkpoint.state import Slice
 from moestro_engine.checkpoint.write import FORMAT, METADATA_KEY
 from moestro_engine.errors import EngineError
 
-SHARD_NAME = re.compile(r"g(\d+)-rank-(\d+)-of-(\d+)\.safetensors")
-
 
 @dataclass(frozen=True)
 class _Piece:
@@ -23,15 +21,17 @@ class _Piece:
 
 
 class CheckpointReader:
-    """All shards of one checkpoint; EngineError with one line names what is missing or damaged."""
+    """The shards of one checkpoint, named relative to its folder; EngineError names what is missing or damaged."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: Sequence[str]) -> None:
         self._folder = folder
         self._pieces: dict[str, list[_Piece]] = {}
         self._local: dict[str, Path] = {}
         self._global_shapes: dict[str, tuple[int, ...]] = {}
-        for path in _complete_set(folder):
-            self._read_header(path)
+        if not files:
+            raise EngineError(f"checkpoint {folder}: no file of it is named; use another checkpoint")
+        for name in files:
+            self._read_header(folder / name)
 
     def load(self, wanted: list[Slice]) -> None:
         """Fill the tensors of the slices."""
@@ -83,23 +83,10 @@ class CheckpointReader:
     def _open(path: Path):
         try:
             return safe_open(path, framework="pt")
+        except FileNotFoundError as error:
+            raise EngineError(f"checkpoint {path}: missing; put it back or use another checkpoint") from error
         except (OSError, SafetensorError) as error:
             raise EngineError(f"checkpoint {path}: damaged ({error}); use an older checkpoint") from error
-
-
-def _complete_set(folder: Path) -> list[Path]:
-    """The shards of the newest generation that wrote all of its own."""
-    groups: dict[tuple[int, int], list[Path]] = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        if match := SHARD_NAME.fullmatch(path.name):
-            groups.setdefault((int(match[1]), int(match[3])), []).append(path)
-    if not groups:
-        raise EngineError(f"checkpoint {folder}: no shards there; use another checkpoint")
-    whole = [key for key, paths in groups.items() if len(paths) == key[1]]
-    if not whole:
-        (_, world), paths = max(groups.items())
-        raise EngineError(f"checkpoint {folder}: {len(paths)} of {world} shards are there; use an older checkpoint")
-    return groups[max(whole)]
 
 
 def _overlap(

@@ -29,7 +29,7 @@ def restore_checkpoint(context: Context) -> int:
     if not context.assignment.HasField("restore"):
         return 1
     restore = context.assignment.restore
-    reader = CheckpointReader(Path(restore.directory))
+    reader = CheckpointReader(Path(restore.directory), restore.files)
     reader.load(training_slices(context.parameters, context.placements, context.optimizer))
     set_random_state(context.mesh.rank, context.device, reader.local())
     for state in context.optimizer.state.values():

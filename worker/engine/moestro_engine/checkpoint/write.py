@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from moestro.v1 import report_pb2
 from moestro_engine.checkpoint.state import Slice
-from moestro_engine.errors import UserError
+from moestro_engine.errors import EngineError, UserError
 
 FORMAT = "moestro-1"
 METADATA_KEY = "moestro"
@@ -31,7 +31,9 @@ def step_folder(directory: str, step: int) -> Path:
 def write_shard(
     folder: Path, name: str, step: int, slices: list[Slice], local: dict[str, torch.Tensor]
 ) -> report_pb2.CheckpointFile:
-    """Write the slices this rank is to write and tensors of its own; UserError if the disk will not take them.
+    """Write the slices this rank is to write and tensors of its own.
+
+    EngineError if the disk is full, UserError if it will not take them for another reason.
 
     The header holds, next to what safetensors needs, the global shape and the offsets of every slice.
     """
@@ -52,7 +54,7 @@ def write_shard(
         _sync_folder(folder)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
-        raise UserError(_explain(error, folder, size)) from error
+        raise _failure(error, folder, size) from error
     return report_pb2.CheckpointFile(name=name, size_bytes=written, sha256=digest)
 
 
@@ -76,11 +78,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _explain(error: Exception, folder: Path, needed: int) -> str:
+def _failure(error: Exception, folder: Path, needed: int) -> EngineError:
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
         free = shutil.disk_usage(folder).free
-        return (
+        return EngineError(
             f"checkpoint: no space left in {folder}: this rank needs {needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free; "
             "free some or set checkpoint.directory to another disk, then resume"
         )
-    return f"checkpoint: cannot write {folder}: {error}; check the folder and its permissions, then resume"
+    return UserError(f"checkpoint: cannot write {folder}: {error}; check the folder and its permissions, then resume")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from moestro.v1 import job_pb2, report_pb2
 from moestro_engine.data import cache
-from moestro_engine.data.sources import Source, SourceFile, find_source, is_validation
-from moestro_engine.errors import UserError
+from moestro_engine.data.sources import Source, SourceFile, find_source, is_validation, source_key
+from moestro_engine.errors import EngineError, UserError
 
 SEPARATOR = b"\0"
 
@@ -23,7 +23,8 @@ class PreparedData:
 
 
 def prepare_data(job: job_pb2.EngineJob) -> PreparedData:
-    """Find or make the token files of ``job.data``; UserError with one clear line when the data will not do.
+    """Find or make the token files of ``job.data``; UserError with one clear line when the data will not do,
+    EngineError when the disk is full.
 
     Files are kept apart by a hash of their name; a single file is cut, its end is for validation.
     Every file is followed by a zero byte.
@@ -39,8 +40,8 @@ def prepare_data(job: job_pb2.EngineJob) -> PreparedData:
             if index is None:
                 index = _tokenize(source, folder, mark, data.validation_fraction)
     except OSError as error:
-        raise UserError(_explain(error, data.cache_directory)) from error
-    _check_enough(index, source.label, job.training.sequence_length)
+        raise _failure(error, data) from error
+    _check_enough(index, f"{source_key(data)}: {source.label}", job.training.sequence_length)
     report = report_pb2.DataPrepared(
         train_tokens=index.train_tokens,
         validation_tokens=index.validation_tokens,
@@ -86,12 +87,16 @@ def _check_enough(index: cache.CacheIndex, label: str, sequence_length: int) -> 
         # A window is a sequence and the token after it.
         if tokens < sequence_length + 1:
             raise UserError(
-                f"data.source: {label} gives {tokens} bytes for {part}, fewer than the {sequence_length + 1} that one "
+                f"{label} gives {tokens} bytes for {part}, fewer than the {sequence_length + 1} that one "
                 "sequence needs; give more text, or change training.sequenceLength or data.validationFraction"
             )
 
 
-def _explain(error: OSError, cache_directory: str) -> str:
+def _failure(error: OSError, data: job_pb2.DataConfig) -> EngineError:
     if error.errno == errno.ENOSPC:
-        return f"data: no space left in {cache_directory} for the tokenised text; free some or set another cache folder"
-    return f"data.source: cannot read or write {error.filename}: {error.strerror}; check the path and its permissions"
+        return EngineError(
+            f"data: no space left in {data.cache_directory} for the tokenised text; free some or set another cache folder"
+        )
+    return UserError(
+        f"{source_key(data)}: cannot read or write {error.filename}: {error.strerror}; check the path and its permissions"
+    )

@@ -34,16 +34,21 @@ class Source:
     split_inside: bool
 
 
+def source_key(data: job_pb2.DataConfig) -> str:
+    """The job's key that says where the text is, for messages."""
+    return "data.path" if data.WhichOneof("source") == "text_path" else "data.source"
+
+
 def find_source(data: job_pb2.DataConfig) -> Source:
     """List the files the job names; UserError if there are none or they cannot be read."""
     if data.WhichOneof("source") == "text_path":
         return _text_source(Path(data.text_path))
     root = Path(sysconfig.get_path("stdlib"))
-    files = _walk(root, lambda name: name.endswith(".py"))
+    files = _walk(root, lambda name: name.endswith(".py"), SKIPPED_FOLDERS)
     if not files:
         raise UserError(
             f"data.source: {root} holds no .py files; training on the Python standard library needs its source: "
-            "install it (Debian: libpython3-stdlib) or name a text file as data.source"
+            "install it (Debian: libpython3-stdlib) or name a text file as data.path"
         )
     return Source(f"python-standard-library:{root}", files, split_inside=False)
 
@@ -58,17 +63,17 @@ def _text_source(path: Path) -> Source:
     if path.is_file():
         return Source(f"file:{path}", (_describe(path.name, path),), split_inside=True)
     if not path.is_dir():
-        raise UserError(f"data.source: {path} does not exist; name a text file or a folder of text files")
+        raise UserError(f"data.path: {path} does not exist; name a text file or a folder of text files")
     files = _walk(path, lambda name: not name.startswith("."))
     if not files:
-        raise UserError(f"data.source: the folder {path} holds no files; put text files into it or name another folder")
+        raise UserError(f"data.path: the folder {path} holds no files; put text files into it or name another folder")
     return Source(f"folder:{path}", files, split_inside=False)
 
 
-def _walk(root: Path, wanted) -> tuple[SourceFile, ...]:
+def _walk(root: Path, wanted, skipped_folders: frozenset[str] = frozenset()) -> tuple[SourceFile, ...]:
     found = []
     for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(s for s in subfolders if s not in SKIPPED_FOLDERS and not s.startswith("."))
+        subfolders[:] = sorted(s for s in subfolders if s not in skipped_folders and not s.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)
             if wanted(name) and path.is_file():

@@ -10,8 +10,10 @@ from moestro_engine.link.framing import FrameDecoder
 from moestro_engine.link.outbox import Outbox
 
 SOCKET_BUFFER_BYTES = 4 << 20
-OUTBOX_BYTES = 32 << 20
+# Reports of hours: an agent that has left this much unread will not read again.
+OUTBOX_BYTES = 256 << 20
 DRAIN_S = 1.0
+CLOSED = "the agent has gone"
 
 
 class AgentLink:
@@ -22,8 +24,10 @@ class AgentLink:
         connected.setblocking(False)
         self._socket = connected
         self._decoder = FrameDecoder()
-        self._outbox = Outbox(outbox_bytes)
-        self._gone = False
+        self._outbox = Outbox()
+        self._outbox_bytes = outbox_bytes
+        # Why the agent is out of reach; empty while it is not.
+        self._gone = ""
         self._inbox: list[rank_pb2.AgentToRank] = []
 
     @classmethod
@@ -36,10 +40,17 @@ class AgentLink:
     def send(self, **message) -> None:
         """Queue one RankToAgent message, given by its field: ``send(hello=...)``, and send what fits now.
 
-        Never raises: that the agent has gone is learned from ``poll``, where all ranks can act on it together.
+        Nothing is left out, for every report is counted. An agent that leaves more than the outbox holds
+        unread counts as gone. Never raises: that the agent has gone is learned from ``poll``, where all
+        ranks can act on it together.
         """
+        if self._gone:
+            return
         self._outbox.append(rank_pb2.RankToAgent(**message))
         self.pump()
+        if not self._gone and self._outbox.num_bytes > self._outbox_bytes:
+            unread = f"{self._outbox.num_bytes / 1e6:.1f} MB of messages"
+            self._gone = f"the agent has not read {unread} and is taken to have gone; see whether its machine is overloaded"
 
     def pump(self) -> None:
         """Send as much of the queue as the socket takes without blocking."""
@@ -49,10 +60,10 @@ class AgentLink:
         except BlockingIOError:
             return
         except ConnectionError:
-            self._gone = True
+            self._gone = CLOSED
 
     def poll(self) -> list[rank_pb2.AgentToRank]:
-        """The messages that have arrived; AgentGoneError once the agent has closed the socket."""
+        """The messages that have arrived; AgentGoneError once the agent has closed the socket or stopped reading."""
         self._receive()
         messages, self._inbox = self._inbox, []
         return messages
@@ -73,7 +84,8 @@ class AgentLink:
 
     def idle(self, seconds: float | None) -> None:
         """Pass up to this time, less if something arrives or can be sent; AgentGoneError as in ``poll``."""
-        select.select([self._socket], [self._socket] if self._outbox else [], [], seconds)
+        if not self._gone:
+            select.select([self._socket], [self._socket] if self._outbox else [], [], seconds)
         self._receive()
 
     def _receive(self) -> None:
@@ -86,9 +98,9 @@ class AgentLink:
             except ConnectionError:
                 chunk = b""
             if not chunk:
-                self._gone = True
+                self._gone = CLOSED
             self._inbox += map(rank_pb2.AgentToRank.FromString, self._decoder.feed(chunk))
-        raise AgentGoneError
+        raise AgentGoneError(self._gone)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Flush what is queued, for at most this long, and close.

@@ -24,7 +24,7 @@ class FileLink:
         return []
 
     def wait(self) -> list[rank_pb2.AgentToRank]:
-        raise AgentGoneError
+        raise AgentGoneError("there is no agent to wait for")
 
     def idle(self, seconds: float) -> None:
         time.sleep(seconds)

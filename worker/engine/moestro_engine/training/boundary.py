@@ -22,12 +22,11 @@ class Boundary:
     agents_gone: float
     stop: bool
     stop_with_checkpoint: bool
-    checkpoint: bool
     next_coefficients: tuple[float, ...]
 
 
 def pack(boundary: Boundary, device: torch.device) -> torch.Tensor:
-    """fp64 [7 + layers]."""
+    """fp64 [6 + layers]."""
     fields: Sequence[float] = (
         boundary.loss_sum,
         boundary.loss_tokens,
@@ -35,14 +34,13 @@ def pack(boundary: Boundary, device: torch.device) -> torch.Tensor:
         boundary.agents_gone,
         boundary.stop,
         boundary.stop_with_checkpoint,
-        boundary.checkpoint,
     )
     return torch.tensor([*fields, *boundary.next_coefficients], dtype=torch.float64, device=device)
 
 
 def unpack(vector: torch.Tensor) -> Boundary:
-    loss_sum, tokens, norm, gone, stop, with_checkpoint, checkpoint, *coefficients = vector.tolist()
-    return Boundary(loss_sum, tokens, norm, gone, stop > 0, with_checkpoint > 0, checkpoint > 0, tuple(coefficients))
+    loss_sum, tokens, norm, gone, stop, with_checkpoint, *coefficients = vector.tolist()
+    return Boundary(loss_sum, tokens, norm, gone, stop > 0, with_checkpoint > 0, tuple(coefficients))
 
 
 def exchange(mine: Boundary, device: torch.device) -> Boundary:

@@ -13,8 +13,7 @@ class Control:
         self.book = book
         self.stop = False
         self.stop_with_checkpoint = False
-        self._checkpoint = False
-        self.agent_gone = False
+        self.agent_gone: AgentGoneError | None = None
         self._link = link
         self._strict = strict
 
@@ -29,13 +28,8 @@ class Control:
             self._take(messages, step)
             while self._strict and step < last_step and not self.stop and not self.book.has(step + 1):
                 self._take(self._link.wait(), step)
-        except AgentGoneError:
-            self.agent_gone = True
-
-    def take_checkpoint_request(self) -> bool:
-        """Whether a checkpoint was asked for since the last call."""
-        asked, self._checkpoint = self._checkpoint, False
-        return asked
+        except AgentGoneError as gone:
+            self.agent_gone = gone
 
     def _take(self, messages: list[rank_pb2.AgentToRank], step: int) -> None:
         for message in messages:
@@ -45,5 +39,3 @@ class Control:
                 case "stop":
                     self.stop = True
                     self.stop_with_checkpoint |= message.stop.checkpoint
-                case "checkpoint":
-                    self._checkpoint = True

@@ -49,8 +49,8 @@ def train(context: Context, next_step: int) -> Outcome:
             _validate(context, result.report)
         context.link.send(step=result.report)
         boundary = result.boundary
-        asked = boundary.checkpoint or boundary.stop_with_checkpoint
-        saves = job.checkpoint.directory and (asked or _is_due(step, job.checkpoint.every_steps, job.training.steps))
+        due = boundary.stop_with_checkpoint or _is_due(step, job.checkpoint.every_steps, job.training.steps)
+        saves = job.checkpoint.directory and due
         if saves:
             context.link.send(checkpoint=save_checkpoint(context, step))
         if not (validates or saves):

@@ -9,6 +9,8 @@ from moestro_engine.parallel.groups import Groups
 from moestro_engine.parallel.mesh import Mesh
 
 TEMPERATURE = 0.8
+# A larger vocabulary has entries that stand for no byte.
+NUM_BYTES = 256
 # Lengths are rounded up to a multiple of this per rank, so that few different shapes occur.
 PART = 16
 
@@ -30,6 +32,13 @@ def sample_text(model: StageModel, job: job_pb2.EngineJob, mesh: Mesh, groups: G
     return bytes(text[num_prompt:])
 
 
+def draw_byte(logit_V: torch.Tensor, point: torch.Tensor) -> int:
+    """The byte at ``point``, fp64 [1] in [0, 1), of the cumulative distribution over the logits that are bytes."""
+    probability_B = torch.softmax(logit_V[:NUM_BYTES].double() / TEMPERATURE, dim=-1).cpu()
+    # Rounding may leave the sum just below the point.
+    return min(int(torch.searchsorted(probability_B.cumsum(0), point)), len(probability_B) - 1)
+
+
 def _next_byte(model, window: list[int], job, mesh: Mesh, groups: Groups, generator, device) -> int:
     unit = mesh.tp * PART
     padded = min(-(-len(window) // unit) * unit, job.training.sequence_length)
@@ -49,7 +58,6 @@ def _next_byte(model, window: list[int], job, mesh: Mesh, groups: Groups, genera
     # Every rank draws a number, so that all generators stay in step whoever the owner is.
     point = torch.rand(1, generator=generator, dtype=torch.float64)
     if mesh.rank == owner:
-        probabilities = torch.softmax(out[0, offset].double() / TEMPERATURE, dim=-1).cpu()
-        drawn[0] = min(int(torch.searchsorted(probabilities.cumsum(0), point)), job.model.vocab_size - 1)
+        drawn[0] = draw_byte(out[0, offset], point)
     dist.broadcast(drawn, owner)
     return int(drawn)

@@ -37,7 +37,7 @@ def train_step(context: Context, control: Control, step: int, coefficients: tupl
     control.listen(step, training.steps)
     boundary = exchange(_contribution(context, control, step), context.device)
     if boundary.agents_gone:
-        raise AgentGoneError
+        raise control.agent_gone or AgentGoneError("another rank's agent has gone")
     norm = math.sqrt(boundary.squared_gradient_norm)
     if not (math.isfinite(boundary.loss_sum) and math.isfinite(norm)):
         raise non_finite_error(step, context.model, context.stage.first_layer, context.mesh.rank, context.device)
@@ -82,10 +82,9 @@ def _contribution(context: Context, control: Control, step: int) -> Boundary:
         loss_sum=context.pipeline.loss.sum.item(),
         loss_tokens=context.pipeline.loss.tokens,
         squared_gradient_norm=context.gradients.squared_norm_share().item(),
-        agents_gone=control.agent_gone,
+        agents_gone=control.agent_gone is not None,
         stop=leads and control.stop,
         stop_with_checkpoint=leads and control.stop_with_checkpoint,
-        checkpoint=leads and control.take_checkpoint_request(),
         next_coefficients=control.book.values(step + 1) if leads else (0.0,) * context.job.model.num_layers,
     )
 
