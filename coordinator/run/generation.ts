@@ -4,7 +4,6 @@ import {
   type ConnectRequest,
   GoodbyeSchema,
   KillRanksSchema,
-  type RankExited,
   StartRanksSchema,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import type { EngineJob } from "../../proto/gen/moestro/v1/job_pb.js";
@@ -24,10 +23,9 @@ import { mergeCheckpointShards, mergeStepReports } from "../../proto/merge-repor
 import type { AgentEvents, AgentSession, Fencing } from "../rpc/agent-service.ts";
 import type { CommittedCheckpoint } from "./ledger.ts";
 import { placeRanks } from "./placement.ts";
-import { type Decision, decide, type GenerationFacts } from "./policy.ts";
+import type { Decision } from "./policy.ts";
+import { Verdict } from "./verdict.ts";
 
-/** Peers of a dead rank fail within this time; waiting for them shows who was first. */
-const BLAME_WINDOW_MS = 300;
 /** Agents send a heartbeat every second. */
 const SILENCE_MS = 10_000;
 /** From SIGTERM to SIGKILL. */
@@ -73,30 +71,23 @@ export class Generation implements AgentEvents {
   readonly #options: GenerationOptions;
   readonly #events: GenerationEvents;
   readonly #sessions = new Map<string, AgentSession>();
-  readonly #exits: RankExited[] = [];
-  readonly #lost: { agentId: string; why: string }[] = [];
+  readonly #verdict: Verdict;
   readonly #ready = new Set<number>();
   readonly #heardAtMs = new Map<string, number>();
   readonly #silent = new Set<string>();
   readonly #watch: NodeJS.Timeout;
-  readonly #placed = new Map<string, readonly number[]>();
   #steps: Gather<string, StepReport> | undefined;
   #checkpoints: Gather<string, CheckpointShards> | undefined;
   #leader: AgentSession | undefined;
-  #killRequested = false;
-  #blaming: NodeJS.Timeout | undefined;
-  /** Fixed before ranks are ended: what follows from that must not be blamed. */
-  #verdict: Decision | undefined;
-  #resolve: (decision: Decision) => void = () => {};
-  #reject: (error: Error) => void = () => {};
 
   constructor(options: GenerationOptions, events: GenerationEvents) {
     this.#options = options;
     this.#events = events;
-    this.outcome = new Promise<Decision>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    }).finally(() => clearInterval(this.#watch));
+    this.#verdict = new Verdict(options.plan.worldSize, (reason) => {
+      events.failing(reason);
+      this.#killRanks(KILL_GRACE_MS);
+    });
+    this.outcome = this.#verdict.outcome.finally(() => clearInterval(this.#watch));
     this.#watch = setInterval(() => this.#noticeSilence(), SILENCE_MS / 4).unref();
   }
 
@@ -134,8 +125,7 @@ export class Generation implements AgentEvents {
   }
 
   lost(session: AgentSession, why: string): void {
-    this.#lost.push({ agentId: session.hello.agentId, why });
-    this.#judge();
+    this.#verdict.agentLost(session.hello.agentId, why);
   }
 
   // --- what people ask ---
@@ -148,9 +138,8 @@ export class Generation implements AgentEvents {
       this.#leader?.send(this.#options.fence, stop);
       return;
     }
-    this.#killRequested = true;
     this.#killRanks(0);
-    this.#judge();
+    this.#verdict.killRequested();
   }
 
   /** Lets the agents go; they end once their ranks have. */
@@ -162,7 +151,7 @@ export class Generation implements AgentEvents {
 
   #start(): void {
     // Asked to stop, or an agent went, before anything was started.
-    if (this.#killRequested || this.#lost.length > 0) return;
+    if (this.#verdict.forbidsStart) return;
     const { agentIds, plan, fence } = this.#options;
     const sessions = agentIds.flatMap((id) => this.#sessions.get(id) ?? []);
     try {
@@ -177,7 +166,7 @@ export class Generation implements AgentEvents {
       this.#leader = taking[0];
       sessions.forEach((session, index) => {
         const ranks = placed[index] ?? [];
-        this.#placed.set(session.hello.agentId, ranks);
+        this.#verdict.placed(session.hello.agentId, ranks);
         if (ranks.length > 0)
           session.send(fence, { case: "start", value: this.#startRanks(ranks) });
       });
@@ -236,49 +225,17 @@ export class Generation implements AgentEvents {
         this.#events.sampled(message.value);
         break;
       case "rankExited":
-        this.#exits.push(message.value);
-        this.#judge();
+        this.#verdict.rankExited(message.value);
         break;
       default:
         throw new Error(`agent ${agentId} sent ${message.case ?? "nothing"} out of turn`);
     }
   }
 
-  #judge(): void {
-    const facts: GenerationFacts = {
-      worldSize: this.#options.plan.worldSize,
-      exits: this.#exits,
-      lostAgents: this.#lost,
-      killRequested: this.#killRequested,
-    };
-    const decision = decide(facts);
-    if (decision.decision === "continue") return;
-    if (this.#nothingMoreComes()) {
-      clearTimeout(this.#blaming);
-      this.#resolve(this.#verdict ?? decision);
-      return;
-    }
-    if (decision.decision !== "fail" || this.#blaming) return;
-    this.#blaming = setTimeout(() => {
-      this.#verdict = decide(facts);
-      this.#events.failing(this.#verdict.reason);
-      this.#killRanks(KILL_GRACE_MS);
-    }, BLAME_WINDOW_MS);
-  }
-
-  /** Whether every rank has ended, or was an agent's that is gone and cannot tell. */
-  #nothingMoreComes(): boolean {
-    if (this.#placed.size === 0) return true;
-    const silent = new Set(this.#lost.flatMap(({ agentId }) => this.#placed.get(agentId) ?? []));
-    const told = this.#exits.filter(({ rank }) => !silent.has(rank));
-    return told.length + silent.size >= this.#options.plan.worldSize;
-  }
-
   /** A failure of the coordinator itself, such as a full disk, ends the ranks. */
   #giveUp(error: Error): void {
-    clearTimeout(this.#blaming);
     this.#killRanks(KILL_GRACE_MS);
-    this.#reject(error);
+    this.#verdict.coordinatorFailed(error);
   }
 
   /** A missed heartbeat is no reason to end anything; it is one to say what is waited for. */

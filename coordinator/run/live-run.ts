@@ -129,8 +129,14 @@ export class LiveRun implements GenerationEvents {
 
   event(event: string, message: string, details: Record<string, unknown> = {}): void {
     const record = { time: new Date().toISOString(), event, message, ...details };
-    this.#options.recorder.event(record);
     this.#options.observer.event(record);
+    try {
+      this.#options.recorder.event(record);
+    } catch (error) {
+      if (!(error instanceof MoestroError)) throw error;
+      // Events come from timers and signals too, where nobody could take a failure.
+      // A disk that takes no event takes no step either, and that ends the run.
+    }
   }
 
   // --- GenerationEvents ---
