@@ -64,7 +64,7 @@ function stop(reason: string): Decision {
  * milliseconds, and the news may come in any order: a signal, or a user's
  * mistake, explains more than a broken connection does.
  */
-export function blame(exits: readonly RankExited[]): RankExited | undefined {
+function blame(exits: readonly RankExited[]): RankExited | undefined {
   const bad = exits.filter((exit) => exit.exitCode !== 0 || !exit.finished);
   const strength = (exit: RankExited): number => {
     if (exit.signal !== "" && exit.signal !== "SIGTERM") return 3;

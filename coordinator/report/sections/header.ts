@@ -57,7 +57,7 @@ function describeModel({ plan, metrics }: RunFiles): string | undefined {
 }
 
 /** 2026-11-24 05:37:45 UTC; what is no time is shown as it is. */
-export function formatTime(iso: string): string {
+function formatTime(iso: string): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) return iso;
   return `${time.toISOString().slice(0, 19).replace("T", " ")} UTC`;
