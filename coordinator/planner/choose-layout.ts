@@ -1,12 +1,12 @@
 import type { Job } from "../spec/schema.ts";
-import { fixedSizesOf, limitsOf } from "./check-layout.ts";
-import { isRunnable } from "./engine-capabilities.ts";
-import { enumerateLayouts } from "./enumerate-layouts.ts";
-import { pickMicroBatchSize } from "./micro-batch.ts";
-import { isShorter, type Partition, partition, splitMakespan } from "./partition.ts";
-import type { Pipeline } from "./pipeline.ts";
-import type { CandidateLayout } from "./sizes.ts";
-import { BoundTable } from "./splits-by-bound.ts";
+import { fixedSizesOf, limitsOf } from "./layout/check-layout.ts";
+import { isRunnable } from "./layout/engine-capabilities.ts";
+import { enumerateLayouts } from "./layout/enumerate-layouts.ts";
+import { pickMicroBatchSize } from "./layout/micro-batch.ts";
+import type { CandidateLayout } from "./layout/sizes.ts";
+import { isShorter, type Partition, partition, splitMakespan } from "./partition/partition.ts";
+import type { Pipeline } from "./partition/pipeline.ts";
+import { BoundTable } from "./partition/splits-by-bound.ts";
 import { modelWork } from "./work.ts";
 
 /** A layout with its batch cut up, not yet cut into stages. */

@@ -1,7 +1,7 @@
 import { type Plan, Recompute, Scheme, type Stage } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { formatCount } from "../report/format.ts";
 import type { Job } from "../spec/schema.ts";
-import { countRankParameters } from "./parameters.ts";
+import { countRankParameters } from "./model/parameters.ts";
 import { table, wrap } from "./text-table.ts";
 
 const WIDTH = 100;

@@ -1,9 +1,9 @@
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import type { Job } from "../spec/schema.ts";
-import { fixedSizesOf } from "./check-layout.ts";
 import type { Choice, Search } from "./choose-layout.ts";
-import { isShorter, RELATIVE_TOLERANCE } from "./partition.ts";
-import { formatSplit } from "./pipeline.ts";
+import { fixedSizesOf } from "./layout/check-layout.ts";
+import { isShorter, RELATIVE_TOLERANCE } from "./partition/partition.ts";
+import { formatSplit } from "./partition/pipeline.ts";
 
 /** Why the plan is what it is: one sentence each, with the numbers. */
 export function explainPlan(job: Job, plan: Plan, search: Search): string[] {

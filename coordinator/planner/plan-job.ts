@@ -8,13 +8,13 @@ import {
 } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { type JobSource, problemsToError } from "../spec/problems.ts";
 import type { Job } from "../spec/schema.ts";
-import { checkLayout, checkRunnable } from "./check-layout.ts";
 import { type Choice, chooseLayout } from "./choose-layout.ts";
 import { explainPlan } from "./explain-plan.ts";
-import { countParameters, countRankParameters } from "./parameters.ts";
-import { splitMakespan } from "./partition.ts";
-import { evenSplit, stageWork } from "./pipeline.ts";
-import type { SchemeName } from "./sizes.ts";
+import { checkLayout, checkRunnable } from "./layout/check-layout.ts";
+import type { SchemeName } from "./layout/sizes.ts";
+import { countParameters, countRankParameters } from "./model/parameters.ts";
+import { splitMakespan } from "./partition/partition.ts";
+import { evenSplit, stageWork } from "./partition/pipeline.ts";
 import { recomputeOf } from "./work.ts";
 
 export interface PlanOptions {

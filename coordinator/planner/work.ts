@@ -1,5 +1,5 @@
 import type { Job } from "../spec/schema.ts";
-import type { LayoutSizes } from "./sizes.ts";
+import type { LayoutSizes } from "./layout/sizes.ts";
 
 /** FLOPs of one micro-batch on one rank. */
 export interface Work {

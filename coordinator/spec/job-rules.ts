@@ -1,4 +1,4 @@
-import { divisors } from "../planner/sizes.ts";
+import { divisors } from "../planner/layout/sizes.ts";
 import { joinAlternatives, type Problem } from "./problems.ts";
 import type { Job } from "./schema.ts";
 

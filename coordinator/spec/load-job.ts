@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { checkLayout, checkRunnable } from "../planner/check-layout.ts";
+import { checkLayout, checkRunnable } from "../planner/layout/check-layout.ts";
 import { explainIssues } from "./explain.ts";
 import { checkRules } from "./job-rules.ts";
 import { formatPath, type JobSource, type Problem, problemsToError } from "./problems.ts";

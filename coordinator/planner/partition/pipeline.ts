@@ -1,4 +1,4 @@
-import type { ModelWork, Work } from "./work.ts";
+import type { ModelWork, Work } from "../work.ts";
 
 /** Layers to be cut into stages, each a contiguous interval of at least one. */
 export interface Pipeline {

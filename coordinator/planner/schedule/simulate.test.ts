@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { stagesArbitrary } from "../partition/testing.ts";
+import type { Work } from "../work.ts";
 import { type Operation, simulate1F1B } from "./simulate.ts";
-import { stagesArbitrary } from "./testing.ts";
-import type { Work } from "./work.ts";
 
 /**
  * The same schedule the slow way: every stage's list of operations written out,

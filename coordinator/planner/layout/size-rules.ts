@@ -1,4 +1,4 @@
-import { joinAlternatives, type Problem } from "../spec/problems.ts";
+import { joinAlternatives, type Problem } from "../../spec/problems.ts";
 import {
   divisors,
   type FixedSizes,

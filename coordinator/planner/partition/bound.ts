@@ -1,5 +1,5 @@
+import { warmupForwards } from "../schedule/simulate.ts";
 import type { IntervalWork, Pipeline } from "./pipeline.ts";
-import { warmupForwards } from "./simulate.ts";
 
 /**
  * One stage's term of the lower bound on the 1F1B makespan: nobody finishes

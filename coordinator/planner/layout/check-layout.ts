@@ -1,9 +1,9 @@
-import type { Problem } from "../spec/problems.ts";
-import type { Job } from "../spec/schema.ts";
+import type { Problem } from "../../spec/problems.ts";
+import type { Job } from "../../spec/schema.ts";
+import { formatSplit } from "../partition/pipeline.ts";
 import { diagnose, diagnoseRanks } from "./diagnose.ts";
 import { isRunnable, whyNotRunnable } from "./engine-capabilities.ts";
 import { enumerateLayouts } from "./enumerate-layouts.ts";
-import { formatSplit } from "./pipeline.ts";
 import { checkSizes } from "./size-rules.ts";
 import type { CandidateLayout, FixedSizes, LayoutLimits } from "./sizes.ts";
 

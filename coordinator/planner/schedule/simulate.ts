@@ -1,4 +1,4 @@
-import type { Work } from "./work.ts";
+import type { Work } from "../work.ts";
 
 /** Start and end of one operation, in the unit of the stages' work. */
 export interface Operation {

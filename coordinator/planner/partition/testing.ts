@@ -1,6 +1,6 @@
 import fc from "fast-check";
+import type { Work } from "../work.ts";
 import type { Pipeline } from "./pipeline.ts";
-import type { Work } from "./work.ts";
 
 /** Work of unequal forward and backward, neither zero. */
 const work: fc.Arbitrary<Work> = fc.record({

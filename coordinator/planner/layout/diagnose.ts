@@ -1,4 +1,4 @@
-import { joinAlternatives, type Problem } from "../spec/problems.ts";
+import { joinAlternatives, type Problem } from "../../spec/problems.ts";
 import { enumerateLayouts, nearestRankCounts } from "./enumerate-layouts.ts";
 import { SIZE_NAMES, sizesAllowed } from "./size-rules.ts";
 import type { CandidateLayout, FixedSizes, LayoutLimits, SizeName } from "./sizes.ts";

@@ -1,6 +1,6 @@
+import { simulate1F1B } from "../schedule/simulate.ts";
 import { mostEvenSplit } from "./most-even-split.ts";
 import { type Pipeline, stageWork } from "./pipeline.ts";
-import { simulate1F1B } from "./simulate.ts";
 import { BoundTable } from "./splits-by-bound.ts";
 
 /** The best split found and what is known about it. */

@@ -1,4 +1,4 @@
-import { joinAlternatives } from "../spec/problems.ts";
+import { joinAlternatives } from "../../spec/problems.ts";
 import type { CandidateLayout, SizeName } from "./sizes.ts";
 
 /**

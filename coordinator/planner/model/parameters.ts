@@ -1,5 +1,5 @@
-import type { Job, Model } from "../spec/schema.ts";
-import type { LayoutSizes } from "./sizes.ts";
+import type { Job, Model } from "../../spec/schema.ts";
+import type { LayoutSizes } from "../layout/sizes.ts";
 
 /** Weights of the model's parts, in numbers, not bytes. */
 export interface ParameterCounts {

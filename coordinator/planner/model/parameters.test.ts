@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { fixtureJob } from "../spec/job-fixture.ts";
-import { PRESETS } from "../spec/presets.ts";
+import { fixtureJob } from "../../spec/job-fixture.ts";
+import { PRESETS } from "../../spec/presets.ts";
+import { compositions } from "../partition/testing.ts";
 import { countParameters, countRankParameters } from "./parameters.ts";
-import { compositions } from "./testing.ts";
 
 const { job } = await fixtureJob();
 const withDefaults = (moe: { experts: number; topK: number }) => ({ ...job.moe, ...moe });
