@@ -1,0 +1,44 @@
+export type Precision = "fp32" | "bf16" | "fp8";
+
+/** One GPU (or CPU rank) as its vendor gives it, or as it was measured. */
+export interface Accelerator {
+  name: string;
+  memoryBytes: number;
+  /** Bytes a second of the device's memory. */
+  memoryBandwidth: number;
+  /** Dense FLOP/s by precision; a precision that is absent cannot be used. */
+  peakFlops: { [precision in Precision]?: number };
+  /** Share of the peak that large GEMMs reach, by precision; calibrated or probed. */
+  achievable: { [precision in Precision]?: number };
+}
+
+/**
+ * How fast one rank's data moves over a link, as a piecewise curve: NCCL changes
+ * protocol with size, so no single latency and bandwidth fits.
+ */
+export interface Link {
+  /** Milliseconds that the smallest message takes. */
+  latencyMs: number;
+  /**
+   * Message sizes in bytes, ascending, and bytes a second per GPU, one
+   * direction, reached at each; interpolated between in the logarithm of the size.
+   */
+  curve: readonly (readonly [bytes: number, bytesPerSecond: number])[];
+}
+
+export interface Cluster {
+  name: string;
+  accelerator: Accelerator;
+  nodes: number;
+  gpusPerNode: number;
+  /** Between GPUs of a node (or of an NVLink domain). */
+  intra: Link;
+  /** Between nodes. */
+  inter: Link;
+  /** GPUs that `intra` joins; gpusPerNode unless NVLink spans nodes (GB200 NVL72). */
+  gpusPerDomain: number;
+  /** Where its numbers come from: "preset", "file" or "probe". */
+  origin: "preset" | "file" | "probe";
+  /** For a probed machine: measured layer times that override the formulas; free-form, owned by cost/. */
+  measured?: unknown;
+}
