@@ -1,8 +1,14 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT_CODES, MoestroError } from "../errors.ts";
+import { adviseCommand } from "./advise.ts";
+import { calibrateCommand } from "./calibrate.ts";
 import { doctorCommand } from "./doctor.ts";
+import { exportCommand } from "./export.ts";
+import { partitionCommand } from "./partition.ts";
+import { planChart, planJobFile } from "./plan/planned-step.ts";
 import { planCommand } from "./plan.ts";
+import { predictCommand } from "./predict.ts";
 import { schemaCommand } from "./schema.ts";
 import { statusCommand } from "./status.ts";
 import { stopCommand } from "./stop.ts";
@@ -26,6 +32,11 @@ function program(): Command {
   const commands = [
     trainCommand(),
     planCommand(),
+    partitionCommand(),
+    predictCommand(),
+    calibrateCommand(),
+    exportCommand(planJobFile, planChart),
+    adviseCommand(),
     schemaCommand(),
     doctorCommand(),
     statusCommand(),

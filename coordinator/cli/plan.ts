@@ -1,20 +1,58 @@
 import { toJson } from "@bufbuild/protobuf";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
+import { describeDocument } from "../planner/describe-document.ts";
 import { describePlan } from "../planner/describe-plan.ts";
 import { planJob } from "../planner/plan-job.ts";
-import { loadJob } from "../spec/load-job.ts";
+import { TARGETS, type Target } from "../planner/search/constraints.ts";
+import { type JobFile, loadPlanJob } from "../spec/load-job.ts";
+import { isLocal } from "../spec/planning-defaults.ts";
 import { useColor } from "./options.ts";
+import { compareLayouts } from "./plan/compare.ts";
+import { planFile } from "./plan/plan-file.ts";
+import { whatIf } from "./plan/what-if.ts";
+
+interface PlanOptions {
+  json: boolean;
+  expressible: Target;
+  compare?: string[];
+  whatIf?: string;
+}
 
 export function planCommand(): Command {
   return new Command("plan")
-    .description("print the plan of a job: layout, stages, and why")
-    .argument("<job>", "the job file (YAML)")
-    .option("--json", "the plan as plan.json has it", false)
-    .action(async (path: string, options: { json: boolean }) => {
-      const { job, source } = await loadJob(path);
-      const plan = planJob(job, { source });
-      if (options.json) console.log(JSON.stringify(toJson(PlanSchema, plan), null, 2));
-      else console.log(describePlan(plan, job, { color: useColor(process.stdout) }));
+    .description("print the best layout, stages and recompute of a job, and why")
+    .argument("<job>", "the job file (YAML); model, cluster and batch are enough")
+    .option("--json", "the plan as JSON", false)
+    .addOption(
+      new Option("--expressible <target>", "only what this software can be told")
+        .choices(TARGETS)
+        .default("any"),
+    )
+    .option("--compare <layouts...>", "layouts to set side by side, each as tp=4,pp=12,ep=4,...")
+    .option("--what-if <change>", "gpus=768,1536: plan for other numbers of GPUs too")
+    .action(async (path: string, options: PlanOptions) => {
+      const file = await loadPlanJob(path);
+      const print = (value: unknown, text: string) =>
+        console.log(options.json ? JSON.stringify(value, null, 2) : text);
+      if (options.compare !== undefined) {
+        const { choices, text } = await compareLayouts(file, options.expressible, options.compare);
+        print(choices, text);
+      } else if (options.whatIf !== undefined) {
+        const { rows, text } = await whatIf(file, options.expressible, options.whatIf);
+        print(rows, text);
+      } else if (isLocal(file.job.cluster)) {
+        printLocal(file, options.json);
+      } else {
+        const document = await planFile(file, options.expressible);
+        print(document, describeDocument(document, { color: useColor(process.stdout) }));
+      }
     });
+}
+
+/** The plan that `moestro train` would run on this machine. */
+function printLocal({ job, source }: JobFile, json: boolean): void {
+  const plan = planJob(job, { source });
+  if (json) console.log(JSON.stringify(toJson(PlanSchema, plan), null, 2));
+  else console.log(describePlan(plan, job, { color: useColor(process.stdout) }));
 }

@@ -17,6 +17,7 @@ import { LocalRun, type LocalRunResult } from "../run/local-run.ts";
 import { checkpointToResume } from "../run/resume.ts";
 import { RunDirectory } from "../run/run-directory.ts";
 import { compileJob } from "../spec/compile-job.ts";
+import { refuseUntrainable } from "../spec/engine-model.ts";
 import { type JobFile, loadJob } from "../spec/load-job.ts";
 import { cacheDirectory, ensureDirectory, stateDirectory } from "../state-directory.ts";
 import { currentHolder } from "../store/holder.ts";
@@ -70,6 +71,7 @@ export function trainCommand(): Command {
 /** Returns the process's exit code. */
 async function train(path: string, options: TrainOptions): Promise<number> {
   const file = await loadJob(path);
+  refuseUntrainable(file);
   const plan = planJob(file.job, { source: file.source });
   const python = await requirePython();
   const device = await chooseDevice(file.job.cluster);

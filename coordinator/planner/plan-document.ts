@@ -1,5 +1,6 @@
 import type { OptimizerSharding, RecomputeKind } from "./cost/workload.ts";
 import type { LayoutSizes, SchemeName } from "./layout/sizes.ts";
+import type { ModelShape } from "./model/model-shape.ts";
 
 export type ScheduleName = "gpipe" | "1f1b" | "interleaved" | "zero-bubble" | "dualpipev";
 
@@ -49,6 +50,8 @@ export interface Predicted {
   mfuConvention: string;
   /** Peak of each pipeline rank. */
   memoryBytesPerStage: number[];
+  /** Latency of one pipeline hop. */
+  hopMs: number;
   /** Of the GPU, after the reserve. */
   memoryLimitBytes: number;
   /** Where the step's time goes on the mean rank, in ms; sums to stepTimeMs. */
@@ -95,6 +98,8 @@ export interface PlanDocument {
     topK: number;
     totalParameters: number;
     activeParameters: number;
+    /** Every size of the model, for exports that name them. */
+    shape?: ModelShape | undefined;
   };
   cluster: { name: string; gpus: number; nodes: number; gpusPerNode: number; origin: string };
   batch: {

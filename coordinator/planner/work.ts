@@ -53,10 +53,14 @@ export function modelWork(job: Job, sizes: LayoutSizes, microBatchSize: number):
   };
 }
 
-/** What each layer recomputes in its backward pass, as the job fixes it. */
+/**
+ * What each layer recomputes in its backward pass, as the job fixes it. The engine
+ * recomputes whole layers or nothing; what is left open is nothing.
+ */
 export function recomputeOf(job: Job): ("none" | "full")[] {
   const recompute = job.layout === "auto" ? "none" : job.layout.recompute;
-  return Array.isArray(recompute)
+  const wanted = Array.isArray(recompute)
     ? recompute
     : Array.from({ length: job.model.layers }, () => recompute);
+  return wanted.map((kind) => (kind === "full" ? "full" : "none"));
 }

@@ -53,8 +53,13 @@ describe("importHuggingFaceConfig", () => {
     assert.equal(importHuggingFaceConfig({ ...rest, rope_parameters }).model.ropeTheta, 5e5);
   });
 
+  it("passes over unknown fields of no consequence for shapes", () => {
+    const config = { ...MIXTRAL, transformers_version: "5.0", some_flag: true, num_beams: 4 };
+    assert.deepEqual(importHuggingFaceConfig(config), PRESETS["mixtral-8x7b"]);
+  });
+
   const refused: Record<string, [object, RegExp]> = {
-    "another family": [{ ...MIXTRAL, model_type: "qwen3_moe" }, /^model_type: "qwen3_moe"/],
+    "another family": [{ ...MIXTRAL, model_type: "mamba" }, /^model_type: "mamba"/],
     "a sliding window": [{ ...MIXTRAL, sliding_window: 4096 }, /^sliding_window: 4096/],
     "scaled RoPE": [{ ...MIXTRAL, rope_scaling: { type: "yarn" } }, /^rope_scaling: /],
     "another activation": [{ ...MIXTRAL, hidden_act: "gelu" }, /^hidden_act: "gelu"/],
@@ -63,6 +68,21 @@ describe("importHuggingFaceConfig", () => {
     "dense layers in between": [{ ...SKYWORK, moe_expert_interval: 2 }, /^moe_expert_interval: 2/],
     "a gate of two layers": [{ ...SKYWORK, moe_2layer_gate: true }, /^moe_2layer_gate: true/],
     "experts that differ by layer": [{ ...SKYWORK, num_experts: [16, 8] }, /^num_experts: /],
+    "a size below zero": [{ ...MIXTRAL, num_hidden_layers: -3 }, /^num_hidden_layers: -3, must be/],
+    "layers without end": [
+      { ...MIXTRAL, num_hidden_layers: 1e15 },
+      /^num_hidden_layers: 1000000000000000, must be at most 512/,
+    ],
+    "half a layer": [{ ...MIXTRAL, num_hidden_layers: 1.5 }, /^num_hidden_layers: 1\.5, must be/],
+    "heads that do not divide the width": [
+      { ...MIXTRAL, num_attention_heads: 33 },
+      /^num_attention_heads: 33, must be a divisor of hidden_size 4096/,
+    ],
+    "a family that only its prototype has": [
+      { ...MIXTRAL, model_type: "constructor" },
+      /^model_type: "constructor"/,
+    ],
+    "a size nobody knows": [{ ...MIXTRAL, num_memory_layers: 4 }, /^num_memory_layers: 4 is not/],
     "a list": [[MIXTRAL], /^is not a JSON object/],
   };
   for (const [name, [config, message]] of Object.entries(refused)) {

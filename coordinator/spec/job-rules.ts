@@ -1,15 +1,24 @@
 import { divisors } from "../planner/layout/sizes.ts";
+import { clusterRules } from "./cluster-rules.ts";
+import { modelKindRules } from "./model-kind-rules.ts";
 import { joinAlternatives, type Problem } from "./problems.ts";
 import type { Job } from "./schema.ts";
 
 /** Rules between fields, layout apart. One problem each, all of them. */
 export function checkRules(job: Job): Problem[] {
-  return [...modelRules(job), ...trainingRules(job), ...moeRules(job)];
+  return [
+    ...modelRules(job),
+    ...modelKindRules(job),
+    ...trainingRules(job),
+    ...moeRules(job),
+    ...clusterRules(job),
+  ];
 }
 
 function modelRules({ model }: Job): Problem[] {
   const { hiddenSize, heads, kvHeads, headDim } = model;
   const problems: Problem[] = [];
+  if (model.latentAttention !== undefined) return problems;
   if (!Number.isInteger(headDim)) {
     problems.push({
       path: ["model", "heads"],
@@ -63,6 +72,13 @@ function trainingRules({ training, data }: Job): Problem[] {
 
 function moeRules({ moe }: Job): Problem[] {
   const problems: Problem[] = [];
+  if (moe.experts === 0) return problems;
+  if (moe.topK === 0) {
+    problems.push({
+      path: ["moe", "topK"],
+      message: `0 sends tokens to none of ${moe.experts} experts; use at least 1, or moe.experts 0 for a dense model`,
+    });
+  }
   if (moe.topK > moe.experts) {
     problems.push({
       path: ["moe", "topK"],

@@ -51,15 +51,15 @@ moe: {topK: 1}
   });
 
   it("points at model.config when the config file cannot be used", async () => {
-    await writeFile(join(folder, "dense.json"), '{"model_type": "llama"}');
+    await writeFile(join(folder, "dense.json"), '{"model_type": "gpt2"}');
     await writeFile(join(folder, "broken.json"), "{");
     const at = (config: string) =>
       parseJob(`model: {config: ${config}}\n`, join(folder, "job.yaml"), "job.yaml").catch(
         (error: MoestroError) => error.lines.find((line) => line.includes("model.config")),
       );
-    assert.equal(
-      await at("dense.json"),
-      'job.yaml:1:17: model.config: dense.json: model_type: "llama" is not supported; use mixtral or skywork, or write the sizes inline',
+    assert.match(
+      String(await at("dense.json")),
+      /^job\.yaml:1:17: model\.config: dense\.json: model_type: "gpt2" is not supported; use mixtral, skywork, .*, or write the sizes inline$/,
     );
     assert.match(String(await at("broken.json")), /broken\.json: is not valid JSON/);
     assert.match(String(await at("absent.json")), /absent\.json: there is no such file/);

@@ -1,3 +1,7 @@
+import type { ModelShape } from "../planner/model/model-shape.ts";
+import { MODEL_NAMES, MODEL_SHAPES, type ModelName } from "../planner/model/shapes.ts";
+import { NO_EXPERTS, usualExperts } from "./hugging-face-layers.ts";
+import { modelOfShape } from "./model-of-shape.ts";
 import type { JobDocument, Model } from "./schema.ts";
 
 /** What a preset or a config file says: the model, and its gate and experts. */
@@ -6,54 +10,59 @@ export interface KnownModel {
   moe: Partial<JobDocument["moe"]> & { experts: number; topK: number };
 }
 
-export const PRESET_NAMES = ["skywork-moe-146b", "mixtral-8x7b"] as const;
+export type PresetName = ModelName;
 
-export type PresetName = (typeof PRESET_NAMES)[number];
+export const PRESET_NAMES: readonly PresetName[] = MODEL_NAMES;
+
+/** Base of RoPE and epsilon of the norms, as each model's config.json has them. */
+const ROPE_AND_EPSILON: Record<PresetName, readonly [ropeTheta: number, rmsNormEps: number]> = {
+  "skywork-moe-146b": [1e4, 1e-6],
+  "mixtral-8x7b": [1e6, 1e-5],
+  "mixtral-8x22b": [1e6, 1e-5],
+  "mixtral-8x22b-g8t8": [1e6, 1e-5],
+  "qwen2-57b-a14b": [1e6, 1e-6],
+  "qwen3-30b-a3b": [1e6, 1e-6],
+  "qwen3-235b-a22b": [1e6, 1e-6],
+  "deepseek-moe-16b": [1e4, 1e-6],
+  "deepseek-v2-lite": [1e4, 1e-6],
+  "deepseek-v2": [1e4, 1e-6],
+  "deepseek-v3": [1e4, 1e-6],
+  "grok-1": [1e4, 1e-5],
+  dbrx: [5e5, 1e-5],
+  "gpt-oss-20b": [1.5e5, 1e-5],
+  "gpt-oss-120b": [1.5e5, 1e-5],
+  "skywork-13b": [1e4, 1e-6],
+  "llama2-7b": [1e4, 1e-5],
+  "llama2-13b": [1e4, 1e-5],
+  "llama2-70b": [1e4, 1e-5],
+  "llama3-8b": [5e5, 1e-5],
+  "llama3-70b": [5e5, 1e-5],
+  "llama3-405b": [5e5, 1e-5],
+  "mistral-7b": [1e4, 1e-5],
+  "qwen3-8b": [1e6, 1e-6],
+  "qwen3-14b": [1e6, 1e-6],
+  "qwen3-32b": [1e6, 1e-6],
+};
 
 /** Published models, by name. */
-export const PRESETS: Record<PresetName, KnownModel> = {
-  // Skywork-MoE technical report, arXiv 2406.06563, and its published config.
-  "skywork-moe-146b": {
-    model: {
-      layers: 52,
-      hiddenSize: 4608,
-      heads: 36,
-      kvHeads: 36,
-      headDim: 128,
-      ffnHiddenSize: 12_288,
-      vocabSize: 65_536,
-      ropeTheta: 10_000,
-      rmsNormEps: 1e-6,
-      tiedEmbeddings: false,
-    },
-    moe: { experts: 16, topK: 2, gateNormalization: 1, auxLoss: "skywork" },
-  },
-  // Mixtral of Experts, arXiv 2401.04088, and its published config.
-  "mixtral-8x7b": {
-    model: {
-      layers: 32,
-      hiddenSize: 4096,
-      heads: 32,
-      kvHeads: 8,
-      headDim: 128,
-      ffnHiddenSize: 14_336,
-      vocabSize: 32_000,
-      ropeTheta: 1_000_000,
-      rmsNormEps: 1e-5,
-      tiedEmbeddings: false,
-    },
-    moe: {
-      experts: 8,
-      topK: 2,
-      capacityFactor: "dropless",
-      gateNormalization: 0,
-      auxLoss: "switch",
-      // Nothing is dropped, so there is no drop rate to adapt to.
-      balancing: "fixed",
-    },
-  },
-};
+export const PRESETS = Object.fromEntries(
+  PRESET_NAMES.map((name) => [name, knownModel(name, MODEL_SHAPES[name])]),
+) as Record<PresetName, KnownModel>;
 
 export function isPresetName(name: unknown): name is PresetName {
   return PRESET_NAMES.some((preset) => preset === name);
+}
+
+function knownModel(name: PresetName, shape: ModelShape): KnownModel {
+  const [ropeTheta, rmsNormEps] = ROPE_AND_EPSILON[name];
+  return { model: { ...modelOfShape(shape), ropeTheta, rmsNormEps }, moe: experts(name, shape) };
+}
+
+function experts(name: PresetName, { moe }: ModelShape): KnownModel["moe"] {
+  if (moe === undefined) return NO_EXPERTS;
+  const { experts, topK } = moe;
+  // Skywork-MoE technical report, arXiv 2406.06563, section 3.
+  return name === "skywork-moe-146b"
+    ? { experts, topK, gateNormalization: 1, auxLoss: "skywork" }
+    : usualExperts(experts, topK);
 }

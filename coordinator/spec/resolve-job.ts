@@ -1,4 +1,5 @@
 import { dirname, resolve } from "node:path";
+import { precisionAndSharding, resolveCluster, resolveLayout } from "./planning-defaults.ts";
 import type { Problem } from "./problems.ts";
 import type { Job, JobDocument, Model } from "./schema.ts";
 import { REQUIRED_MODEL_KEYS } from "./sections/model.ts";
@@ -10,16 +11,20 @@ import { REQUIRED_MODEL_KEYS } from "./sections/model.ts";
 export function resolveJob(document: JobDocument, jobPath: string): Job | Problem[] {
   const missing = missingFields(document);
   const { model, moe, training, data } = document;
-  const { experts, topK } = moe;
+  const { experts } = moe;
+  const topK = topKOf(moe);
   if (missing.length > 0 || experts === undefined || topK === undefined) return missing;
   const path = data.path === undefined ? {} : { path: resolve(dirname(jobPath), data.path) };
   return {
     ...document,
     model: resolveModel(model),
+    layout: resolveLayout(document),
+    cluster: absolutePaths(resolveCluster(document.cluster), jobPath),
     moe: { ...moe, experts, topK },
     data: { ...data, ...path },
     training: {
       ...training,
+      ...precisionAndSharding(document),
       minLearningRate: training.minLearningRate ?? training.learningRate / 10,
     },
   };
@@ -42,7 +47,7 @@ function missingFields({ model, moe, data }: JobDocument): Problem[] {
     }
   }
   for (const key of ["experts", "topK"] as const) {
-    if (moe[key] !== undefined) continue;
+    if ((key === "topK" ? topKOf(moe) : moe.experts) !== undefined) continue;
     problems.push({
       path: ["moe", key],
       message: "is missing; add it, or give model.preset or model.config",
@@ -57,11 +62,31 @@ function missingFields({ model, moe, data }: JobDocument): Problem[] {
   return problems;
 }
 
+/** A dense model routes nothing, so it need not say so twice. */
+function topKOf({ experts, topK }: JobDocument["moe"]): number | undefined {
+  return experts === 0 ? 0 : topK;
+}
+
+function absolutePaths(cluster: Job["cluster"], jobPath: string): Job["cluster"] {
+  const { file, profile } = cluster;
+  const absolute = (path: string) => resolve(dirname(jobPath), path);
+  return {
+    ...cluster,
+    ...(file === undefined ? {} : { file: absolute(file) }),
+    ...(profile === undefined ? {} : { profile: absolute(profile) }),
+  };
+}
+
 /** Only called once nothing is missing. */
 function resolveModel(model: JobDocument["model"]): Model {
   const { preset: _preset, config: _config, ...sizes } = model;
   const { layers = 0, hiddenSize = 0, heads = 1, ffnHiddenSize = 0, vocabSize = 0 } = sizes;
-  const headDim = sizes.headDim ?? hiddenSize / heads;
-  const kvHeads = sizes.kvHeads ?? heads;
+  const latent = sizes.latentAttention;
+  // Latent attention has its own widths, and a key and value for every query.
+  const headDim =
+    latent === undefined
+      ? (sizes.headDim ?? hiddenSize / heads)
+      : latent.qkNopeHeadDim + latent.qkRopeHeadDim;
+  const kvHeads = latent === undefined ? (sizes.kvHeads ?? heads) : heads;
   return { ...sizes, layers, hiddenSize, heads, ffnHiddenSize, vocabSize, headDim, kvHeads };
 }

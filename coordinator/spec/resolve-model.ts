@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { MoestroError } from "../errors.ts";
 import { importHuggingFaceConfig, UnsupportedConfigError } from "./hugging-face.ts";
+import { isMapping } from "./mapping.ts";
 import { isPresetName, type KnownModel, PRESETS } from "./presets.ts";
 import type { Problem } from "./problems.ts";
 import { readTextFile } from "./read-text.ts";
@@ -61,8 +62,4 @@ function merge(raw: Mapping, model: Mapping, known: KnownModel): Mapping {
   // An absent or malformed section is the schema's to judge.
   const moe = raw.moe === undefined ? {} : raw.moe;
   return { ...raw, model: merged, moe: isMapping(moe) ? { ...known.moe, ...moe } : moe };
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

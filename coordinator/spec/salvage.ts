@@ -1,3 +1,4 @@
+import { isMapping } from "./mapping.ts";
 import type { JobPath, Problem } from "./problems.ts";
 
 /**
@@ -50,8 +51,4 @@ export function concernsLayout(problem: Problem): boolean {
   const inputs = LAYOUT_INPUTS[String(section)];
   if (inputs === undefined || inputs === true) return inputs === true;
   return key === undefined || inputs.includes(String(key));
-}
-
-function isMapping(value: unknown): value is Record<string | number, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

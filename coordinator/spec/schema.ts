@@ -1,6 +1,9 @@
 import { z } from "zod";
-import { layoutSection } from "./sections/layout.ts";
+import type { OptimizerSharding } from "../planner/cost/workload.ts";
+import type { Precision } from "../planner/hardware/cluster.ts";
+import { layoutSection, type SCHEDULE_NAMES } from "./sections/layout.ts";
 import { modelSection } from "./sections/model.ts";
+import type { modelKindFields } from "./sections/model-kinds.ts";
 import { controllerSection, moeSection } from "./sections/moe.ts";
 import { checkpointSection, clusterSection, dataSection } from "./sections/surroundings.ts";
 import { trainingSection } from "./sections/training.ts";
@@ -27,7 +30,7 @@ export const jobDocumentSchema = z.strictObject({
 export type JobDocument = z.infer<typeof jobDocumentSchema>;
 
 /** Every size of the model. */
-export interface Model {
+export interface Model extends ModelKind {
   layers: number;
   hiddenSize: number;
   heads: number;
@@ -40,12 +43,34 @@ export interface Model {
   tiedEmbeddings: boolean;
 }
 
+/** How a model differs from MoE in every layer with grouped-query attention. */
+export type ModelKind = Pick<JobDocument["model"], keyof typeof modelKindFields>;
+
+export type Recompute = "none" | "selective" | "full" | "auto";
+
+/** What is fixed of a layout, with what follows from the cluster filled in. */
+export type FixedLayout = Omit<Exclude<JobDocument["layout"], "auto">, "recompute" | "schedule"> & {
+  recompute: Recompute | Recompute[];
+  /** The schedules that are allowed. */
+  schedule: ScheduleName[];
+};
+
+export type ScheduleName = (typeof SCHEDULE_NAMES)[number];
+
 /**
  * A job with nothing left to look up: presets and config files merged, derived
  * defaults computed, paths absolute, every rule checked. Plain JSON data.
  */
-export type Job = Omit<JobDocument, "model" | "moe" | "training"> & {
+export type Job = Omit<JobDocument, "model" | "moe" | "training" | "layout" | "cluster"> & {
   model: Model;
+  /** No experts make a dense model. */
   moe: JobDocument["moe"] & { experts: number; topK: number };
-  training: JobDocument["training"] & { minLearningRate: number };
+  training: JobDocument["training"] & {
+    minLearningRate: number;
+    precision: Precision;
+    optimizerSharding: OptimizerSharding;
+  };
+  layout: "auto" | FixedLayout;
+  /** `ranks` is nodes · gpusPerNode where those are given; paths are absolute. */
+  cluster: JobDocument["cluster"] & { ranks: number };
 };

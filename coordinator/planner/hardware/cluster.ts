@@ -24,6 +24,8 @@ export interface Link {
    * direction, reached at each; interpolated between in the logarithm of the size.
    */
   curve: readonly (readonly [bytes: number, bytesPerSecond: number])[];
+  /** All-reduce's rate over the curve's where switches add up (NVLink SHARP); 1 when absent. */
+  allReduceGain?: number | undefined;
 }
 
 export interface Cluster {

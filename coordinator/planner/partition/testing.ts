@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { Work } from "../work.ts";
 import type { Pipeline } from "./pipeline.ts";
+import type { PartitionLayer, PartitionProblem } from "./problem.ts";
 
 /** Work of unequal forward and backward, neither zero. */
 const work: fc.Arbitrary<Work> = fc.record({
@@ -35,4 +36,51 @@ export function* compositions(total: number, parts: number): Generator<number[]>
   for (let first = 1; first <= total - parts + 1; first++) {
     for (const rest of compositions(total - first, parts - 1)) yield [first, ...rest];
   }
+}
+
+const option = fc.record({
+  extraBackwardMs: fc.integer({ min: 0, max: 20 }),
+  activationBytes: fc.integer({ min: 0, max: 30 }),
+  workspaceBytes: fc.integer({ min: 0, max: 15 }),
+});
+
+const layer: fc.Arbitrary<PartitionLayer> = fc
+  .record({
+    forwardMs: fc.integer({ min: 1, max: 40 }),
+    backwardMs: fc.integer({ min: 1, max: 80 }),
+    staticBytes: fc.integer({ min: 0, max: 30 }),
+    options: fc.array(option, { minLength: 1, maxLength: 3 }),
+  })
+  .map(({ options, ...rest }) => ({
+    ...rest,
+    name: "layer",
+    options: options.map((each, index) => ({ ...each, name: `option ${index}` })),
+  }));
+
+/** Problems small enough to try every split and option; memory loose, tight, or too little. */
+export function problemArbitrary({
+  maxLayers = 8,
+  maxStages = 4,
+  maxMicroBatches = 8,
+} = {}): fc.Arbitrary<PartitionProblem> {
+  const memory = fc.integer({ min: 20, max: 400 });
+  return fc
+    .record({
+      stages: fc.integer({ min: 1, max: maxStages }),
+      microBatches: fc.integer({ min: 1, max: maxMicroBatches }),
+      p2pMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 10 })),
+      memoryBytes: fc.oneof(
+        memory,
+        fc.array(memory, { minLength: maxStages, maxLength: maxStages }),
+      ),
+      layers: fc.array(layer, { minLength: 1, maxLength: maxLayers }),
+    })
+    .map(({ stages, memoryBytes, ...rest }) => {
+      const count = Math.min(stages, rest.layers.length);
+      return {
+        ...rest,
+        stages: count,
+        memoryBytes: typeof memoryBytes === "number" ? memoryBytes : memoryBytes.slice(0, count),
+      };
+    });
 }

@@ -3,6 +3,11 @@ import { whole } from "./numbers.ts";
 
 const MAX_RANKS = 1_000_000;
 
+export const SCHEDULE_NAMES = ["gpipe", "1f1b", "interleaved", "zero-bubble", "dualpipev"] as const;
+
+const schedule = z.enum(SCHEDULE_NAMES);
+const recompute = z.enum(["none", "selective", "full", "auto"]);
+
 const size = () => whole(1, MAX_RANKS).optional();
 
 /** Any part of the layout may be fixed by hand; the planner chooses the rest. */
@@ -28,16 +33,20 @@ const fixedLayout = z.strictObject({
     .optional()
     .describe("Layers of each stage, first to last."),
   recompute: z
-    .union([
-      z.enum(["none", "full"]),
-      z
-        .array(z.enum(["none", "full"]))
-        .min(1)
-        .max(512),
-    ])
-    .default("none")
-    .describe("Recompute activations in backward: for all layers, or one entry a layer."),
-  schedule: z.enum(["1f1b"]).default("1f1b").describe("Order of micro-batches in the pipeline."),
+    .union([recompute, z.array(recompute).min(1).max(512)])
+    .optional()
+    .describe(
+      "Recompute activations in backward, for all layers or one entry a layer; auto leaves it to the planner. Default: none on this machine, auto on a cluster.",
+    ),
+  virtualPipeline: whole(1, 64)
+    .optional()
+    .describe("Model chunks of one pipeline rank, for interleaving. Default: the planner picks."),
+  schedule: z
+    .union([schedule, z.array(schedule).min(1).max(SCHEDULE_NAMES.length)])
+    .optional()
+    .describe(
+      "Order of micro-batches in the pipeline, or a list of those allowed. Default: 1f1b on this machine, any on a cluster.",
+    ),
 });
 
 export const layoutSection = z

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PRESET_NAMES } from "../presets.ts";
+import { modelKindFields } from "./model-kinds.ts";
 import { positive, whole } from "./numbers.ts";
 
 /**
@@ -15,7 +16,9 @@ export const modelSection = z
       .min(1)
       .optional()
       .describe("Path of a Hugging Face config.json, relative to the job file."),
-    layers: whole(1, 512).optional().describe("Decoder layers; every one is an MoE layer."),
+    layers: whole(1, 512)
+      .optional()
+      .describe("Decoder layers; every one is an MoE layer unless denseLayers says."),
     hiddenSize: whole(1, 1 << 20)
       .optional()
       .describe("Width of the residual stream."),
@@ -28,7 +31,7 @@ export const modelSection = z
       .describe("Width of one head, even for RoPE. Default: hiddenSize / heads."),
     ffnHiddenSize: whole(1, 1 << 20)
       .optional()
-      .describe("Hidden width of one expert's SwiGLU."),
+      .describe("Hidden width of one expert's SwiGLU, or of the FFN of a model without experts."),
     vocabSize: whole(256, 1 << 24)
       .optional()
       .describe("Vocabulary; text is read as bytes, so at least 256."),
@@ -38,6 +41,7 @@ export const modelSection = z
       .boolean()
       .default(false)
       .describe("Whether the head shares the embedding's weights."),
+    ...modelKindFields,
   })
   .meta({
     anyOf: [

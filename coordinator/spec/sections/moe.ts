@@ -4,10 +4,12 @@ import { atLeast, positive, share, whole } from "./numbers.ts";
 /** Experts, gate and balancing of every layer. */
 export const moeSection = z
   .strictObject({
-    experts: whole(1, 1024)
+    experts: whole(0, 1024)
       .optional()
-      .describe("Experts in each layer. Required unless the model's preset or config says."),
-    topK: whole(1, 1024)
+      .describe(
+        "Experts in each MoE layer; 0 for a dense model. Required unless the model's preset or config says.",
+      ),
+    topK: whole(0, 1024)
       .optional()
       .describe("Experts each token goes to. Required unless the model's preset or config says."),
     capacityFactor: z
@@ -15,6 +17,12 @@ export const moeSection = z
       .default(1.25)
       .describe(
         "Room per expert: ceil(capacityFactor * tokens * topK / experts) assignments, the rest is dropped; dropless drops none.",
+      ),
+    imbalance: atLeast(1)
+      .max(1024)
+      .default(1)
+      .describe(
+        "Tokens of the busiest expert-parallel rank over the mean, for predictions; 1 when balance is forced.",
       ),
     gateNormalization: z
       .union([atLeast(0), z.literal(false)])

@@ -1,5 +1,8 @@
 import { z } from "zod";
-import { share, whole } from "./numbers.ts";
+import { CLUSTER_PRESET_NAMES } from "../../planner/hardware/presets.ts";
+import { atLeast, share, whole } from "./numbers.ts";
+
+const MAX_RANKS = 1_000_000;
 
 /** The text to train on. */
 export const dataSection = z
@@ -20,18 +23,41 @@ export const dataSection = z
   .meta({ oneOf: [{ required: ["source"] }, { required: ["path"] }] })
   .describe("The text to train on: source or path.");
 
-/** The ranks a run gets. */
+/** The ranks a run gets: of this machine, or of a cluster that is planned for. */
 export const clusterSection = z
   .strictObject({
-    ranks: whole(1, 1_000_000)
-      .default(1)
-      .describe("PyTorch processes, one per GPU, or on a machine without any as many as wanted."),
+    ranks: whole(1, MAX_RANKS)
+      .optional()
+      .describe(
+        "PyTorch processes, one per GPU, or on a machine without any as many as wanted. Default: nodes * gpusPerNode, or 1.",
+      ),
+    gpu: z
+      .enum(CLUSTER_PRESET_NAMES)
+      .optional()
+      .describe("Plan for a cluster of these GPUs, with the links they usually have."),
+    nodes: whole(1, MAX_RANKS).optional().describe("Nodes of the cluster."),
+    gpusPerNode: whole(1, 1024)
+      .optional()
+      .describe("GPUs of a node. Default: 8 where gpu is given."),
+    file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Plan for the cluster that this file describes, relative to the job file."),
+    profile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Plan for the machine that moestro probe measured in this file."),
+    memoryReserve: atLeast(0)
+      .optional()
+      .describe("GB of each GPU's memory that plans leave free. Default: 4 % of it."),
     device: z
       .enum(["auto", "cpu", "cuda"])
       .default("auto")
       .describe("What ranks compute on; auto takes GPUs when there are enough."),
   })
-  .describe("The ranks a run gets; on this machine by default.");
+  .describe("The ranks a run gets, on this machine by default, or a cluster to plan for.");
 
 /** When checkpoints are written and how many stay. */
 export const checkpointSection = z

@@ -10,6 +10,18 @@ export const trainingSection = z
     microBatchSize: whole(1, 1 << 20)
       .optional()
       .describe("Sequences in one micro-batch of one rank. Default: the planner picks."),
+    precision: z
+      .enum(["fp32", "bf16", "fp8"])
+      .optional()
+      .describe(
+        "What matrices are multiplied in. Default: fp32 on this machine, bf16 on a cluster.",
+      ),
+    optimizerSharding: z
+      .enum(["none", "zero1", "fsdp"])
+      .optional()
+      .describe(
+        "What is split over data-parallel ranks: nothing, the optimizer's state, or weights and gradients too. Default: none on this machine, zero1 on a cluster.",
+      ),
     learningRate: positive().describe("Peak learning rate, reached after the warm-up."),
     minLearningRate: atLeast(0)
       .optional()

@@ -1,0 +1,60 @@
+import { MoestroError } from "../../errors.ts";
+import { comparison } from "../../planner/describe-document.ts";
+import type { PlanChoice } from "../../planner/plan-document.ts";
+import { problemOfJob } from "../../planner/problem-of-job.ts";
+import type { Constraints, Target } from "../../planner/search/constraints.ts";
+import { planChoice } from "../../planner/search/plan-choice.ts";
+import { searchLayouts } from "../../planner/search/search-layouts.ts";
+import type { JobFile } from "../../spec/load-job.ts";
+import { clusterOf, nothingFits } from "./plan-file.ts";
+
+const SIZES = {
+  tp: "tensorParallel",
+  cp: "contextParallel",
+  pp: "pipelineParallel",
+  dp: "dataParallel",
+  ep: "expertParallel",
+  etp: "expertTensorParallel",
+} as const;
+
+const SCHEMES = ["edp", "ep", "etp", "folded"] as const;
+
+/** The best plan of each layout, side by side; what a layout leaves open is searched. */
+export async function compareLayouts(
+  file: JobFile,
+  target: Target,
+  layouts: readonly string[],
+): Promise<{ choices: PlanChoice[]; text: string }> {
+  const problem = problemOfJob(file.job, await clusterOf(file.job), target);
+  const choices = layouts.map((text) => {
+    const { workload, constraints } = problem;
+    const fixed = { ...constraints, ...parseLayout(text, constraints) };
+    const search = searchLayouts(workload, fixed);
+    if (search.best === undefined) {
+      throw nothingFits({ workload, constraints: fixed }, search, file.source);
+    }
+    return planChoice(search.best);
+  });
+  return { choices, text: comparison(choices).join("\n") };
+}
+
+function parseLayout(text: string, constraints: Constraints): Partial<Constraints> {
+  const parsed: Partial<Constraints> = {};
+  const fixed = { ...constraints.fixed };
+  for (const entry of text.split(",")) {
+    const [key = "", value = ""] = entry.split("=").map((part) => part.trim());
+    const number = Number(value);
+    const scheme = SCHEMES.find((name) => name === value);
+    const isSize = Number.isInteger(number) && number >= 1;
+    if (key === "scheme" && scheme !== undefined) fixed.scheme = scheme;
+    else if (key in SIZES && isSize) fixed[SIZES[key as keyof typeof SIZES]] = number;
+    else if (key === "mbs" && isSize) parsed.microBatchSize = number;
+    else {
+      throw new MoestroError(
+        "invalid_input",
+        `--compare ${text}: ${JSON.stringify(entry)} is no size; use ${Object.keys(SIZES).join(", ")} or mbs with a whole number above 0, or scheme=edp|ep|etp|folded, joined by commas`,
+      );
+    }
+  }
+  return { ...parsed, fixed };
+}

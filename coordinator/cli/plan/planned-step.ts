@@ -1,0 +1,17 @@
+import type { Chart } from "../../planner/export/chart.ts";
+import type { PlanDocument } from "../../planner/plan-document.ts";
+import { chartOfPlan } from "../../planner/schedule/chart-of-plan.ts";
+import { loadPlanJob } from "../../spec/load-job.ts";
+import type { PlannedStep } from "../export.ts";
+import { planFile } from "./plan-file.ts";
+
+/** The plan of a job file, and the step it predicts. */
+export async function planJobFile(path: string): Promise<PlannedStep> {
+  const document = await planFile(await loadPlanJob(path), "any");
+  return { document, timeline: planChart(document) };
+}
+
+/** The step that a plan predicts, pass by pass. */
+export function planChart({ best }: PlanDocument): Chart | undefined {
+  return chartOfPlan(best);
+}

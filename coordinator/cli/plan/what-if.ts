@@ -1,0 +1,66 @@
+import { MoestroError } from "../../errors.ts";
+import type { PlanChoice } from "../../planner/plan-document.ts";
+import { problemOfJob } from "../../planner/problem-of-job.ts";
+import type { Target } from "../../planner/search/constraints.ts";
+import { planChoice } from "../../planner/search/plan-choice.ts";
+import { searchLayouts } from "../../planner/search/search-layouts.ts";
+import { table } from "../../planner/text-table.ts";
+import type { JobFile } from "../../spec/load-job.ts";
+import { clusterOf } from "./plan-file.ts";
+
+interface WhatIfRow {
+  gpus: number;
+  /** Null when nothing fits. */
+  best: PlanChoice | null;
+}
+
+/** The best plan for each of several numbers of GPUs, the batch unchanged. */
+export async function whatIf(
+  { job }: JobFile,
+  target: Target,
+  change: string,
+): Promise<{ rows: WhatIfRow[]; text: string }> {
+  const cluster = await clusterOf(job);
+  const rows = parseGpus(change).map((gpus): WhatIfRow => {
+    const gpusPerNode = Math.min(gpus, cluster.gpusPerNode);
+    if (gpus % gpusPerNode !== 0) {
+      throw new MoestroError(
+        "invalid_input",
+        `--what-if ${change}: ${gpus} GPUs are no whole nodes of ${gpusPerNode}; use a multiple of ${gpusPerNode}`,
+      );
+    }
+    const changed = { ...cluster, nodes: gpus / gpusPerNode, gpusPerNode };
+    const { workload, constraints } = problemOfJob(job, changed, target);
+    const { best } = searchLayouts(workload, constraints);
+    return { gpus, best: best === undefined ? null : planChoice(best) };
+  });
+  return { rows, text: describe(rows).join("\n") };
+}
+
+function parseGpus(change: string): number[] {
+  const [name, list = ""] = change.split("=");
+  const numbers = list.split(",").map(Number);
+  const isValid = numbers.every((gpus) => Number.isInteger(gpus) && gpus >= 1 && gpus <= 1e6);
+  if (name === "gpus" && list !== "" && isValid) return numbers;
+  throw new MoestroError(
+    "invalid_input",
+    `--what-if ${change}: is not gpus= with whole numbers from 1 to 1000000; use for example gpus=768,1536`,
+  );
+}
+
+function describe(rows: readonly WhatIfRow[]): string[] {
+  const heads = ["gpus", "step", "tok/s/gpu", "tok/s", "mfu", "layout"];
+  const cells = rows.map(({ gpus, best }) => {
+    if (best === null) return [String(gpus), "does not fit", "", "", "", ""];
+    const { predicted, layout } = best;
+    return [
+      String(gpus),
+      `${(predicted.stepTimeMs / 1000).toFixed(2)} s`,
+      predicted.tokensPerSecondPerGpu.toFixed(0),
+      (predicted.tokensPerSecondPerGpu * gpus).toFixed(0),
+      `${(100 * predicted.mfu).toFixed(1)} %`,
+      `${layout.scheme} tp ${layout.tensorParallel} cp ${layout.contextParallel} pp ${layout.pipelineParallel} dp ${layout.dataParallel} ep ${layout.expertParallel} etp ${layout.expertTensorParallel} ${layout.schedule}`,
+    ];
+  });
+  return table([heads, ...cells]);
+}

@@ -1,0 +1,77 @@
+import { TIME_FACTORS, type TimeFactors } from "../cost/time/factors.ts";
+import type { MeasuredRun, ReadRow, RunKind } from "./measured-run.ts";
+import { predictStep, type StepPrediction } from "./step-time.ts";
+
+/** One row of `moestro predict --json`. */
+export interface PredictedRow {
+  row: number;
+  name: string | null;
+  kind: RunKind | null;
+  source: string | null;
+  what: "tokensPerSecondPerGpu";
+  predicted: number | null;
+  measured: number | null;
+  /** Signed and relative: (predicted − measured) / measured. */
+  error: number | null;
+  predictedStepMs: number | null;
+  assumed: readonly string[];
+  /** Why there is no prediction. */
+  reason: string | null;
+}
+
+export function predictRun(run: MeasuredRun, factors: TimeFactors = TIME_FACTORS): StepPrediction {
+  return predictStep(run.workload, run.placement, run.numMicroBatches, run.schedule, factors);
+}
+
+export function predictRow(read: ReadRow): PredictedRow {
+  const what = "tokensPerSecondPerGpu";
+  const { row } = read;
+  if (read.run === null) {
+    const nothing = { predicted: null, measured: null, error: null, predictedStepMs: null };
+    return {
+      row,
+      name: null,
+      kind: null,
+      source: null,
+      what,
+      ...nothing,
+      assumed: [],
+      reason: read.reason,
+    };
+  }
+  const { run } = read;
+  const { tokensPerSecondPerGpu: predicted, stepTimeMs } = predictRun(run);
+  return {
+    row,
+    name: run.name,
+    kind: run.kind,
+    source: run.source,
+    what,
+    predicted,
+    measured: run.measured,
+    error: (predicted - run.measured) / run.measured,
+    predictedStepMs: stepTimeMs,
+    assumed: run.assumed,
+    reason: null,
+  };
+}
+
+export interface ErrorSummary {
+  rows: number;
+  meanAbsolute: number;
+  medianAbsolute: number;
+  /** Mean of the signed errors. */
+  bias: number;
+}
+
+export function summarise(errors: readonly number[]): ErrorSummary {
+  const absolute = errors.map(Math.abs).sort((a, b) => a - b);
+  const mean = (values: readonly number[]) =>
+    values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+  return {
+    rows: errors.length,
+    meanAbsolute: mean(absolute),
+    medianAbsolute: absolute[Math.floor(absolute.length / 2)] ?? 0,
+    bias: mean(errors),
+  };
+}

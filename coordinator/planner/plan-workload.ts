@@ -1,0 +1,102 @@
+import type { Workload } from "./cost/workload.ts";
+import { explainDocument } from "./explain-document.ts";
+import { countModelParameters } from "./model/count-parameters.ts";
+import type { PlanChoice, PlanDocument } from "./plan-document.ts";
+import type { Constraints } from "./search/constraints.ts";
+import { planChoice } from "./search/plan-choice.ts";
+import { type SearchResult, searchLayouts } from "./search/search-layouts.ts";
+import { sensitivityOf } from "./search/sensitivity.ts";
+import { bestUniform } from "./search/uniform.ts";
+
+export interface PlanWorkloadOptions {
+  job: string;
+  modelName: string;
+  /** Milliseconds on any clock; the planner has none of its own. */
+  now: () => number;
+}
+
+const MAX_ALTERNATIVES = 4;
+
+/**
+ * The whole answer to "how should this be trained here": the best layout, what
+ * else comes close, what simpler choices would cost, and how sure it is.
+ * Undefined when nothing fits; the search's `closest` says by how much.
+ */
+export function planWorkload(
+  workload: Workload,
+  constraints: Constraints,
+  options: PlanWorkloadOptions,
+): { document: PlanDocument | undefined; search: SearchResult } {
+  const start = options.now();
+  const search = searchLayouts(workload, constraints);
+  const ms = options.now() - start;
+  if (search.best === undefined) return { document: undefined, search };
+  const best = planChoice(search.best);
+  const schemes = {
+    edp: bestOfScheme(workload, constraints, "edp"),
+    ep: bestOfScheme(workload, constraints, "ep"),
+    etp: bestOfScheme(workload, constraints, "etp"),
+  };
+  const document: PlanDocument = {
+    job: options.job,
+    model: describeModel(workload, options.modelName),
+    cluster: {
+      name: workload.cluster.name,
+      gpus: constraints.ranks,
+      nodes: workload.cluster.nodes,
+      gpusPerNode: workload.cluster.gpusPerNode,
+      origin: workload.cluster.origin,
+    },
+    batch: {
+      sequenceLength: workload.sequenceLength,
+      globalBatchSize: workload.globalBatchSize,
+      precision: workload.precision,
+      capacityFactor: workload.capacityFactor,
+      imbalance: workload.imbalance,
+    },
+    best,
+    alternatives: search.others.slice(0, MAX_ALTERNATIVES).map(planChoice),
+    baselines: { uniform: bestUniform(workload, constraints), ...schemes },
+    sensitivity: sensitivityOf(workload, constraints, search.best),
+    reasons: [],
+    search: {
+      candidates: search.numCandidates,
+      pruned: search.numCandidates - search.numSolved,
+      evaluated: search.numSolved,
+      ms,
+    },
+  };
+  document.reasons = explainDocument(document, constraints);
+  return { document, search };
+}
+
+function bestOfScheme(
+  workload: Workload,
+  constraints: Constraints,
+  scheme: "edp" | "ep" | "etp",
+): PlanChoice | null {
+  const { fixed } = constraints;
+  if (fixed.scheme !== undefined && fixed.scheme !== scheme) return null;
+  const { best } = searchLayouts(workload, { ...constraints, fixed: { ...fixed, scheme } });
+  return best === undefined ? null : planChoice(best);
+}
+
+function describeModel({ model }: Workload, name: string): PlanDocument["model"] {
+  const { attention, moe } = model;
+  const { total, active } = countModelParameters(model);
+  const isMla = attention.kind === "mla";
+  return {
+    name,
+    layers: model.layers.length,
+    hiddenSize: model.hiddenSize,
+    heads: attention.heads,
+    kvHeads: isMla ? attention.heads : attention.kvHeads,
+    headDim: isMla ? attention.qkNopeHeadDim + attention.qkRopeHeadDim : attention.headDim,
+    vocabSize: model.vocabSize,
+    experts: moe?.experts ?? 0,
+    topK: moe?.topK ?? 0,
+    totalParameters: total,
+    activeParameters: active,
+    shape: model,
+  };
+}

@@ -1,0 +1,136 @@
+import { MoestroError } from "../errors.ts";
+import { allowedSchedules, isLocal, wantedRecompute } from "../spec/planning-defaults.ts";
+import type { JobSource } from "../spec/problems.ts";
+import type { Job } from "../spec/schema.ts";
+import { RECOMPUTE_KINDS, type RecomputeKind, type Workload } from "./cost/workload.ts";
+import type { Cluster } from "./hardware/cluster.ts";
+import { clusterPreset } from "./hardware/presets.ts";
+import { fixedSizesOf } from "./layout/check-layout.ts";
+import { shapeOfJob } from "./model/shape-of-job.ts";
+import type { ScheduleName } from "./plan-document.ts";
+import type { Constraints, Target } from "./search/constraints.ts";
+
+/** Schedules with a solver; the others wait for theirs. */
+const PLANNED_SCHEDULES: readonly ScheduleName[] = ["1f1b"];
+
+/** Share of a GPU's memory that plans leave free, unless the job says how much. */
+const RESERVED_SHARE = 0.04;
+
+/** What `planWorkload` is asked for a job. */
+export interface PlanProblem {
+  workload: Workload;
+  constraints: Constraints;
+}
+
+/**
+ * The cluster that a job names by its GPUs; one it has as a file is read by the caller.
+ * A local job gets as many CPU ranks as it asks for.
+ */
+export function presetOfJob({ cluster }: Job): Cluster {
+  const { gpu, nodes = 1, gpusPerNode, ranks } = cluster;
+  if (gpu === undefined) return clusterPreset("cpu", 1, ranks);
+  return clusterPreset(gpu, nodes, gpusPerNode ?? ranks);
+}
+
+/** A job on a cluster as the planner's problem. */
+export function problemOfJob(job: Job, cluster: Cluster, target: Target): PlanProblem {
+  const { training, moe } = job;
+  const { memoryBytes } = cluster.accelerator;
+  const reserved = job.cluster.memoryReserve;
+  return {
+    workload: {
+      model: shapeOfJob(job),
+      cluster,
+      sequenceLength: training.sequenceLength,
+      globalBatchSize: training.globalBatchSize,
+      precision: training.precision,
+      capacityFactor: moe.capacityFactor,
+      imbalance: moe.imbalance,
+      optimizerSharding: training.optimizerSharding,
+      stack: isLocal(job.cluster) ? "moestro" : "megatron",
+    },
+    constraints: {
+      ranks: cluster.nodes * cluster.gpusPerNode,
+      fixed: sizesOf(job),
+      microBatchSize: training.microBatchSize,
+      virtualPipeline: job.layout === "auto" ? undefined : job.layout.virtualPipeline,
+      schedules: plannedSchedules(job),
+      ...recomputeOf(job),
+      layersPerStage: job.layout === "auto" ? undefined : job.layout.stages,
+      target,
+      reserveBytes: reserved === undefined ? RESERVED_SHARE * memoryBytes : reserved * 1e9,
+    },
+  };
+}
+
+/** Of the schedules that a job allows, those that stages are cut for. */
+function plannedSchedules(job: Job): ScheduleName[] {
+  const allowed = allowedSchedules(job);
+  const planned = allowed.filter((name) => PLANNED_SCHEDULES.includes(name));
+  if (planned.length > 0) return planned;
+  throw new MoestroError(
+    "no_plan",
+    `layout.schedule: stages are planned for ${PLANNED_SCHEDULES.join(", ")} only, not for ${allowed.join(", ")}; allow 1f1b`,
+  );
+}
+
+function sizesOf(job: Job): Constraints["fixed"] {
+  const { tensorParallel, contextParallel, pipelineParallel, dataParallel } = fixedSizesOf(job);
+  const { expertParallel, expertTensorParallel, scheme } = fixedSizesOf(job);
+  return {
+    tensorParallel,
+    contextParallel,
+    pipelineParallel,
+    dataParallel,
+    expertParallel,
+    expertTensorParallel,
+    scheme,
+  };
+}
+
+function recomputeOf(job: Job): Pick<Constraints, "recompute" | "recomputePerLayer"> {
+  const wanted = wantedRecompute(job);
+  if (wanted === "auto") return { recompute: RECOMPUTE_KINDS };
+  if (!Array.isArray(wanted)) return { recompute: [wanted] };
+  const perLayer = wanted.map((kind): RecomputeKind | undefined =>
+    kind === "auto" ? undefined : kind,
+  );
+  return { recompute: RECOMPUTE_KINDS, recomputePerLayer: perLayer };
+}
+
+/** Why nothing was found, in one line. */
+export function noPlanError(
+  { constraints, workload }: PlanProblem,
+  closest: { missingBytes: number; sizes: string } | undefined,
+  source?: JobSource,
+): MoestroError {
+  const where = source === undefined ? "" : `${source.name}: `;
+  const gpus = `${constraints.ranks} x ${workload.cluster.accelerator.name}`;
+  if (closest === undefined) {
+    return new MoestroError(
+      "no_plan",
+      `${where}layout: no legal layout on ${gpus} has what the job fixes (${fixedOf(constraints)}); free one of them, or change the number of GPUs or the batch`,
+    );
+  }
+  const missing = (closest.missingBytes / 1e9).toFixed(1);
+  return new MoestroError(
+    "no_plan",
+    `${where}cluster: nothing fits ${gpus}: the closest (${closest.sizes}) misses ${missing} GB on its fullest GPU; use more GPUs, GPUs with more memory, ${remedies(workload, constraints)}`,
+  );
+}
+
+function remedies({ optimizerSharding }: Workload, { recompute }: Constraints): string {
+  const more = [
+    ...(recompute.includes("full") ? [] : ["full recompute"]),
+    ...(optimizerSharding === "fsdp" ? [] : ["training.optimizerSharding: fsdp"]),
+    "a shorter sequence",
+  ];
+  return more.length === 1 ? `or ${more[0]}` : `${more.slice(0, -1).join(", ")} or ${more.at(-1)}`;
+}
+
+function fixedOf({ fixed, microBatchSize }: Constraints): string {
+  const given = [...Object.entries(fixed), ["microBatchSize", microBatchSize] as const]
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${value}`);
+  return given.length === 0 ? "nothing; the batch or the heads do not divide" : given.join(", ");
+}
