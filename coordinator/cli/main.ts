@@ -9,6 +9,7 @@ import { partitionCommand } from "./partition.ts";
 import { planChart, planJobFile } from "./plan/planned-step.ts";
 import { planCommand } from "./plan.ts";
 import { predictCommand } from "./predict.ts";
+import { probeCommand } from "./probe.ts";
 import { schemaCommand } from "./schema.ts";
 import { statusCommand } from "./status.ts";
 import { stopCommand } from "./stop.ts";
@@ -34,6 +35,7 @@ function program(): Command {
     planCommand(),
     partitionCommand(),
     predictCommand(),
+    probeCommand(),
     calibrateCommand(),
     exportCommand(planJobFile, planChart),
     adviseCommand(),
