@@ -6,7 +6,7 @@ import type { Constraints } from "./constraints.ts";
 import type { ModelParts } from "./model-parts.ts";
 import { overheadMs } from "./overhead.ts";
 import { type LeastLayer, leastExtraMs } from "./recompute-bound.ts";
-import type { Arrangement, AttentionKey, LayerKey } from "./space.ts";
+import type { AttentionKey, LayerKey } from "./space.ts";
 
 /** Sizes that do not matter to the time of a layer, for looking it up. */
 function anyArrangement(ranks: number, key: LayerKey): Placement {
@@ -60,7 +60,7 @@ export function layerBoundMs(
 function leastTotalMs(
   { classCosts }: Candidate,
   { classes }: ModelParts,
-  { recompute }: Constraints,
+  { recompute }: Pick<Constraints, "recompute">,
 ): number {
   let total = 0;
   for (const [index, { count }] of classes.entries()) {
@@ -70,6 +70,12 @@ function leastTotalMs(
     total += count * (forwardMs + backwardMs + extra);
   }
   return total;
+}
+
+/** What a placement is judged against. */
+export interface BoundLimits extends Pick<Constraints, "recompute" | "reserveBytes"> {
+  /** Only a step under this is wanted. */
+  limitMs: number;
 }
 
 /** The least of every cost over the classes that hold a decoder layer. */
@@ -104,23 +110,21 @@ function leastOf(a: Record<RecomputeKind, number>, b: Record<RecomputeKind, numb
 
 /**
  * Lower bound on the step of one arrangement. Under 1F1B with m > p
- * micro-batches, averaging the stages' terms of partition/bound.ts with and
+ * micro-batches, averaging the stages' terms of partition/stage-term.ts with and
  * without what comes behind them, two to one, cancels the split:
  * T ≥ (Σt / p)·(m + ⅔(p − 1)), and Σt has the least recompute that fits in it.
  * Infinite when that does not exist for a step under `limitMs`.
  */
 export function arrangementBoundMs(
   workload: Workload,
-  constraints: Constraints,
   parts: ModelParts,
   placement: Placement,
-  { schedule }: Pick<Arrangement, "schedule">,
-  limitMs = Number.POSITIVE_INFINITY,
+  { recompute, reserveBytes, limitMs }: BoundLimits,
 ): number {
   const candidate = costCandidate(workload, placement, parts);
   const p = placement.pipelineParallel;
   const m = candidate.numMicroBatches;
-  const limit = memoryLimitBytes(workload.cluster, constraints.reserveBytes);
+  const limit = memoryLimitBytes(workload.cluster, reserveBytes);
   let staticBytes = 0;
   let dense = 0;
   let expert = 0;
@@ -131,14 +135,12 @@ export function arrangementBoundMs(
     expert += count * cost.parameters.expert;
   }
   if (staticBytes / p > limit) return Number.POSITIVE_INFINITY;
-  let total = leastTotalMs(candidate, parts, constraints);
-  if (schedule === "1f1b") {
-    const least = leastLayer(candidate, parts);
-    const spread = leastExtraMs(least, constraints.recompute, p, m, limit, limitMs);
-    const counted = Math.min(...constraints.recompute.map((kind) => least.recomputeMs[kind]));
-    total += Math.max(0, spread - least.count * counted);
-  }
-  const fill = schedule === "1f1b" && m > p ? (2 / 3) * (p - 1) : 0;
+  const least = leastLayer(candidate, parts);
+  const spread = leastExtraMs(least, recompute, p, m, limit, limitMs);
+  const counted = Math.min(...recompute.map((kind) => least.recomputeMs[kind]));
+  const total =
+    leastTotalMs(candidate, parts, { recompute }) + Math.max(0, spread - least.count * counted);
+  const fill = m > p ? (2 / 3) * (p - 1) : 0;
   const pipeline = Math.max(total, (total / p) * (m + fill));
   return pipeline + overheadMs(workload, placement, { dense: dense / p, expert: expert / p });
 }

@@ -2,7 +2,7 @@ import type { Placement, Workload } from "../cost/workload.ts";
 import { schemeOf } from "../layout/sizes.ts";
 import { MinHeap } from "../partition/heap.ts";
 import { arrangementBoundMs, isTooLarge, layerBoundMs } from "./bounds.ts";
-import { costCandidate } from "./candidate.ts";
+import { type Candidate, costCandidate } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import { type ModelParts, modelParts } from "./model-parts.ts";
 import { type Solved, solveCandidate } from "./solve-candidate.ts";
@@ -10,36 +10,37 @@ import { type Arrangement, type LayerKey, Space } from "./space.ts";
 import { whyNotExpressible } from "./targets.ts";
 
 export interface SearchOptions {
-  /** Solved candidates are handed out, the best first met; for tables and tests. */
-  onSolved?: ((solved: Solved) => void) | undefined;
   /** Look at every candidate instead of stopping at the proven best; for tests. */
   exhaustive?: boolean | undefined;
-  /** Of candidates of one non-1F1B schedule that are solved at most. */
-  maxSolvesPerSchedule?: number | undefined;
+}
+
+/** A placement that misses the memory, and by how much on its fullest GPU. */
+export interface Closest {
+  placement: Placement;
+  missingBytes: number;
 }
 
 export interface SearchResult {
   best: Solved | undefined;
-  /** Different in kind (scheme, schedule, pipeline length), fastest first. */
+  /** Different in kind (scheme, pipeline, tensor parallelism), fastest first. */
   others: Solved[];
   /** Legal (layout, micro-batch, schedule). */
   numCandidates: number;
   /** Of these, cut into stages and simulated. */
   numSolved: number;
-  /** Of these, too large for the memory whatever is recomputed. */
-  numUnfit: number;
   /** The one that misses the memory by least, when none fits. */
-  closest: { placement: Placement; missingBytes: number } | undefined;
+  closest: Closest | undefined;
 }
 
 type Node =
   | { level: "layer"; key: LayerKey }
-  | { level: "arrangement"; key: LayerKey; arrangement: Arrangement };
+  | { level: "arrangement"; placement: Placement; schedule: Arrangement["schedule"] };
 
-const MAX_SOLVES_PER_SCHEDULE = 6;
-
-/** Simulations of a candidate that may yet lose; the winner gets more. */
+/** Simulations of a candidate before it is known whether it can win. */
 const QUICK_SIMULATIONS = 3;
+
+/** Candidates looked at for the one that comes closest, when none fits. */
+const MAX_UNFIT = 64;
 
 /**
  * The layout of least predicted step time. Best first over two levels, each
@@ -53,114 +54,148 @@ export function searchLayouts(
   constraints: Constraints,
   options: SearchOptions = {},
 ): SearchResult {
-  const { target } = constraints;
-  const parts = modelParts(workload.model, target === "moestro");
-  const space = new Space(workload, constraints, parts.parts.length);
-  const heap = new MinHeap<Node>();
-  for (const attention of space.attentionKeys()) {
-    if (isTooLarge(workload, constraints, attention)) continue;
-    for (const key of space.layerKeys(attention)) {
-      heap.push(layerBoundMs(workload, constraints, parts, key), { level: "layer", key });
-    }
+  return new LayoutSearch(workload, constraints, options).run();
+}
+
+class LayoutSearch {
+  readonly #workload: Workload;
+  readonly #constraints: Constraints;
+  readonly #isExhaustive: boolean;
+  readonly #parts: ModelParts;
+  readonly #space: Space;
+  readonly #heap = new MinHeap<Node>();
+  readonly #byKind = new Map<string, Solved>();
+  #best: Solved | undefined;
+  #numSolved = 0;
+
+  constructor(workload: Workload, constraints: Constraints, { exhaustive }: SearchOptions) {
+    this.#workload = workload;
+    this.#constraints = constraints;
+    this.#isExhaustive = exhaustive === true;
+    this.#parts = modelParts(workload.model, constraints.target === "moestro");
+    this.#space = new Space(workload, constraints, this.#parts.parts.length);
   }
-  const state = newState(space);
-  for (let entry = heap.pop(); entry !== undefined; entry = heap.pop()) {
-    const { priority, value } = entry;
-    const bestMs = state.best?.stepTimeMs ?? Number.POSITIVE_INFINITY;
-    if (priority >= bestMs && options.exhaustive !== true) break;
-    if (value.level === "layer") {
-      for (const arrangement of space.arrangements(value.key)) {
-        const placement = placementOf(value.key, arrangement);
-        if (
-          whyNotExpressible(target, { ...placement, schedule: arrangement.schedule }) !== undefined
-        )
-          continue;
-        const bound = arrangementBoundMs(workload, constraints, parts, placement, arrangement);
-        heap.push(bound, { level: "arrangement", key: value.key, arrangement });
+
+  run(): SearchResult {
+    this.#pushLayers();
+    const unfit: Extract<Node, { level: "arrangement" }>[] = [];
+    for (let entry = this.#heap.pop(); entry !== undefined; entry = this.#heap.pop()) {
+      const { priority, value } = entry;
+      if (this.#best !== undefined && priority >= this.#toBeatMs) break;
+      if (value.level === "layer") this.#pushArrangements(value.key);
+      else if (priority === Number.POSITIVE_INFINITY) unfit.push(value);
+      else if (!this.#solve(value.placement, value.schedule)) unfit.push(value);
+    }
+    const best = this.#best;
+    const others = [...this.#byKind.values()]
+      .filter((solved) => solved !== best)
+      .sort((a, b) => a.stepTimeMs - b.stepTimeMs);
+    return {
+      best,
+      others,
+      numCandidates: this.#space.count(),
+      numSolved: this.#numSolved,
+      closest: best === undefined ? this.#closest(unfit) : undefined,
+    };
+  }
+
+  /** Step time under which a candidate is of interest. */
+  get #toBeatMs(): number {
+    if (this.#isExhaustive) return Number.POSITIVE_INFINITY;
+    return this.#best?.stepTimeMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  #pushLayers(): void {
+    const keys = [...this.#space.attentionKeys()];
+    const small = keys.filter((key) => !isTooLarge(this.#workload, this.#constraints, key));
+    // When none fits, the search goes on to tell what comes closest.
+    for (const attention of small.length > 0 ? small : keys) {
+      for (const key of this.#space.layerKeys(attention)) {
+        const bound = layerBoundMs(this.#workload, this.#constraints, this.#parts, key);
+        this.#heap.push(bound, { level: "layer", key });
       }
-    } else {
-      solve(
-        workload,
-        constraints,
-        parts,
-        placementOf(value.key, value.arrangement),
-        value.arrangement,
-        options,
-        state,
+    }
+  }
+
+  #pushArrangements(key: LayerKey): void {
+    for (const { schedule, ...sizes } of this.#space.arrangements(key)) {
+      const placement = { ...key, ...sizes };
+      const { target } = this.#constraints;
+      if (whyNotExpressible(target, { ...placement, schedule }) !== undefined) continue;
+      this.#heap.push(this.#boundMs(placement), { level: "arrangement", placement, schedule });
+    }
+  }
+
+  #boundMs(placement: Placement): number {
+    const { recompute, reserveBytes } = this.#constraints;
+    const limits = { recompute, reserveBytes, limitMs: this.#toBeatMs };
+    return arrangementBoundMs(this.#workload, this.#parts, placement, limits);
+  }
+
+  /** Cuts a placement into stages; false when it does not fit. */
+  #solve(placement: Placement, schedule: Arrangement["schedule"]): boolean {
+    const toBeatMs = this.#toBeatMs;
+    // The bound is tighter once there is a time to beat.
+    if (this.#best !== undefined && this.#boundMs(placement) >= toBeatMs) return true;
+    const candidate = costCandidate(this.#workload, placement, this.#parts);
+    let solved = this.#stages(candidate, schedule, toBeatMs, QUICK_SIMULATIONS);
+    if ("missingBytes" in solved) return false;
+    if ("cutoffMs" in solved) return true;
+    this.#numSolved++;
+    const bestCaseMs = solved.stepTimeMs - (solved.simulatedMs - solved.boundMs);
+    if (solved.gap > 0 && bestCaseMs < toBeatMs) {
+      const again = this.#stages(candidate, schedule, Number.POSITIVE_INFINITY);
+      if ("stages" in again && again.stepTimeMs <= solved.stepTimeMs) solved = again;
+    }
+    this.#keep(solved);
+    return true;
+  }
+
+  #stages(
+    candidate: Candidate,
+    schedule: Arrangement["schedule"],
+    cutoffMs: number,
+    maxSimulations?: number,
+  ) {
+    const limits = { cutoffMs, maxSimulations };
+    return solveCandidate(candidate, this.#parts, this.#constraints, schedule, limits);
+  }
+
+  #keep(solved: Solved): void {
+    const { placement } = solved.candidate;
+    const kind = `${schemeOf(placement)} ${placement.pipelineParallel} ${placement.tensorParallel}`;
+    const known = this.#byKind.get(kind);
+    if (known === undefined || solved.stepTimeMs < known.stepTimeMs) this.#byKind.set(kind, solved);
+    if (this.#best === undefined || solved.stepTimeMs < this.#best.stepTimeMs) this.#best = solved;
+  }
+
+  /** Of placements that do not fit, the one that misses least. */
+  #closest(unfit: readonly Extract<Node, { level: "arrangement" }>[]): Closest | undefined {
+    let closest: Closest | undefined;
+    const byWeights = unfit
+      .map((node) => ({
+        ...node,
+        candidate: costCandidate(this.#workload, node.placement, this.#parts),
+      }))
+      .sort(
+        (a, b) => staticBytes(a.candidate, this.#parts) - staticBytes(b.candidate, this.#parts),
       );
+    for (const { placement, schedule, candidate } of byWeights.slice(0, MAX_UNFIT)) {
+      const solved = this.#stages(candidate, schedule, Number.POSITIVE_INFINITY, QUICK_SIMULATIONS);
+      if (!("missingBytes" in solved)) continue;
+      if (closest === undefined || solved.missingBytes < closest.missingBytes) {
+        closest = { placement, missingBytes: solved.missingBytes };
+      }
     }
+    return closest;
   }
-  return finish(state);
 }
 
-interface State extends Omit<SearchResult, "others"> {
-  byKind: Map<string, Solved>;
-  solvesBySchedule: Map<string, number>;
-}
-
-function newState(space: Space): State {
-  return {
-    best: undefined,
-    numCandidates: space.count(),
-    numSolved: 0,
-    numUnfit: 0,
-    closest: undefined,
-    byKind: new Map(),
-    solvesBySchedule: new Map(),
-  };
-}
-
-function solve(
-  workload: Workload,
-  constraints: Constraints,
-  parts: ModelParts,
-  placement: Placement,
-  { schedule }: Arrangement,
-  options: SearchOptions,
-  state: State,
-): void {
-  const bestMs =
-    options.exhaustive === true
-      ? Number.POSITIVE_INFINITY
-      : (state.best?.stepTimeMs ?? Number.POSITIVE_INFINITY);
-  // The bound is tighter once there is a time to beat.
-  if (arrangementBoundMs(workload, constraints, parts, placement, { schedule }, bestMs) >= bestMs)
-    return;
-  const { maxSolvesPerSchedule = MAX_SOLVES_PER_SCHEDULE } = options;
-  if (schedule !== "1f1b") {
-    const solves = state.solvesBySchedule.get(schedule) ?? 0;
-    if (solves >= maxSolvesPerSchedule && options.exhaustive !== true) return;
-    state.solvesBySchedule.set(schedule, solves + 1);
-  }
-  const candidate = costCandidate(workload, placement, parts);
-  const solved = solveCandidate(candidate, parts, constraints, schedule, {
-    cutoffMs: bestMs,
-    maxSimulations: QUICK_SIMULATIONS,
-  });
-  if ("cutoffMs" in solved) return;
-  if ("missingBytes" in solved) {
-    state.numUnfit++;
-    if (state.closest === undefined || solved.missingBytes < state.closest.missingBytes) {
-      state.closest = { placement, missingBytes: solved.missingBytes };
-    }
-    return;
-  }
-  state.numSolved++;
-  options.onSolved?.(solved);
-  const kind = `${schemeOf(placement)} ${schedule} ${placement.pipelineParallel} ${placement.tensorParallel}`;
-  const known = state.byKind.get(kind);
-  if (known === undefined || solved.stepTimeMs < known.stepTimeMs) state.byKind.set(kind, solved);
-  if (state.best === undefined || solved.stepTimeMs < state.best.stepTimeMs) state.best = solved;
-}
-
-function finish({ byKind, solvesBySchedule: _, ...state }: State): SearchResult {
-  const others = [...byKind.values()]
-    .filter((solved) => solved !== state.best)
-    .sort((a, b) => a.stepTimeMs - b.stepTimeMs);
-  return { ...state, others };
-}
-
-export function placementOf(key: LayerKey, arrangement: Arrangement): Placement {
-  const { schedule: _, ...sizes } = arrangement;
-  return { ...key, ...sizes };
+/** Weights, gradients and optimizer state of the mean rank. */
+function staticBytes({ classCosts, placement }: Candidate, { classes }: ModelParts): number {
+  const all = classes.reduce(
+    (sum, { count }, index) => sum + count * (classCosts[index]?.staticBytes ?? 0),
+    0,
+  );
+  return all / placement.pipelineParallel;
 }

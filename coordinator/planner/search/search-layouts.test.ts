@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { RECOMPUTE_KINDS, type Workload } from "../cost/workload.ts";
+import { clusterPreset } from "../hardware/presets.ts";
+import type { ModelShape } from "../model/model-shape.ts";
+import { MODEL_SHAPES } from "../model/shapes.ts";
+import type { Constraints } from "./constraints.ts";
+import { searchLayouts } from "./search-layouts.ts";
+
+const MIXTRAL = MODEL_SHAPES["mixtral-8x7b"] as ModelShape;
+const LLAMA = MODEL_SHAPES["llama3-8b"] as ModelShape;
+
+function workloadOf(model: ModelShape, nodes: number, gpusPerNode: number): Workload {
+  return {
+    model,
+    cluster: clusterPreset("a800", nodes, gpusPerNode),
+    sequenceLength: 4096,
+    globalBatchSize: 32,
+    precision: "bf16",
+    capacityFactor: 1.25,
+    imbalance: 1,
+    optimizerSharding: "zero1",
+    stack: "megatron",
+  };
+}
+
+function constraintsOf(ranks: number, rest: Partial<Constraints> = {}): Constraints {
+  return {
+    ranks,
+    fixed: {},
+    schedules: ["1f1b"],
+    recompute: RECOMPUTE_KINDS,
+    target: "any",
+    ...rest,
+  };
+}
+
+const small = fc.record({
+  base: fc.constantFrom(MIXTRAL, LLAMA),
+  layers: fc.integer({ min: 3, max: 9 }),
+  gpus: fc.constantFrom(4, 8, 12, 16),
+  globalBatchSize: fc.constantFrom(8, 16, 24),
+  /** Of the memory of a GPU. */
+  reserved: fc.constantFrom(0, 0.5, 0.7, 0.8),
+});
+
+test("the pruned search finds what looking at every candidate finds", () => {
+  let numFound = 0;
+  let numSkipped = 0;
+  fc.assert(
+    fc.property(small, ({ base, layers, gpus, globalBatchSize, reserved }) => {
+      const model = { ...base, layers: base.layers.slice(0, layers) };
+      const workload = { ...workloadOf(model, 1, gpus), globalBatchSize };
+      const reserveBytes = reserved * workload.cluster.accelerator.memoryBytes;
+      const constraints = constraintsOf(gpus, { reserveBytes });
+      const pruned = searchLayouts(workload, constraints);
+      const all = searchLayouts(workload, constraints, { exhaustive: true });
+      assert.equal(pruned.numCandidates, all.numCandidates);
+      assert.equal(pruned.best === undefined, all.best === undefined);
+      if (pruned.best === undefined || all.best === undefined) return;
+      numFound++;
+      numSkipped += all.numSolved - pruned.numSolved;
+      const ratio = pruned.best.stepTimeMs / all.best.stepTimeMs;
+      assert.ok(Math.abs(ratio - 1) < 1e-9, `${ratio} of the exhaustive best`);
+    }),
+    { numRuns: 25, seed: 7 },
+  );
+  assert.ok(numFound > 10, `only ${numFound} problems had a plan`);
+  assert.ok(numSkipped > 100, `only ${numSkipped} candidates were ruled out`);
+});
+
+test("nothing that is proposed exceeds the memory", () => {
+  const workload = workloadOf(MIXTRAL, 2, 8);
+  const { best, others } = searchLayouts(workload, constraintsOf(16));
+  assert.ok(best !== undefined);
+  for (const solved of [best, ...others]) {
+    const { candidate, parts, limitBytes } = solved;
+    for (const stage of solved.stages) {
+      let bytes = 0;
+      let workspace = 0;
+      for (let index = stage.from; index < stage.to; index++) {
+        const cost = candidate.classCosts[parts.parts[index]?.class ?? 0];
+        const kind = stage.recompute[index - stage.from] ?? "none";
+        assert.ok(cost !== undefined);
+        bytes += cost.staticBytes + stage.inFlightMicroBatches * cost.activationBytes[kind];
+        workspace = Math.max(workspace, cost.workspaceBytes[kind]);
+      }
+      assert.ok(bytes + workspace <= limitBytes * (1 + 1e-9));
+    }
+  }
+});
+
+test("when nothing fits, the layout that misses least is told", () => {
+  const workload = workloadOf(MODEL_SHAPES["skywork-moe-146b"] as ModelShape, 1, 8);
+  const { best, closest } = searchLayouts(workload, constraintsOf(8));
+  assert.equal(best, undefined);
+  assert.ok(closest !== undefined && closest.missingBytes > 0);
+});
+
+test("fixing a size restricts the search to it", () => {
+  const fixed = { tensorParallel: 2, pipelineParallel: 4 };
+  const { best } = searchLayouts(workloadOf(MIXTRAL, 2, 8), constraintsOf(16, { fixed }));
+  assert.equal(best?.candidate.placement.tensorParallel, 2);
+  assert.equal(best?.candidate.placement.pipelineParallel, 4);
+});
+
+test("with PP 12, TP 4 and 16 experts, EP ends at 192 GPUs, ETP at 768, and EDP nowhere", () => {
+  // REFERENCE of the schemes: Skywork-MoE report, arXiv 2406.06563, section 4.1.
+  const model = MODEL_SHAPES["skywork-moe-146b"] as ModelShape;
+  const pipeline = { tensorParallel: 4, pipelineParallel: 12, contextParallel: 1 };
+  const isLegal = (ranks: number, experts: Record<string, number>) => {
+    const workload = { ...workloadOf(model, ranks / 8, 8), globalBatchSize: 4096 };
+    const fixed = { ...pipeline, ...experts };
+    const constraints = constraintsOf(ranks, { fixed, microBatchSize: 1 });
+    return searchLayouts(workload, constraints).numCandidates > 0;
+  };
+  const dataParallel = (ranks: number) => ranks / 48;
+  // Megatron's EP spreads one copy of the experts over TP·DP, ETP over DP.
+  const ep = (ranks: number) => ({
+    expertParallel: 4 * dataParallel(ranks),
+    expertTensorParallel: 1,
+  });
+  const etp = (ranks: number) => ({ expertParallel: dataParallel(ranks), expertTensorParallel: 4 });
+  const edp = { expertParallel: 4, expertTensorParallel: 1 };
+  assert.deepEqual(
+    [192, 384].map((ranks) => isLegal(ranks, ep(ranks))),
+    [true, false],
+  );
+  assert.deepEqual(
+    [768, 1536].map((ranks) => isLegal(ranks, etp(ranks))),
+    [true, false],
+  );
+  assert.deepEqual(
+    [192, 768, 1536, 12288].map((ranks) => isLegal(ranks, edp)),
+    [true, true, true, true],
+  );
+});
