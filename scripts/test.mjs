@@ -62,6 +62,7 @@ const suites = {
     check(join(root, "node_modules/.bin/biome"), "check", "--error-on-warnings", "."),
     check(join(root, "node_modules/.bin/tsc"), "--noEmit"),
     check(join(root, "node_modules/.bin/tsc"), "--noEmit", "-p", "coordinator/report/page"),
+    check(join(root, "node_modules/.bin/tsc"), "--noEmit", "-p", "coordinator/planner/export/page"),
     check(python, "-m", "ruff", "check", "worker", "test"),
     check(python, "-m", "ruff", "format", "--check", "worker", "test"),
     check(node, "scripts/check-source.ts"),

@@ -65,7 +65,7 @@ export function comparison(choices: readonly PlanChoice[]): string[] {
       `${layout.microBatchSize}x${layout.numMicroBatches}`,
       layout.schedule,
       formatMs(predicted.stepTimeMs),
-      slower === 1 ? "best" : `+${(100 * (slower - 1)).toFixed(1)} %`,
+      choice === first ? "" : signed(slower - 1),
       predicted.tokensPerSecondPerGpu.toFixed(0),
       `${(100 * predicted.mfu).toFixed(1)} %`,
       gigabytes(Math.max(...predicted.memoryBytesPerStage)),
@@ -173,7 +173,7 @@ function baselines({ best, baselines: known }: PlanDocument): string[] {
     return [
       label,
       formatMs(choice.predicted.stepTimeMs),
-      `${change >= 0 ? "+" : ""}${(100 * change).toFixed(1)} %`,
+      signed(change),
       `tp ${layout.tensorParallel} pp ${layout.pipelineParallel} dp ${layout.dataParallel} ep ${layout.expertParallel} etp ${layout.expertTensorParallel} ${layout.schedule}`,
     ];
   });
@@ -186,13 +186,17 @@ function sensitivity(document: PlanDocument, heading: (text: string) => string):
     what,
     change,
     formatMs(stepTimeMs),
-    `${changeOfStep >= 0 ? "+" : ""}${(100 * changeOfStep).toFixed(1)} %`,
+    signed(changeOfStep),
   ]);
   return [heading("If a figure is off, the chosen plan's step"), ...indent(table(rows)), ""];
 }
 
 function indent(lines: readonly string[]): string[] {
   return lines.map((line) => `  ${line}`);
+}
+
+function signed(share: number): string {
+  return `${share >= 0 ? "+" : ""}${(100 * share).toFixed(1)} %`;
 }
 
 function formatMs(ms: number): string {

@@ -41,7 +41,7 @@ export function planWorkload(
     job: options.job,
     model: describeModel(workload, options.modelName),
     cluster: {
-      name: workload.cluster.name,
+      name: workload.cluster.accelerator.name,
       gpus: constraints.ranks,
       nodes: workload.cluster.nodes,
       gpusPerNode: workload.cluster.gpusPerNode,
