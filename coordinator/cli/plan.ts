@@ -10,6 +10,7 @@ import { isLocal } from "../spec/planning-defaults.ts";
 import { useColor } from "./options.ts";
 import { compareLayouts } from "./plan/compare.ts";
 import { planFile } from "./plan/plan-file.ts";
+import { planProbed } from "./plan/plan-probed.ts";
 import { whatIf } from "./plan/what-if.ts";
 
 interface PlanOptions {
@@ -17,6 +18,7 @@ interface PlanOptions {
   expressible: Target;
   compare?: string[];
   whatIf?: string;
+  profile?: string;
 }
 
 export function planCommand(): Command {
@@ -31,6 +33,7 @@ export function planCommand(): Command {
     )
     .option("--compare <layouts...>", "layouts to set side by side, each as tp=4,pp=12,ep=4,...")
     .option("--what-if <change>", "gpus=768,1536: plan for other numbers of GPUs too")
+    .option("--profile <file>", "plan for this machine as moestro probe measured it")
     .action(async (path: string, options: PlanOptions) => {
       const file = await loadPlanJob(path);
       const print = (value: unknown, text: string) =>
@@ -41,6 +44,9 @@ export function planCommand(): Command {
       } else if (options.whatIf !== undefined) {
         const { rows, text } = await whatIf(file, options.expressible, options.whatIf);
         print(rows, text);
+      } else if (options.profile !== undefined) {
+        const { value, text } = await planProbed(file, options.profile, useColor(process.stdout));
+        print(value, text);
       } else if (isLocal(file.job.cluster)) {
         printLocal(file, options.json);
       } else {
