@@ -4,9 +4,14 @@ import { isRunnable } from "./layout/engine-capabilities.ts";
 import { enumerateLayouts } from "./layout/enumerate-layouts.ts";
 import { pickMicroBatchSize } from "./layout/micro-batch.ts";
 import type { CandidateLayout } from "./layout/sizes.ts";
-import { isShorter, type Partition, partition, splitMakespan } from "./partition/partition.ts";
 import type { Pipeline } from "./partition/pipeline.ts";
-import { BoundTable } from "./partition/splits-by-bound.ts";
+import {
+  isShorter,
+  leastMakespan,
+  type Split,
+  splitMakespan,
+  splitPipeline,
+} from "./partition/split-pipeline.ts";
 import { modelWork } from "./work.ts";
 
 /** A layout with its batch cut up, not yet cut into stages. */
@@ -20,7 +25,7 @@ export interface Candidate {
 
 /** A candidate with its stages. */
 export interface Choice extends Candidate {
-  partition: Partition;
+  partition: Split;
 }
 
 export interface Search {
@@ -72,14 +77,14 @@ function candidateOf(job: Job, layout: CandidateLayout): Candidate {
     numStages,
     numMicroBatches: sequences / microBatchSize,
   };
-  return { layout, microBatchSize, pipeline, bound: new BoundTable(pipeline).least };
+  return { layout, microBatchSize, pipeline, bound: leastMakespan(pipeline) };
 }
 
 /** Stages given by hand are kept; their bound is still that of the best split. */
-function partitionOf(job: Job, pipeline: Pipeline): Partition {
+function partitionOf(job: Job, pipeline: Pipeline): Split {
   const stages = job.layout === "auto" ? undefined : job.layout.stages;
-  if (stages === undefined) return partition(pipeline);
-  const best = partition(pipeline);
+  if (stages === undefined) return splitPipeline(pipeline);
+  const best = splitPipeline(pipeline);
   const makespan = splitMakespan(pipeline, stages);
   const gap = (makespan - best.bound) / makespan;
   return { ...best, layersPerStage: stages, makespan, gap };

@@ -2,8 +2,8 @@ import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import type { Job } from "../spec/schema.ts";
 import type { Choice, Search } from "./choose-layout.ts";
 import { fixedSizesOf } from "./layout/check-layout.ts";
-import { isShorter, RELATIVE_TOLERANCE } from "./partition/partition.ts";
 import { formatSplit } from "./partition/pipeline.ts";
+import { isShorter, RELATIVE_TOLERANCE } from "./partition/split-pipeline.ts";
 
 /** Why the plan is what it is: one sentence each, with the numbers. */
 export function explainPlan(job: Job, plan: Plan, search: Search): string[] {

@@ -13,8 +13,8 @@ import { explainPlan } from "./explain-plan.ts";
 import { checkLayout, checkRunnable } from "./layout/check-layout.ts";
 import type { SchemeName } from "./layout/sizes.ts";
 import { countParameters, countRankParameters } from "./model/parameters.ts";
-import { splitMakespan } from "./partition/partition.ts";
 import { evenSplit, stageWork } from "./partition/pipeline.ts";
+import { splitMakespan } from "./partition/split-pipeline.ts";
 import { recomputeOf } from "./work.ts";
 
 export interface PlanOptions {

@@ -2,17 +2,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { stagesArbitrary } from "../partition/testing.ts";
-import { simulate1F1B } from "./simulate.ts";
 import { makespan1F1B } from "./simulate-1f1b.ts";
+import { timeline1F1B } from "./timeline-1f1b.ts";
 
-test("without latency it equals the simulator that records every operation", () => {
+test("it is the end of the last pass of the timeline", () => {
   fc.assert(
-    fc.property(stagesArbitrary, ({ stages, numMicroBatches }) => {
+    fc.property(stagesArbitrary, fc.nat(9), ({ stages, numMicroBatches }, latency) => {
       const forward = stages.map((stage) => stage.forward);
       const backward = stages.map((stage) => stage.backward);
+      const times = stages.map((stage) => ({
+        forwardMs: stage.forward,
+        backwardMs: stage.backward,
+      }));
+      const passes = timeline1F1B(times, numMicroBatches, latency).flat();
       assert.equal(
-        makespan1F1B(forward, backward, numMicroBatches, 0),
-        simulate1F1B(stages, numMicroBatches),
+        makespan1F1B(forward, backward, numMicroBatches, latency),
+        Math.max(...passes.map(({ endMs }) => endMs)),
       );
     }),
   );

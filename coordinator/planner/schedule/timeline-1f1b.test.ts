@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { stagesArbitrary } from "../partition/testing.ts";
 import type { Work } from "../work.ts";
-import { type Operation, simulate1F1B } from "./simulate.ts";
+import { makespan1F1B } from "./simulate-1f1b.ts";
+import { type TimedPass, timeline1F1B } from "./timeline-1f1b.ts";
 
 /**
  * The same schedule the slow way: every stage's list of operations written out,
@@ -46,10 +47,24 @@ function naiveMakespan(stages: readonly Work[], m: number): number {
   return Math.max(...ends.values());
 }
 
-describe("simulate1F1B", () => {
+function timelineOf(stages: readonly Work[], numMicroBatches: number): TimedPass[][] {
+  const times = stages.map(({ forward, backward }) => ({
+    forwardMs: forward,
+    backwardMs: backward,
+  }));
+  return timeline1F1B(times, numMicroBatches, 0);
+}
+
+function makespanOf(stages: readonly Work[], numMicroBatches: number): number {
+  const forward = stages.map((stage) => stage.forward);
+  const backward = stages.map((stage) => stage.backward);
+  return makespan1F1B(forward, backward, numMicroBatches, 0);
+}
+
+describe("1F1B", () => {
   it("takes (m + p - 1)(f + b) with equal stages", () => {
     const stages = Array.from({ length: 4 }, () => ({ forward: 1, backward: 2 }));
-    assert.equal(simulate1F1B(stages, 8), (8 + 3) * 3);
+    assert.equal(makespanOf(stages, 8), (8 + 3) * 3);
   });
 
   it("agrees with a worked example of unequal stages", () => {
@@ -59,13 +74,13 @@ describe("simulate1F1B", () => {
       { forward: 1, backward: 2 },
       { forward: 2, backward: 4 },
     ];
-    assert.equal(simulate1F1B(stages, 2), 15);
+    assert.equal(makespanOf(stages, 2), 15);
   });
 
   it("equals an independent simulation of the written-out schedule", () => {
     fc.assert(
       fc.property(stagesArbitrary, ({ stages, numMicroBatches }) => {
-        assert.equal(simulate1F1B(stages, numMicroBatches), naiveMakespan(stages, numMicroBatches));
+        assert.equal(makespanOf(stages, numMicroBatches), naiveMakespan(stages, numMicroBatches));
       }),
       { numRuns: 300 },
     );
@@ -74,18 +89,13 @@ describe("simulate1F1B", () => {
   it("records every operation once, none overlapping on its stage", () => {
     fc.assert(
       fc.property(stagesArbitrary, ({ stages, numMicroBatches }) => {
-        const operations: Operation[] = [];
-        const makespan = simulate1F1B(stages, numMicroBatches, (operation) => {
-          operations.push(operation);
-        });
-        assert.equal(operations.length, 2 * stages.length * numMicroBatches);
-        for (const index of stages.keys()) {
-          const own = operations.filter(({ stage }) => stage === index);
-          for (const [n, { start }] of own.entries()) {
-            assert.ok(start >= (own[n - 1]?.end ?? 0));
+        const passes = timelineOf(stages, numMicroBatches);
+        assert.equal(passes.flat().length, 2 * stages.length * numMicroBatches);
+        for (const own of passes) {
+          for (const [n, { startMs }] of own.entries()) {
+            assert.ok(startMs >= (own[n - 1]?.endMs ?? 0));
           }
         }
-        assert.equal(Math.max(...operations.map(({ end }) => end)), makespan);
       }),
     );
   });
@@ -93,11 +103,14 @@ describe("simulate1F1B", () => {
   it("keeps at most min(m, p - i) micro-batches alive on stage i", () => {
     fc.assert(
       fc.property(stagesArbitrary, ({ stages, numMicroBatches }) => {
-        const alive = stages.map(() => 0);
-        const most = stages.map(() => 0);
-        simulate1F1B(stages, numMicroBatches, ({ stage, kind }) => {
-          alive[stage] = (alive[stage] ?? 0) + (kind === "forward" ? 1 : -1);
-          most[stage] = Math.max(most[stage] ?? 0, alive[stage]);
+        const most = timelineOf(stages, numMicroBatches).map((own) => {
+          let alive = 0;
+          return Math.max(
+            ...own.map(({ kind }) => {
+              alive += kind === "forward" ? 1 : -1;
+              return alive;
+            }),
+          );
         });
         const expected = stages.map((_, i) => Math.min(numMicroBatches, stages.length - i));
         assert.deepEqual(most, expected);
