@@ -1,6 +1,6 @@
 import { MoestroError } from "../errors.ts";
 import { allowedSchedules, isLocal, wantedRecompute } from "../spec/planning-defaults.ts";
-import type { JobSource } from "../spec/problems.ts";
+import { type JobSource, joinAlternatives } from "../spec/problems.ts";
 import type { Job } from "../spec/schema.ts";
 import { RECOMPUTE_KINDS, type RecomputeKind, type Workload } from "./cost/workload.ts";
 import type { Cluster } from "./hardware/cluster.ts";
@@ -35,7 +35,13 @@ export function presetOfJob({ cluster }: Job): Cluster {
 /** A job on a cluster as the planner's problem. */
 export function problemOfJob(job: Job, cluster: Cluster, target: Target): PlanProblem {
   const { training, moe } = job;
-  const { memoryBytes } = cluster.accelerator;
+  const { memoryBytes, peakFlops, name } = cluster.accelerator;
+  if (peakFlops[training.precision] === undefined) {
+    throw new MoestroError(
+      "invalid_input",
+      `training.precision: ${name} has no ${training.precision}; use ${joinAlternatives(Object.keys(peakFlops))}`,
+    );
+  }
   const reserved = job.cluster.memoryReserve;
   return {
     workload: {
