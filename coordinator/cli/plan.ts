@@ -31,8 +31,18 @@ export function planCommand(): Command {
         .choices(TARGETS)
         .default("any"),
     )
-    .option("--compare <layouts...>", "layouts to set side by side, each as tp=4,pp=12,ep=4,...")
-    .option("--what-if <change>", "gpus=768,1536: plan for other numbers of GPUs too")
+    .addOption(
+      new Option(
+        "--compare <layouts...>",
+        "layouts to set side by side, each as tp=4,pp=12,ep=4,...",
+      ).conflicts(["whatIf", "profile"]),
+    )
+    .addOption(
+      new Option(
+        "--what-if <change>",
+        "gpus=768,1536: plan for other numbers of GPUs too",
+      ).conflicts("profile"),
+    )
     .option("--profile <file>", "plan for this machine as moestro probe measured it")
     .action(async (path: string, options: PlanOptions) => {
       const file = await loadPlanJob(path);

@@ -43,6 +43,9 @@ async function writeOutput(path: string, text: string): Promise<void> {
     await writeFile(path, text);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new MoestroError("invalid_input", `${path}: cannot be written (${code}); give --out`);
+    throw new MoestroError(
+      "invalid_input",
+      `${path}: cannot be written (${code}); give --out a file in a folder that can be written`,
+    );
   }
 }

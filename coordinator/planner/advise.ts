@@ -117,7 +117,7 @@ function mismatches(moe: ModelShape, dense: ModelShape): string[] {
     ["hidden size", moe.hiddenSize, dense.hiddenSize],
     ["layers", moe.layers.length, dense.layers.length],
     ["attention heads", moe.attention.heads, dense.attention.heads],
-    ["FFN width", moe.moe?.ffn.hiddenSize, dense.dense?.hiddenSize],
+    ["FFN width", moe.moe?.ffn.hiddenSize, dense.dense?.hiddenSize ?? dense.moe?.ffn.hiddenSize],
     ["vocabulary", moe.vocabSize, dense.vocabSize],
   ];
   const unlike = widths

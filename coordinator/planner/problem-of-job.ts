@@ -43,6 +43,12 @@ export function problemOfJob(job: Job, cluster: Cluster, target: Target): PlanPr
     );
   }
   const reserved = job.cluster.memoryReserve;
+  if (reserved !== undefined && reserved * 1e9 >= memoryBytes) {
+    throw new MoestroError(
+      "invalid_input",
+      `cluster.memoryReserve: ${reserved} GB leaves nothing of the ${(memoryBytes / 1e9).toFixed(1)} GB of ${cluster.accelerator.name}; use less`,
+    );
+  }
   return {
     workload: {
       model: shapeOfJob(job),
@@ -134,8 +140,13 @@ function remedies({ optimizerSharding }: Workload, { recompute }: Constraints): 
   return more.length === 1 ? `or ${more[0]}` : `${more.slice(0, -1).join(", ")} or ${more.at(-1)}`;
 }
 
-function fixedOf({ fixed, microBatchSize }: Constraints): string {
-  const given = [...Object.entries(fixed), ["microBatchSize", microBatchSize] as const]
+function fixedOf({ fixed, microBatchSize, virtualPipeline, schedules }: Constraints): string {
+  const given = [
+    ...Object.entries(fixed),
+    ["microBatchSize", microBatchSize] as const,
+    ["virtualPipeline", virtualPipeline] as const,
+    ...(virtualPipeline === undefined ? [] : [["schedule", schedules.join(" or ")] as const]),
+  ]
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value}`);
   return given.length === 0 ? "nothing; the batch or the heads do not divide" : given.join(", ");

@@ -237,7 +237,7 @@ describe("a bad job is refused with one line an error", () => {
     "sizes that do not make the ranks together": [
       fixtureText({ cluster: { ranks: 6 } }),
       [
-        "job.yaml:21:1: layout: tensorParallel 2 × pipelineParallel 2 = 4 does not divide the 6 ranks of cluster.ranks; change one of them, or set cluster.ranks to a multiple of 4",
+        "job.yaml:21:1: layout: tensorParallel 2 × pipelineParallel 2 = 4 does not divide the 6 ranks of the cluster; change one of them, or use a multiple of 4 ranks",
       ],
     ],
     "more ranks than the job can use": [

@@ -116,7 +116,12 @@ function furtherProblems(
   const isUnsound = (section: string | number | undefined) =>
     (section === "model" || section === "cluster") &&
     told.some((place) => place.startsWith(section));
-  return further.filter(({ path }) => !isTold(formatPath(path)) && !isUnsound(path[0]));
+  // Experts come from the same place as the model.
+  const isUnread = told.includes("model.config") || told.includes("model.preset");
+  return further.filter(
+    ({ path }) =>
+      !isTold(formatPath(path)) && !isUnsound(path[0]) && !(isUnread && path[0] === "moe"),
+  );
 }
 
 /** The layout is judged only on numbers that are themselves sound. */

@@ -31,7 +31,7 @@ export async function compareLayouts(
     const fixed = { ...constraints, ...parseLayout(text, constraints) };
     const search = searchLayouts(workload, fixed);
     if (search.best === undefined) {
-      throw nothingFits({ workload, constraints: fixed }, search, file.source);
+      throw nothingFits({ workload, constraints: fixed }, search, file, `--compare ${text}`);
     }
     return planChoice(search.best);
   });
@@ -47,7 +47,7 @@ function parseLayout(text: string, constraints: Constraints): Partial<Constraint
     const scheme = SCHEMES.find((name) => name === value);
     const isSize = Number.isInteger(number) && number >= 1;
     if (key === "scheme" && scheme !== undefined) fixed.scheme = scheme;
-    else if (key in SIZES && isSize) fixed[SIZES[key as keyof typeof SIZES]] = number;
+    else if (Object.hasOwn(SIZES, key) && isSize) fixed[SIZES[key as keyof typeof SIZES]] = number;
     else if (key === "mbs" && isSize) parsed.microBatchSize = number;
     else {
       throw new MoestroError(

@@ -1,3 +1,4 @@
+import { MoestroError } from "../../errors.ts";
 import type { Cluster } from "../../planner/hardware/cluster.ts";
 import { loadCluster } from "../../planner/hardware/cluster-file.ts";
 import type { PlanDocument } from "../../planner/plan-document.ts";
@@ -11,8 +12,9 @@ import {
 import type { Target } from "../../planner/search/constraints.ts";
 import type { SearchResult } from "../../planner/search/search-layouts.ts";
 import type { JobFile } from "../../spec/load-job.ts";
-import type { JobSource } from "../../spec/problems.ts";
+import { formatPath, problemsToError } from "../../spec/problems.ts";
 import type { Job } from "../../spec/schema.ts";
+import { whyNoLayout } from "./no-layout.ts";
 
 /** The cluster of a job: its file, its profile, or the preset of its GPUs. */
 export async function clusterOf({ cluster, ...job }: Job): Promise<Cluster> {
@@ -30,18 +32,35 @@ export async function planFile(file: JobFile, target: Target): Promise<PlanDocum
 }
 
 /** `planFile` for a problem already made. */
-export function planProblem(problem: PlanProblem, { job, source }: JobFile): PlanDocument {
+export function planProblem(problem: PlanProblem, file: JobFile): PlanDocument {
+  const { job } = file;
   const { document, search } = planWorkload(problem.workload, problem.constraints, {
     job: job.name,
     modelName: job.name,
     now: () => performance.now(),
   });
-  if (document === undefined) throw nothingFits(problem, search, source);
+  if (document === undefined) throw nothingFits(problem, search, file);
   return document;
 }
 
-export function nothingFits(problem: PlanProblem, { closest }: SearchResult, source?: JobSource) {
-  if (closest === undefined) return noPlanError(problem, undefined, source);
+/**
+ * Why there is no plan, in one line.
+ *
+ * @param option the option that fixed the sizes, where it was not the job file
+ */
+export function nothingFits(
+  problem: PlanProblem,
+  { closest }: SearchResult,
+  { job, source }: JobFile,
+  option?: string,
+): MoestroError {
+  if (closest === undefined) {
+    const [illegal] = whyNoLayout(job, problem.constraints);
+    if (illegal === undefined) return noPlanError(problem, undefined, source);
+    if (option === undefined) return problemsToError([illegal], source);
+    const { path, message } = illegal;
+    return new MoestroError("invalid_input", `${option}: ${formatPath(path)}: ${message}`);
+  }
   const { placement, missingBytes } = closest;
   const sizes = `tp ${placement.tensorParallel}, cp ${placement.contextParallel}, pp ${placement.pipelineParallel}, dp ${placement.dataParallel}, ep ${placement.expertParallel}, etp ${placement.expertTensorParallel}`;
   return noPlanError(problem, { missingBytes, sizes }, source);

@@ -11,7 +11,12 @@ export async function planJobFile(path: string): Promise<PlannedStep> {
   return { document, timeline: planChart(document) };
 }
 
-/** The step that a plan predicts, pass by pass. */
+/** Passes beyond which a picture of them is neither seen nor held in memory. */
+const MOST_PASSES = 500_000;
+
+/** The step that a plan predicts, pass by pass; undefined when those are too many to draw. */
 export function planChart({ best }: PlanDocument): Chart | undefined {
+  const { stages, layout } = best;
+  if (2 * stages.length * layout.numMicroBatches > MOST_PASSES) return undefined;
   return chartOfPlan(best);
 }

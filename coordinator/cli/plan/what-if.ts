@@ -6,12 +6,15 @@ import { planChoice } from "../../planner/search/plan-choice.ts";
 import { searchLayouts } from "../../planner/search/search-layouts.ts";
 import { table } from "../../planner/text-table.ts";
 import type { JobFile } from "../../spec/load-job.ts";
+import { whyNoLayout } from "./no-layout.ts";
 import { clusterOf } from "./plan-file.ts";
 
 interface WhatIfRow {
   gpus: number;
   /** Null when nothing fits. */
   best: PlanChoice | null;
+  /** Why there is none, in a few words. */
+  reason: string | null;
 }
 
 /** The best plan for each of several numbers of GPUs, the batch unchanged. */
@@ -31,8 +34,15 @@ export async function whatIf(
     }
     const changed = { ...cluster, nodes: gpus / gpusPerNode, gpusPerNode };
     const { workload, constraints } = problemOfJob(job, changed, target);
-    const { best } = searchLayouts(workload, constraints);
-    return { gpus, best: best === undefined ? null : planChoice(best) };
+    const { best, closest } = searchLayouts(workload, constraints);
+    if (best !== undefined) return { gpus, best: planChoice(best), reason: null };
+    const missing = (closest?.missingBytes ?? 0) / 1e9;
+    const [illegal] = closest === undefined ? whyNoLayout(job, constraints) : [];
+    const reason =
+      closest === undefined
+        ? `no legal layout${illegal === undefined ? "" : `: ${illegal.message}`}`
+        : `does not fit: misses ${missing.toFixed(1)} GB on its fullest GPU`;
+    return { gpus, best: null, reason };
   });
   return { rows, text: describe(rows).join("\n") };
 }
@@ -50,8 +60,8 @@ function parseGpus(change: string): number[] {
 
 function describe(rows: readonly WhatIfRow[]): string[] {
   const heads = ["gpus", "step", "tok/s/gpu", "tok/s", "mfu", "layout"];
-  const cells = rows.map(({ gpus, best }) => {
-    if (best === null) return [String(gpus), "does not fit", "", "", "", ""];
+  const cells = rows.map(({ gpus, best, reason }) => {
+    if (best === null) return [String(gpus), "-", "-", "-", "-", reason ?? ""];
     const { predicted, layout } = best;
     return [
       String(gpus),

@@ -29,7 +29,7 @@ function diagnoseProduct({ ranks }: LayoutLimits, fixed: FixedSizes): Problem | 
   const wanted = isComplete ? product : `a multiple of ${product}`;
   return {
     path: ["layout"],
-    message: `${spell(given, fixed)} = ${product} ${rule} the ${ranks} ranks of cluster.ranks; change one of them, or set cluster.ranks to ${wanted}`,
+    message: `${spell(given, fixed)} = ${product} ${rule} the ${ranks} ranks of the cluster; change one of them, or use ${wanted} ranks`,
   };
 }
 

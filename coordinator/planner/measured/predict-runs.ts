@@ -26,21 +26,12 @@ export function predictRun(run: MeasuredRun, factors: TimeFactors = TIME_FACTORS
 export function predictRow(read: ReadRow): PredictedRow {
   const what = "tokensPerSecondPerGpu";
   const { row } = read;
-  if (read.run === null) {
-    const nothing = { predicted: null, measured: null, error: null, predictedStepMs: null };
-    return {
-      row,
-      name: null,
-      kind: null,
-      source: null,
-      what,
-      ...nothing,
-      assumed: [],
-      reason: read.reason,
-    };
-  }
+  if (read.run === null) return withoutPrediction(row, read.reason);
   const { run } = read;
   const { tokensPerSecondPerGpu: predicted, stepTimeMs } = predictRun(run);
+  if (!Number.isFinite(predicted)) {
+    return withoutPrediction(row, "its numbers are too large to compute with");
+  }
   return {
     row,
     name: run.name,
@@ -53,6 +44,22 @@ export function predictRow(read: ReadRow): PredictedRow {
     predictedStepMs: stepTimeMs,
     assumed: run.assumed,
     reason: null,
+  };
+}
+
+function withoutPrediction(row: number, reason: string): PredictedRow {
+  return {
+    row,
+    name: null,
+    kind: null,
+    source: null,
+    what: "tokensPerSecondPerGpu",
+    predicted: null,
+    measured: null,
+    error: null,
+    predictedStepMs: null,
+    assumed: [],
+    reason,
   };
 }
 

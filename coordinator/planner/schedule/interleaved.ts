@@ -46,6 +46,15 @@ export function interleavedIllegal(sizes: InterleavedSizes): string | undefined 
   return undefined;
 }
 
+/** The least legal micro-batch group, which holds the least memory; undefined when there is none. */
+export function leastGroupSize({ numRanks, numMicroBatches }: ScheduleSizes): number | undefined {
+  for (let group = numRanks; group <= numMicroBatches; group++) {
+    const rest = numMicroBatches % group;
+    if (rest === 0 || rest >= numRanks) return group;
+  }
+  return undefined;
+}
+
 /** Chunks and micro-batches in the order of their forwards, the same on all ranks. */
 function chunkOrder({ numRanks, numMicroBatches, chunksPerRank, groupSize }: InterleavedSizes) {
   const group = groupSize ?? numRanks;

@@ -1,0 +1,166 @@
+import { memoryOfRank, type ScheduleProblem, weightGradMsOf } from "./schedule-problem.ts";
+import { inFlightVectors, type Pass, type ScheduleTable, stageOf } from "./table.ts";
+
+/** Name of the variable that layer, stage and option are chosen together. */
+export const choiceName = (layer: number, stage: number, option: number) =>
+  `z_${layer}_${stage}_${option}`;
+
+/**
+ * Stages and recompute for a fixed order of passes as a mixed integer linear
+ * programme in CPLEX LP format (PLANNER: with the order fixed, the makespan `T` is
+ * linear in the durations). Memory has a row for every in-flight peak of a rank.
+ *
+ * @param relaxed leave the choices between 0 and 1: a linear programme, whose
+ *   optimum bounds every schedule in this order from below
+ */
+export function scheduleMilp(
+  problem: ScheduleProblem,
+  table: ScheduleTable,
+  relaxed: boolean,
+): string {
+  const names: string[] = [];
+  const rows = [
+    ...choiceRows(problem, table, names),
+    ...durationRows(problem, table),
+    ...memoryRows(problem, table),
+    ...timeRows(problem, table),
+  ];
+  const kinds = relaxed ? [] : ["Binary", ...names.map((name) => ` ${name}`)];
+  const body = rows.map((row, index) => ` c${index}: ${row}`);
+  return ["Minimize", " obj: T", "Subject To", ...body, ...kinds, "End", ""].join("\n");
+}
+
+/** Stages that leave a layer to every stage before and after. */
+function stagesOfLayer({ layers }: ScheduleProblem, { rankOfStage }: ScheduleTable, layer: number) {
+  const numStages = rankOfStage.length;
+  const first = Math.max(0, numStages - (layers.length - layer));
+  const last = Math.min(layer, numStages - 1);
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+function choiceRows(problem: ScheduleProblem, table: ScheduleTable, names: string[]): string[] {
+  const rows: string[] = [];
+  for (const [layer, { options }] of problem.layers.entries()) {
+    const own = stagesOfLayer(problem, table, layer).flatMap((stage) =>
+      options.map((_, option) => ({ stage, name: choiceName(layer, stage, option) })),
+    );
+    names.push(...own.map(({ name }) => name));
+    rows.push(`${own.map(({ name }) => name).join(" + ")} = 1`);
+    const number = own
+      .filter(({ stage }) => stage > 0)
+      .map(({ stage, name }) => ` - ${stage} ${name}`);
+    rows.push(`s_${layer}${number.join("")} = 0`);
+    if (layer > 0) {
+      rows.push(`s_${layer} - s_${layer - 1} >= 0`, `s_${layer} - s_${layer - 1} <= 1`);
+    }
+  }
+  return rows;
+}
+
+/** Calls back for every choice that puts something on a stage. */
+function choicesOfStage(problem: ScheduleProblem, table: ScheduleTable, stage: number) {
+  return problem.layers.flatMap((layer, index) =>
+    stagesOfLayer(problem, table, index).includes(stage)
+      ? layer.options.map((option, at) => ({ layer, option, name: choiceName(index, stage, at) }))
+      : [],
+  );
+}
+
+function durationRows(problem: ScheduleProblem, table: ScheduleTable): string[] {
+  return table.rankOfStage.flatMap((_, stage) => {
+    let [forward, inputGrad, weightGrad] = [`f_${stage}`, `i_${stage}`, `w_${stage}`];
+    for (const { layer, option, name } of choicesOfStage(problem, table, stage)) {
+      const weightGradMs = weightGradMsOf(layer);
+      forward += ` - ${layer.forwardMs} ${name}`;
+      inputGrad += ` - ${layer.backwardMs - weightGradMs + option.extraBackwardMs} ${name}`;
+      weightGrad += ` - ${weightGradMs} ${name}`;
+    }
+    return [`${forward} = 0`, `${inputGrad} = 0`, `${weightGrad} = 0`];
+  });
+}
+
+function memoryRows(problem: ScheduleProblem, table: ScheduleTable): string[] {
+  const rows: string[] = [];
+  for (let rank = 0; rank < table.numRanks; rank++) {
+    const limit = memoryOfRank(problem, rank);
+    // In shares of the memory: solvers dislike large coefficients.
+    const unit = Math.max(limit, 1);
+    const chunks = Array.from({ length: table.chunksPerRank }, (_, chunk) =>
+      choicesOfStage(problem, table, stageOf(table, rank, chunk)),
+    );
+    for (const { option, name } of chunks.flat()) {
+      const workspace = option.workspaceBytes ?? 0;
+      if (workspace > 0) rows.push(`m_${rank} - ${workspace / unit} ${name} >= 0`);
+    }
+    for (const counts of inFlightVectors(table, rank)) {
+      let row = `m_${rank}`;
+      for (const [chunk, own] of chunks.entries()) {
+        for (const { layer, option, name } of own) {
+          const bytes = layer.staticBytes + (counts[chunk] ?? 0) * option.activationBytes;
+          if (bytes > 0) row += ` + ${bytes / unit} ${name}`;
+        }
+      }
+      rows.push(`${row} <= ${limit / unit}`);
+    }
+  }
+  return rows;
+}
+
+/** Ends of passes: after the rank's pass before, after the input, at the last before T. */
+function timeRows({ p2pMs }: ScheduleProblem, table: ScheduleTable): string[] {
+  const rows: string[] = [];
+  const { rankOfStage } = table;
+  const last = rankOfStage.length - 1;
+  const hopMs = (a: number, b: number) => (rankOfStage[a] === rankOfStage[b] ? 0 : p2pMs);
+  for (const [rank, passes] of table.passes.entries()) {
+    let before: string | undefined;
+    let pair: Pass | undefined;
+    for (const pass of passes) {
+      // A pair ends together, computing one after the other.
+      const partner = pair;
+      pair = undefined;
+      if (pass.overlapsNext) {
+        pair = pass;
+        continue;
+      }
+      const own = partner ? [partner, pass] : [pass];
+      const stages = own.map(({ chunk }) => stageOf(table, rank, chunk));
+      const duration = own.map((each, index) => durationOf(each, stages[index] as number)).join("");
+      const ends = own.map((each, index) => endName(each, stages[index] as number));
+      const [end = ""] = ends;
+      if (ends[1] !== undefined) rows.push(`${end} - ${ends[1]} = 0`);
+      rows.push(`${end}${duration}${before === undefined ? "" : ` - ${before}`} >= 0`);
+      for (const [index, { kind, microBatch }] of own.entries()) {
+        const stage = stages[index] as number;
+        if (kind === "W") {
+          rows.push(`${end}${duration} - g_${stage}_${microBatch} >= 0`);
+        } else if (kind === "F" && stage > 0) {
+          rows.push(
+            `${end}${duration} - e_${stage - 1}_${microBatch} >= ${hopMs(stage - 1, stage)}`,
+          );
+        } else if (kind !== "F") {
+          rows.push(`${end}${duration} - e_${stage}_${microBatch} >= 0`);
+          if (stage < last) {
+            rows.push(
+              `${end}${duration} - g_${stage + 1}_${microBatch} >= ${hopMs(stage, stage + 1)}`,
+            );
+          }
+        }
+      }
+      before = end;
+    }
+    rows.push(`T - ${before} >= 0`);
+  }
+  return rows;
+}
+
+function endName({ kind, microBatch }: Pass, stage: number): string {
+  const letter = kind === "F" ? "e" : kind === "W" ? "h" : "g";
+  return `${letter}_${stage}_${microBatch}`;
+}
+
+function durationOf({ kind }: Pass, stage: number): string {
+  if (kind === "F") return ` - f_${stage}`;
+  const parts = kind === "B" ? ["i", "w"] : [kind.toLowerCase()];
+  return parts.map((part) => ` - ${part}_${stage}`).join("");
+}
