@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import { MoestroError } from "../errors.ts";
@@ -9,7 +11,12 @@ import {
   factorsFile,
   groupErrors,
 } from "../planner/measured/calibration-report.ts";
+import { memoryReport } from "../planner/measured/memory-report.ts";
+import { formatMemoryReport } from "../planner/measured/memory-report-text.ts";
 import { readCalibrationRuns } from "../planner/measured/runs-file.ts";
+
+/** What the memory model is judged by; a folder of one's own may have none of it. */
+const MEMORY_FILES = ["simumax-b200.csv", "memory-cases.csv", "nanotron-h100.csv"];
 
 /** The published runs that come with moestro. */
 const OWN_DATA = fileURLToPath(new URL("../../data/validation", import.meta.url));
@@ -39,8 +46,11 @@ export function calibrateCommand(): Command {
           );
         }
       }
+      const hasMemory = MEMORY_FILES.every((name) => existsSync(join(options.data, name)));
+      const memory = hasMemory ? await memoryReport(options.data) : undefined;
       if (!options.json) {
         console.log(describeCalibration(result));
+        if (memory !== undefined) console.log(`\n${formatMemoryReport(memory)}`);
         return;
       }
       const rows = result.errors.map(({ run, fitted, leftOut }) => ({
@@ -52,7 +62,7 @@ export function calibrateCommand(): Command {
       }));
       console.log(
         JSON.stringify(
-          { groups: groupErrors(result.errors), factors: result.factors, rows },
+          { groups: groupErrors(result.errors), factors: result.factors, rows, memory },
           null,
           2,
         ),

@@ -27,7 +27,10 @@ export function planCommand(): Command {
     .argument("<job>", "the job file (YAML); model, cluster and batch are enough")
     .option("--json", "the plan as JSON", false)
     .addOption(
-      new Option("--expressible <target>", "only what this software can be told")
+      new Option(
+        "--expressible <target>",
+        "only layouts and schedules that this software can be told; recompute stays free",
+      )
         .choices(TARGETS)
         .default("any"),
     )

@@ -1,43 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import { chromium, type Locator, type Page } from "playwright-core";
+import { findBrowser, visit } from "../../test/browser.ts";
 import { fileTexts, makeRun, withRunDirectory } from "./fixture.ts";
 import { writeReport } from "./write-report.ts";
-
-function findBrowser(): string {
-  const places = [
-    process.env.CHROMIUM_PATH,
-    "/usr/bin/chromium",
-    "/usr/bin/google-chrome",
-    "/usr/bin/google-chrome-stable",
-  ];
-  const found = places.find((path) => path !== undefined && existsSync(path));
-  assert.ok(
-    found,
-    "No browser at CHROMIUM_PATH, /usr/bin/chromium or /usr/bin/google-chrome: apt-get install chromium",
-  );
-  return found;
-}
-
-type Visit = { page: Page; requests: string[]; problems: string[] };
-
-/** Opens a report and records whatever it asks of the network or complains of. */
-async function visit(
-  browser: Browser,
-  path: string,
-  options: { width: number; colorScheme: "light" | "dark" },
-): Promise<Visit> {
-  const { width, colorScheme } = options;
-  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
-  const visited: Visit = { page, requests: [], problems: [] };
-  page.on("request", (request) => visited.requests.push(request.url()));
-  page.on("pageerror", (error) => visited.problems.push(error.message));
-  page.on("console", (message) => visited.problems.push(message.text()));
-  await page.goto(pathToFileURL(path).href);
-  return visited;
-}
 
 /** Distinct colours on each of the page's canvases. */
 const COUNT_COLORS = `[...document.querySelectorAll("canvas")].map((canvas) => {

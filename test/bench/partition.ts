@@ -3,16 +3,13 @@
 //
 //   node test/bench/partition.ts
 import { evaluateSplit } from "../../coordinator/planner/partition/evaluate-split.ts";
-import { partitionLowerBoundMs } from "../../coordinator/planner/partition/lower-bound.ts";
 import { evenSplit } from "../../coordinator/planner/partition/pipeline.ts";
 import type { PartitionProblem } from "../../coordinator/planner/partition/problem.ts";
 import { sampleProblems } from "../../coordinator/planner/partition/sample-problems.ts";
 import { solvePartition } from "../../coordinator/planner/partition/solve-partition.ts";
 import { table } from "../../coordinator/planner/text-table.ts";
 
-const rows = [
-  ["instance", "first", "again", "simulated", "gap", "cheap bound", "uniform, one option"],
-];
+const rows = [["instance", "first", "again", "simulated", "gap", "uniform, one option"]];
 for (const { name, problem } of sampleProblems()) {
   const [first] = time(() => solvePartition(problem));
   const [again, solution] = time(() => solvePartition(problem));
@@ -25,7 +22,6 @@ for (const { name, problem } of sampleProblems()) {
     `${again.toFixed(0)} ms`,
     `${simulatedMs.toFixed(1)} ms`,
     `${(100 * gap).toFixed(3)} %`,
-    `${((100 * partitionLowerBoundMs(problem)) / simulatedMs).toFixed(1)} %`,
     Number.isFinite(uniform)
       ? `+${(100 * (uniform / simulatedMs - 1)).toFixed(1)} %`
       : "does not fit",

@@ -1,42 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { chromium, type Page } from "playwright-core";
 import { makeChart } from "../../coordinator/planner/export/chart-fixture.ts";
 import { exportPlan } from "../../coordinator/planner/export/export-plan.ts";
 import { makePlan } from "../../coordinator/planner/export/fixture.ts";
-
-function findBrowser(): string {
-  const places = [process.env.CHROMIUM_PATH, "/usr/bin/chromium", "/usr/bin/google-chrome"];
-  const found = places.find((path) => path !== undefined && existsSync(path));
-  assert.ok(
-    found,
-    "No browser at CHROMIUM_PATH, /usr/bin/chromium or /usr/bin/google-chrome: apt-get install chromium",
-  );
-  return found;
-}
-
-type Visit = { page: Page; requests: string[]; problems: string[] };
-
-/** Opens a page and records whatever it asks of the network or complains of. */
-async function visit(
-  browser: Browser,
-  path: string,
-  options: { width: number; colorScheme: "light" | "dark" },
-): Promise<Visit> {
-  const { width, colorScheme } = options;
-  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
-  const visited: Visit = { page, requests: [], problems: [] };
-  page.on("request", (request) => visited.requests.push(request.url()));
-  page.on("pageerror", (error) => visited.problems.push(error.message));
-  page.on("console", (message) => visited.problems.push(message.text()));
-  await page.goto(pathToFileURL(path).href);
-  return visited;
-}
+import { findBrowser, visit } from "../browser.ts";
 
 const COLORS = `(() => {
   const canvas = document.getElementById("schedule-canvas");

@@ -1,4 +1,3 @@
-import { makespan1F1B } from "../schedule/simulate-1f1b.ts";
 import { BoundFronts, type StageShape } from "./bound-fronts.ts";
 import { type EvaluatedSplit, evaluateEnds, toSolution } from "./evaluate-split.ts";
 import { MinHeap } from "./heap.ts";
@@ -189,18 +188,4 @@ function mostPossibleMs({ problem, forward, backward, numLayers }: StageCosts): 
   );
   const total = (forward[numLayers] as number) + (backward[numLayers] as number) + extra;
   return 3 * (problem.microBatches * total + 2 * problem.p2pMs * problem.stages);
-}
-
-/** Simulated time of stages with given times; for callers that change costs. */
-export function simulateTimes(
-  times: readonly { forwardMs: number; backwardMs: number }[],
-  numMicroBatches: number,
-  p2pMs: number,
-): number {
-  return makespan1F1B(
-    times.map(({ forwardMs }) => forwardMs),
-    times.map(({ backwardMs }) => backwardMs),
-    numMicroBatches,
-    p2pMs,
-  );
 }
