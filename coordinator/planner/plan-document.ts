@@ -32,7 +32,12 @@ export interface PlannedStage {
   forwardMs: number;
   /** With recompute. */
   backwardMs: number;
+  /** The part of backwardMs that computes gradients of weights. */
+  weightGradMs: number;
   recomputeMs: number;
+  /** The parts of forwardMs and backwardMs that wait for other GPUs. */
+  forwardCommunicationMs: number;
+  backwardCommunicationMs: number;
   /** Most micro-batches alive at once. */
   inFlightMicroBatches: number;
   /** Peak of this chunk: static + in flight + workspace. */
@@ -40,6 +45,8 @@ export interface PlannedStage {
   staticBytes: number;
   /** Of one micro-batch. */
   activationBytes: number;
+  /** Held while a backward runs; the chunks of a rank share it. */
+  workspaceBytes: number;
 }
 
 export interface Predicted {

@@ -1,6 +1,6 @@
 import { MoestroError } from "../errors.ts";
 import { allowedSchedules, isLocal, wantedRecompute } from "../spec/planning-defaults.ts";
-import { type JobSource, joinAlternatives } from "../spec/problems.ts";
+import { type JobSource, joinAlternatives, problemsToError } from "../spec/problems.ts";
 import type { Job } from "../spec/schema.ts";
 import { RECOMPUTE_KINDS, type RecomputeKind, type Workload } from "./cost/workload.ts";
 import type { Cluster } from "./hardware/cluster.ts";
@@ -11,10 +11,16 @@ import type { ScheduleName } from "./plan-document.ts";
 import type { Constraints, Target } from "./search/constraints.ts";
 
 /** Schedules with a solver; the others wait for theirs. */
-const PLANNED_SCHEDULES: readonly ScheduleName[] = ["1f1b"];
+const PLANNED_SCHEDULES: readonly ScheduleName[] = [
+  "gpipe",
+  "1f1b",
+  "interleaved",
+  "zero-bubble",
+  "dualpipev",
+];
 
 /** Share of a GPU's memory that plans leave free, unless the job says how much. */
-const RESERVED_SHARE = 0.04;
+export const RESERVED_SHARE = 0.04;
 
 /** What `planWorkload` is asked for a job. */
 export interface PlanProblem {
@@ -32,22 +38,27 @@ export function presetOfJob({ cluster }: Job): Cluster {
   return clusterPreset(gpu, nodes, gpusPerNode ?? ranks);
 }
 
-/** A job on a cluster as the planner's problem. */
-export function problemOfJob(job: Job, cluster: Cluster, target: Target): PlanProblem {
+/**
+ * A job on a cluster as the planner's problem.
+ *
+ * @param source where the job was read from, so that errors can point there
+ */
+export function problemOfJob(
+  job: Job,
+  cluster: Cluster,
+  target: Target,
+  source?: JobSource,
+): PlanProblem {
   const { training, moe } = job;
   const { memoryBytes, peakFlops, name } = cluster.accelerator;
   if (peakFlops[training.precision] === undefined) {
-    throw new MoestroError(
-      "invalid_input",
-      `training.precision: ${name} has no ${training.precision}; use ${joinAlternatives(Object.keys(peakFlops))}`,
-    );
+    const message = `${name} has no ${training.precision}; use ${joinAlternatives(Object.keys(peakFlops))}`;
+    throw problemsToError([{ path: ["training", "precision"], message }], source);
   }
   const reserved = job.cluster.memoryReserve;
   if (reserved !== undefined && reserved * 1e9 >= memoryBytes) {
-    throw new MoestroError(
-      "invalid_input",
-      `cluster.memoryReserve: ${reserved} GB leaves nothing of the ${(memoryBytes / 1e9).toFixed(1)} GB of ${cluster.accelerator.name}; use less`,
-    );
+    const message = `${reserved} GB leaves nothing of the ${(memoryBytes / 1e9).toFixed(1)} GB of ${name}; use less`;
+    throw problemsToError([{ path: ["cluster", "memoryReserve"], message }], source);
   }
   return {
     workload: {
@@ -108,46 +119,4 @@ function recomputeOf(job: Job): Pick<Constraints, "recompute" | "recomputePerLay
     kind === "auto" ? undefined : kind,
   );
   return { recompute: RECOMPUTE_KINDS, recomputePerLayer: perLayer };
-}
-
-/** Why nothing was found, in one line. */
-export function noPlanError(
-  { constraints, workload }: PlanProblem,
-  closest: { missingBytes: number; sizes: string } | undefined,
-  source?: JobSource,
-): MoestroError {
-  const where = source === undefined ? "" : `${source.name}: `;
-  const gpus = `${constraints.ranks} x ${workload.cluster.accelerator.name}`;
-  if (closest === undefined) {
-    return new MoestroError(
-      "no_plan",
-      `${where}layout: no legal layout on ${gpus} has what the job fixes (${fixedOf(constraints)}); free one of them, or change the number of GPUs or the batch`,
-    );
-  }
-  const missing = (closest.missingBytes / 1e9).toFixed(1);
-  return new MoestroError(
-    "no_plan",
-    `${where}cluster: nothing fits ${gpus}: the closest (${closest.sizes}) misses ${missing} GB on its fullest GPU; use more GPUs, GPUs with more memory, ${remedies(workload, constraints)}`,
-  );
-}
-
-function remedies({ optimizerSharding }: Workload, { recompute }: Constraints): string {
-  const more = [
-    ...(recompute.includes("full") ? [] : ["full recompute"]),
-    ...(optimizerSharding === "fsdp" ? [] : ["training.optimizerSharding: fsdp"]),
-    "a shorter sequence",
-  ];
-  return more.length === 1 ? `or ${more[0]}` : `${more.slice(0, -1).join(", ")} or ${more.at(-1)}`;
-}
-
-function fixedOf({ fixed, microBatchSize, virtualPipeline, schedules }: Constraints): string {
-  const given = [
-    ...Object.entries(fixed),
-    ["microBatchSize", microBatchSize] as const,
-    ["virtualPipeline", virtualPipeline] as const,
-    ...(virtualPipeline === undefined ? [] : [["schedule", schedules.join(" or ")] as const]),
-  ]
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name} ${value}`);
-  return given.length === 0 ? "nothing; the batch or the heads do not divide" : given.join(", ");
 }

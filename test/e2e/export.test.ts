@@ -5,9 +5,9 @@ import { join } from "node:path";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
 import { chromium, type Page } from "playwright-core";
-import { makeChart } from "../../coordinator/planner/export/chart-fixture.ts";
 import { exportPlan } from "../../coordinator/planner/export/export-plan.ts";
 import { makePlan } from "../../coordinator/planner/export/fixture.ts";
+import { chartOfPlan } from "../../coordinator/planner/schedule/chart-of-plan.ts";
 import { findBrowser, visit } from "../browser.ts";
 
 const COLORS = `(() => {
@@ -55,7 +55,7 @@ test("a plan's page in a browser", async (t) => {
     await rm(folder, { recursive: true });
   });
   const smallPath = join(folder, "small.html");
-  await writeFile(smallPath, exportPlan(small, makeChart(small), "html"));
+  await writeFile(smallPath, exportPlan(small, chartOfPlan(small.best), "html"));
 
   for (const colorScheme of ["light", "dark"] as const) {
     for (const width of [1280, 390]) {
@@ -104,7 +104,7 @@ test("a plan's page in a browser", async (t) => {
     "of hundreds of micro-batches each can be zoomed to, with buttons or keys",
     async () => {
       const path = join(folder, "large.html");
-      await writeFile(path, exportPlan(large, makeChart(large), "html"));
+      await writeFile(path, exportPlan(large, chartOfPlan(large.best), "html"));
       const { page, problems } = await visit(browser, path, { width: 1280, colorScheme: "dark" });
       const whole = await page.evaluate(PICTURE);
       for (let i = 0; i < 6; i += 1) await page.locator("[data-zoom=in]").click();
@@ -130,7 +130,7 @@ test("a plan's page in a browser", async (t) => {
   await t.test("names from files are shown as text", async () => {
     const path = join(folder, "name.html");
     const plan = { ...small, job: "</script><img src=x onerror=alert(1)>" };
-    await writeFile(path, exportPlan(plan, makeChart(plan), "html"));
+    await writeFile(path, exportPlan(plan, chartOfPlan(plan.best), "html"));
     const { page, requests, problems } = await visit(browser, path, {
       width: 1280,
       colorScheme: "light",

@@ -1,34 +1,39 @@
+import { relative } from "node:path";
 import { MoestroError } from "../../errors.ts";
 import type { Cluster } from "../../planner/hardware/cluster.ts";
 import { loadCluster } from "../../planner/hardware/cluster-file.ts";
+import { checkExperts } from "../../planner/layout/check-layout.ts";
+import { noPlanError } from "../../planner/no-plan.ts";
 import type { PlanDocument } from "../../planner/plan-document.ts";
 import { planWorkload } from "../../planner/plan-workload.ts";
-import {
-  noPlanError,
-  type PlanProblem,
-  presetOfJob,
-  problemOfJob,
-} from "../../planner/problem-of-job.ts";
+import { type PlanProblem, presetOfJob, problemOfJob } from "../../planner/problem-of-job.ts";
 import type { Target } from "../../planner/search/constraints.ts";
 import type { SearchResult } from "../../planner/search/search-layouts.ts";
 import type { JobFile } from "../../spec/load-job.ts";
 import { formatPath, problemsToError } from "../../spec/problems.ts";
 import type { Job } from "../../spec/schema.ts";
-import { whyNoLayout } from "./no-layout.ts";
+import { exclusive, type FixedThing, scheduleConflicts, whyNoLayout } from "./no-layout.ts";
 
 /** The cluster of a job: its file, its profile, or the preset of its GPUs. */
-export async function clusterOf({ cluster, ...job }: Job): Promise<Cluster> {
-  const path = cluster.file ?? cluster.profile;
-  if (path === undefined) return presetOfJob({ cluster, ...job });
-  const loaded = await loadCluster(path);
-  const { nodes = loaded.nodes, gpusPerNode = loaded.gpusPerNode } = cluster;
-  return { ...loaded, nodes, gpusPerNode };
+export async function clusterOf(job: Job): Promise<Cluster> {
+  const { nodes, gpusPerNode, file, profile } = job.cluster;
+  const path = file ?? profile;
+  if (path === undefined) return presetOfJob(job);
+  return loadCluster(shortest(path), { nodes, gpusPerNode });
+}
+
+/** A job's paths are absolute; errors name them from here where that is shorter. */
+function shortest(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.length < path.length ? fromHere : path;
 }
 
 /** @throws MoestroError `no_plan` when nothing legal fits the memory */
 export async function planFile(file: JobFile, target: Target): Promise<PlanDocument> {
-  const problem = problemOfJob(file.job, await clusterOf(file.job), target);
-  return planProblem(problem, file);
+  const { job, source } = file;
+  const conflicts = [...checkExperts(job), ...scheduleConflicts(job)];
+  if (conflicts.length > 0) throw problemsToError(conflicts, source);
+  return planProblem(problemOfJob(job, await clusterOf(job), target, source), file);
 }
 
 /** `planFile` for a problem already made. */
@@ -51,17 +56,47 @@ export function planProblem(problem: PlanProblem, file: JobFile): PlanDocument {
 export function nothingFits(
   problem: PlanProblem,
   { closest }: SearchResult,
-  { job, source }: JobFile,
+  file: JobFile,
   option?: string,
 ): MoestroError {
-  if (closest === undefined) {
-    const [illegal] = whyNoLayout(job, problem.constraints);
-    if (illegal === undefined) return noPlanError(problem, undefined, source);
-    if (option === undefined) return problemsToError([illegal], source);
-    const { path, message } = illegal;
-    return new MoestroError("invalid_input", `${option}: ${formatPath(path)}: ${message}`);
-  }
+  if (closest === undefined) return noLayout(problem, file, option);
   const { placement, missingBytes } = closest;
   const sizes = `tp ${placement.tensorParallel}, cp ${placement.contextParallel}, pp ${placement.pipelineParallel}, dp ${placement.dataParallel}, ep ${placement.expertParallel}, etp ${placement.expertTensorParallel}`;
-  return noPlanError(problem, { missingBytes, sizes }, source);
+  const where = option ?? `${file.source.name}: cluster`;
+  return noPlanError(problem, { missingBytes, sizes }, where);
+}
+
+/** Which rule is broken, or which fixed things exclude each other. */
+function noLayout(problem: PlanProblem, { job, source }: JobFile, option?: string): MoestroError {
+  const { gpusPerNode } = problem.workload.cluster;
+  const sized = { ...job, cluster: { ...job.cluster, gpusPerNode } };
+  const illegal = whyNoLayout(sized, problem.constraints);
+  if (illegal.length > 0) {
+    if (option === undefined) return problemsToError(illegal, source);
+    return new MoestroError(
+      "invalid_input",
+      illegal.map(({ path, message }) => `${option}: ${formatPath(path)}: ${message}`),
+    );
+  }
+  const [first, ...others] = exclusive(problem);
+  const where = option ?? source.name;
+  if (first === undefined) return noPlanError(problem, undefined, where);
+  const { path, value } = first;
+  const rest = excludes(problem, others);
+  if (option !== undefined || path === undefined) {
+    const name = path === undefined ? "" : `${formatPath(path)}: `;
+    return new MoestroError("no_plan", `${where}: ${name}${value} ${rest}`);
+  }
+  return problemsToError([{ path, message: `${value} ${rest}` }], source, "no_plan");
+}
+
+function excludes({ constraints }: PlanProblem, others: readonly FixedThing[]): string {
+  const ranks = `on ${constraints.ranks} ranks`;
+  if (others.length === 0) return `leaves no layout ${ranks}; change it, or leave it free`;
+  const names = others.map(({ path, value }) =>
+    path === undefined ? value : `${path.at(-1)} ${value}`,
+  );
+  const why = others.find((other) => other.why !== undefined)?.why;
+  const rule = why === undefined ? "" : `, since ${why}`;
+  return `excludes ${names.join(" and ")} ${ranks}${rule}; change one of them, or leave it free`;
 }

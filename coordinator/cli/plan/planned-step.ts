@@ -1,6 +1,6 @@
 import type { Chart } from "../../planner/export/chart.ts";
 import type { PlanDocument } from "../../planner/plan-document.ts";
-import { chartOfPlan } from "../../planner/schedule/chart-of-plan.ts";
+import { chartOfPlan, numPassesOf } from "../../planner/schedule/chart-of-plan.ts";
 import { loadPlanJob } from "../../spec/load-job.ts";
 import type { PlannedStep } from "../export.ts";
 import { planFile } from "./plan-file.ts";
@@ -16,7 +16,5 @@ const MOST_PASSES = 500_000;
 
 /** The step that a plan predicts, pass by pass; undefined when those are too many to draw. */
 export function planChart({ best }: PlanDocument): Chart | undefined {
-  const { stages, layout } = best;
-  if (2 * stages.length * layout.numMicroBatches > MOST_PASSES) return undefined;
-  return chartOfPlan(best);
+  return numPassesOf(best) > MOST_PASSES ? undefined : chartOfPlan(best);
 }

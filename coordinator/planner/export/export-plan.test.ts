@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { exportCommand } from "../../cli/export.ts";
 import { MoestroError } from "../../errors.ts";
-import { makeChart } from "./chart-fixture.ts";
+import { chartOfPlan } from "../schedule/chart-of-plan.ts";
 import { EXPORT_FORMATS, exportPlan } from "./export-plan.ts";
 import { makePlan } from "./fixture.ts";
 import { readPlanDocument } from "./read-plan-document.ts";
@@ -60,13 +60,13 @@ test("the command writes every format from a job file, and from a stored plan", 
       for (const format of EXPORT_FORMATS) {
         const out = join(folder, `${source}.${format}`);
         const command = exportCommand(
-          async () => ({ document: plan, timeline: makeChart(plan) }),
-          makeChart,
+          async () => ({ document: plan, timeline: chartOfPlan(plan.best) }),
+          ({ best }) => chartOfPlan(best),
         );
         await command.parseAsync([join(folder, source), "--to", format, "--out", out], {
           from: "user",
         });
-        assert.equal(await readFile(out, "utf8"), exportPlan(plan, makeChart(plan), format));
+        assert.equal(await readFile(out, "utf8"), exportPlan(plan, chartOfPlan(plan.best), format));
       }
     }
   } finally {

@@ -132,11 +132,15 @@ function choiceOf(layout: PlannedLayout, wish: PlanWish, mtpLayers: number): Pla
       recompute: [...recompute],
       forwardMs,
       backwardMs: 2 * forwardMs + 2 * full,
+      weightGradMs: 0.8 * forwardMs,
       recomputeMs: 2 * full,
+      forwardCommunicationMs: 0.1 * forwardMs,
+      backwardCommunicationMs: 0.1 * forwardMs,
       inFlightMicroBatches: alive,
       memoryBytes: staticBytes + alive * activationBytes,
       staticBytes,
       activationBytes,
+      workspaceBytes: 0,
     };
   });
   const longest = Math.max(...stages.map((stage) => stage.forwardMs + stage.backwardMs));

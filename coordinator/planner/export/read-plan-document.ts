@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MoestroError } from "../../errors.ts";
+import { formatPath, type JobPath, joinAlternatives } from "../../spec/problems.ts";
 import { RECOMPUTE_KINDS } from "../cost/workload.ts";
 import type { PlanDocument } from "../plan-document.ts";
 import { modelShapeSchema } from "./model-shape-schema.ts";
@@ -37,15 +38,22 @@ const stage = z
     recompute: z.array(z.enum(RECOMPUTE_KINDS)),
     forwardMs: amount,
     backwardMs: amount,
+    weightGradMs: amount,
     recomputeMs: amount,
+    forwardCommunicationMs: amount,
+    backwardCommunicationMs: amount,
     inFlightMicroBatches: whole,
     memoryBytes: amount,
     staticBytes: amount,
     activationBytes: amount,
+    workspaceBytes: amount,
   })
   .refine(
     ({ layers, recompute }) => recompute.length === (layers ? layers[1] - layers[0] + 1 : 0),
-    { error: "recompute must have one entry for each of the stage's layers" },
+    {
+      path: ["recompute"],
+      error: "must have one entry for each of the stage's layers",
+    },
   );
 
 const choice = z
@@ -81,11 +89,11 @@ const choice = z
   .refine(
     ({ layout: { pipelineParallel, virtualPipeline }, stages }) =>
       stages.length === pipelineParallel * virtualPipeline,
-    { error: "stages must number pipelineParallel · virtualPipeline" },
+    { error: "stages must number pipelineParallel × virtualPipeline" },
   );
 
 /** What `moestro plan --json` writes; further fields are kept. */
-const schema = z.looseObject({
+const fields = z.looseObject({
   job: z.string(),
   model: z.looseObject({
     name: z.string(),
@@ -118,28 +126,111 @@ const schema = z.looseObject({
   best: choice,
 });
 
+const schema = fields
+  .refine(({ best, model }) => coversOnce(best.stages, model.layers), {
+    path: ["best", "stages"],
+    error: "must hold each of model.layers once, from 0 on",
+  })
+  .refine(
+    ({ best: { layout }, cluster }) =>
+      cluster.gpus ===
+      layout.tensorParallel *
+        layout.contextParallel *
+        layout.pipelineParallel *
+        layout.dataParallel,
+    {
+      path: ["best", "layout"],
+      error:
+        "must have tensorParallel × contextParallel × pipelineParallel × dataParallel = cluster.gpus",
+    },
+  );
+
+function coversOnce(stages: readonly z.infer<typeof stage>[], numLayers: number): boolean {
+  const held = stages.flatMap(({ layers }) => (layers === null ? [] : [layers]));
+  held.sort(([a], [b]) => a - b);
+  const next = (index: number) => (index === 0 ? 0 : 1 + (held[index - 1]?.[1] ?? 0));
+  return held.every(([first], index) => first === next(index)) && next(held.length) === numLayers;
+}
+
 /**
  * A plan from the text of a file that `moestro plan --json` wrote. Throws
  * `invalid_input` with one line that names the field at fault.
  */
 export function readPlanDocument(text: string, path: string): PlanDocument {
+  const fail = (what: string) => new MoestroError("invalid_input", `${path}: ${what}; ${REMEDY}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new MoestroError("invalid_input", `${path}: is not JSON; ${REMEDY}`);
+    throw fail("is not JSON");
   }
-  const result = schema.safeParse(value);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    const field = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
-    throw new MoestroError(
-      "invalid_input",
-      `${path}: ${field}${issue?.message ?? "is not a plan"}; ${REMEDY}`,
-    );
+  const kind = kindOf(value);
+  if (kind !== "a mapping") throw fail(`Invalid input: a plan is a mapping, not ${kind}`);
+  const [issue] = schema.safeParse(value).error?.issues ?? [];
+  if (issue !== undefined) {
+    const field = issue.path as JobPath;
+    throw fail(`${formatPath(field)}: ${explain(issue, valueAt(value, field))}`);
   }
   // Only what an export reads is checked; the rest goes through as it is.
   return value as PlanDocument;
 }
 
 const REMEDY = "give a job file (.yaml) or what `moestro plan --json` wrote";
+
+/** What is wrong with one value, and what is expected. */
+function explain(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code === "custom") return issue.message;
+  if (issue.code === "unrecognized_keys") return `has ${issue.keys.join(", ")}, which no plan has`;
+  if (value === undefined) return "is missing";
+  const shown = show(value);
+  switch (issue.code) {
+    case "too_small":
+      return Array.isArray(value)
+        ? `has ${value.length} entries, but needs at least ${issue.minimum}`
+        : `${shown} must be ${issue.inclusive === false ? "above" : "at least"} ${issue.minimum}`;
+    case "too_big":
+      return Array.isArray(value)
+        ? `has ${value.length} entries, but takes at most ${issue.maximum}`
+        : `${shown} must be ${issue.inclusive === false ? "below" : "at most"} ${issue.maximum}`;
+    case "invalid_value":
+      return `${shown} must be ${joinAlternatives(issue.values.map(String))}`;
+    case "invalid_type":
+      return `${shown} must be ${EXPECTED[issue.expected] ?? issue.expected}`;
+    default:
+      return `${shown} is none of the values that it may have`;
+  }
+}
+
+const EXPECTED: Record<string, string> = {
+  int: "a whole number",
+  number: "a finite number",
+  string: "text",
+  boolean: "true or false",
+  array: "a list",
+  tuple: "a list",
+  object: "a mapping",
+};
+
+function valueAt(value: unknown, path: JobPath): unknown {
+  return path.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === "object" && inner !== null && Object.hasOwn(inner, key)
+        ? (inner as Record<string | number, unknown>)[key]
+        : undefined,
+    value,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (value === null) return "null";
+  if (typeof value === "object") return "a mapping";
+  return typeof value === "string" ? "text" : `a ${typeof value}`;
+}
+
+function show(value: unknown): string {
+  if (typeof value === "number" || value === null) return String(value);
+  if (typeof value === "object") return kindOf(value);
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -11,18 +11,27 @@ import {
   fromClusterFile,
 } from "./cluster-document.ts";
 
+/** What a job says of a cluster in the file's stead. */
+export interface ClusterSizes {
+  nodes?: number | undefined;
+  gpusPerNode?: number | undefined;
+}
+
+/** GPUs of the largest cluster that is planned for. */
+const MAX_GPUS = 1_000_000;
+
 /**
  * Reads a cluster file, YAML or JSON, written by hand or by `moestro probe`.
  *
  * @param name the path as the user typed it; errors repeat it
  * @throws MoestroError `invalid_input`, one `file:line:col: path: what, rule, remedy` line each
  */
-export async function loadCluster(name: string): Promise<Cluster> {
-  return parseCluster(await readTextFile(resolve(name), name), name);
+export async function loadCluster(name: string, sizes: ClusterSizes = {}): Promise<Cluster> {
+  return parseCluster(await readTextFile(resolve(name), name), name, sizes);
 }
 
 /** `loadCluster` for text already read. */
-export function parseCluster(text: string, name: string): Cluster {
+export function parseCluster(text: string, name: string, sizes: ClusterSizes = {}): Cluster {
   const { raw, source } = parseYaml(text, name);
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
     const message = "is no cluster file; it has name, nodes, gpusPerNode, accelerator and intra";
@@ -33,9 +42,11 @@ export function parseCluster(text: string, name: string): Cluster {
     const problems = parsed.error.issues.flatMap((issue) => explain(issue, raw));
     throw problemsToError(firstPerPath(problems), source);
   }
-  const problems = checkRules(parsed.data);
+  const { nodes = parsed.data.nodes, gpusPerNode = parsed.data.gpusPerNode } = sizes;
+  const document = { ...parsed.data, nodes, gpusPerNode };
+  const problems = checkRules(document);
   if (problems.length > 0) throw problemsToError(problems, source);
-  return fromClusterFile(parsed.data);
+  return fromClusterFile(document);
 }
 
 /** What a schema cannot say: curves ascend, a domain holds a node, nodes are joined. */
@@ -51,6 +62,10 @@ function checkRules(document: ClusterDocument): Problem[] {
     }
   }
   const { nodes, gpusPerNode, gpusPerDomain = gpusPerNode } = document;
+  if (nodes * gpusPerNode > MAX_GPUS) {
+    const message = `${nodes} of ${gpusPerNode} GPUs are ${nodes * gpusPerNode}; use at most ${MAX_GPUS} GPUs`;
+    problems.push({ path: ["nodes"], message });
+  }
   if (gpusPerDomain < gpusPerNode) {
     const message = `${gpusPerDomain} is less than gpusPerNode ${gpusPerNode}; use at least that, or remove it`;
     problems.push({ path: ["gpusPerDomain"], message });
@@ -86,7 +101,7 @@ function explain(issue: z.core.$ZodIssue, raw: unknown): Problem[] {
   if (value === undefined) return [{ path, message: "is missing; add it" }];
   const shown = show(value);
   if (issue.code === "too_small" || issue.code === "too_big") {
-    const isList = Array.isArray(value) || typeof value === "string";
+    const isList = Array.isArray(value);
     const bound = issue.code === "too_small" ? issue.minimum : issue.maximum;
     const exclusive = issue.inclusive === false;
     const relation =
@@ -97,18 +112,22 @@ function explain(issue: z.core.$ZodIssue, raw: unknown): Problem[] {
         : exclusive
           ? "below"
           : "at most";
-    const what = isList ? "has the wrong length" : "is out of range";
-    return [
-      { path, message: `${shown} ${what}; use ${relation} ${bound}${isList ? " entries" : ""}` },
-    ];
+    const what = isList ? `has the wrong length (${value.length})` : "is out of range";
+    const entries = isList ? ` ${bound === 1 ? "entry" : "entries"}` : "";
+    return [{ path, message: `${shown} ${what}; use ${relation} ${bound}${entries}` }];
   }
   if (issue.code === "invalid_value") {
     return [{ path, message: `${shown} is unknown; use ${issue.values.join(" or ")}` }];
   }
   if (issue.code === "invalid_type") {
     const wanted =
-      { int: "a whole number", array: "a list", object: "a mapping" }[issue.expected as string] ??
-      `a ${issue.expected}`;
+      {
+        int: "a whole number",
+        array: "a list",
+        tuple: "a pair [kilobytes of a message, gigabytes a second]",
+        object: "a mapping",
+        string: "text",
+      }[issue.expected as string] ?? `a ${issue.expected}`;
     const finite = wanted === "a number" ? "a finite number" : wanted;
     return [{ path, message: `${shown} does not fit; use ${finite}` }];
   }

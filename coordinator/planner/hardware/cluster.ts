@@ -37,6 +37,11 @@ export interface Cluster {
   intra: Link;
   /** Between nodes. */
   inter: Link;
+  /**
+   * Milliseconds that a rank's host spends on a collective for each rank of its
+   * group, while the GPU goes on; measured, 0 when absent.
+   */
+  collectiveRankMs?: number | undefined;
   /** GPUs that `intra` joins; gpusPerNode unless NVLink spans nodes (GB200 NVL72). */
   gpusPerDomain: number;
   /** Where its numbers come from: "preset", "file" or "probe". */

@@ -1,7 +1,7 @@
 import type { Problem } from "../../spec/problems.ts";
 import type { Job } from "../../spec/schema.ts";
 import { formatSplit } from "../partition/pipeline.ts";
-import { diagnose, diagnoseRanks } from "./diagnose.ts";
+import { diagnose, diagnoseRanks, type RanksOfJob } from "./diagnose.ts";
 import { isRunnable, whyNotRunnable } from "./engine-capabilities.ts";
 import { enumerateLayouts } from "./enumerate-layouts.ts";
 import { checkSizes } from "./size-rules.ts";
@@ -41,9 +41,22 @@ export function fixedSizesOf(job: Job): FixedSizes {
 export function checkLayout(job: Job, ranks: number = job.cluster.ranks): Problem[] {
   const limits = limitsOf(job, ranks);
   const fixed = fixedSizesOf(job);
-  const problems = [...checkSizes(fixed, limits), ...checkScheme(fixed), ...checkLists(job)];
+  const problems = [
+    ...checkSizes(fixed, limits),
+    ...checkExperts(job),
+    ...checkScheme(fixed),
+    ...checkLists(job),
+  ];
   if (problems.length > 0) return problems.map(pointAtStages(job));
-  return enumerateLayouts(limits, fixed).some(() => true) ? [] : [diagnose(limits, fixed)];
+  return enumerateLayouts(limits, fixed).some(() => true)
+    ? []
+    : [diagnose(limits, fixed, ranksOf(job))];
+}
+
+/** Where a job says how many ranks there are; a profile or file may say for it. */
+function ranksOf({ cluster }: Job): RanksOfJob {
+  const key = (["nodes", "file", "profile"] as const).find((name) => cluster[name] !== undefined);
+  return { path: ["cluster", key ?? "ranks"], gpusPerNode: cluster.gpusPerNode ?? 1 };
 }
 
 /** Why none of the legal layouts runs on today's engine; empty when one does. */
@@ -61,24 +74,52 @@ export function checkRunnable(job: Job, ranks: number = job.cluster.ranks): Prob
   }
   const forEngine = checkSizes({ ...fixed, scheme: "edp" }, limits);
   if (forEngine.length > 0) return forEngine.map(pointAtStages(job));
-  return [diagnoseRanks(limits, { ...fixed, scheme: "edp" }, isRunnable)];
+  // The engine has no context parallelism.
+  const engine: FixedSizes = { ...fixed, scheme: "edp", contextParallel: 1 };
+  return [diagnoseRanks(limits, engine, ranksOf(job), isRunnable)];
 }
 
-/** What edp says about the experts' sizes. */
-function checkScheme(fixed: FixedSizes): Problem[] {
-  if (fixed.scheme !== "edp") return [];
-  const { tensorParallel, expertParallel, expertTensorParallel } = fixed;
+/** What a layout says of experts that a dense model does not have. */
+export function checkExperts(job: Job): Problem[] {
+  if (job.moe.experts > 0) return [];
+  const fixed = fixedSizesOf(job);
+  const problems: Problem[] = (["expertParallel", "expertTensorParallel"] as const)
+    .filter((name) => (fixed[name] ?? 1) > 1)
+    .map((name) => ({
+      path: ["layout", name],
+      message: `${fixed[name]} splits experts, but the model has none; use 1, or leave it out`,
+    }));
+  if (fixed.scheme === undefined) return problems;
+  const message = `${fixed.scheme} lays out experts, but the model has none; leave it out`;
+  return [...problems, { path: ["layout", "scheme"], message }];
+}
+
+/** What a scheme says about the experts' sizes, where one alone breaks it. */
+function checkScheme({ scheme, ...fixed }: FixedSizes): Problem[] {
+  const { tensorParallel: tp, expertParallel: ep, expertTensorParallel: etp } = fixed;
   const problems: Problem[] = [];
-  if (expertParallel !== undefined && expertParallel !== tensorParallel) {
+  if (scheme === "edp" && ep !== undefined && ep !== tp) {
     problems.push({
       path: ["layout", "expertParallel"],
-      message: `${expertParallel} is not tensorParallel ${tensorParallel}, but scheme edp makes them the same ranks; use ${tensorParallel}`,
+      message: `${ep} is not tensorParallel ${tp}, but scheme edp makes them the same ranks; use ${tp}`,
     });
   }
-  if (expertTensorParallel !== undefined && expertTensorParallel !== 1) {
+  if ((scheme === "edp" || scheme === "ep") && etp !== undefined && etp !== 1) {
     problems.push({
       path: ["layout", "expertTensorParallel"],
-      message: `${expertTensorParallel} splits experts, but scheme edp keeps them whole; use 1`,
+      message: `${etp} splits experts, but scheme ${scheme} keeps them whole; use 1${scheme === "ep" ? ", or scheme etp or folded" : ""}`,
+    });
+  }
+  if (scheme === "etp" && tp !== undefined && etp !== undefined && etp !== tp) {
+    problems.push({
+      path: ["layout", "expertTensorParallel"],
+      message: `${etp} is not tensorParallel ${tp}, but scheme etp makes them the same ranks; use ${tp}, or scheme folded`,
+    });
+  }
+  if (scheme === "etp" && (tp ?? etp ?? 2) === 1) {
+    problems.push({
+      path: ["layout", "scheme"],
+      message: `etp splits experts over tensor-parallel ranks, but ${tp === 1 ? "tensorParallel" : "expertTensorParallel"} is 1; use scheme ep, or more than 1`,
     });
   }
   return problems;

@@ -13,14 +13,13 @@ const KIND_WEIGHT: Record<RunKind, number> = {
   fsdp: 2,
   dense: 10,
   nanotron: 30,
-  "nanotron-slow-network": 6,
-  "nanotron-slow-pipeline": 0,
+  "nanotron-slow-network": 20,
+  "nanotron-slow-pipeline": 5,
   vtrain: 25,
 };
 
-/** The error that a row is expected to have, and how far a factor may stray from its start (log). */
+/** The error that a row is expected to have. */
 const EXPECTED_ERROR = 0.05;
-const SPREAD = 0.5;
 
 /** Fits all factors to runs, by tokens a second; deterministic. */
 export function calibrateFactors(
@@ -38,7 +37,9 @@ export function calibrateFactors(
       Math.log(predictRun(run, factors).tokensPerSecondPerGpu / run.measured),
     );
   };
-  const { parameters } = fitRobust(logs, residuals, weights, { spread: SPREAD, rounds });
+  const most = Float64Array.from(names, (name) => Math.log(name.most));
+  const spread = Float64Array.from(names, (name) => name.spread);
+  const { parameters } = fitRobust(logs, residuals, weights, { spread, rounds, most });
   return withValues(start, names, parameters);
 }
 

@@ -29,7 +29,11 @@ export function readCalibrationRow(fields: Record<string, string>): MeasuredRun 
   const cp = countOf(fields, "cp") ?? 1;
   const pp = countOf(fields, "pp") ?? 1;
   const ep = countOf(fields, "ep") ?? 1;
-  const etp = assume(countOf(fields, "etp"), ep > 1 ? tp : 1, "ETP = TP, Megatron-Core's default");
+  const etp = assume(
+    countOf(fields, "etp"),
+    model.moe === undefined ? 1 : tp,
+    "ETP = TP, Megatron-Core's default",
+  );
   const dataParallel = gpus / (tp * cp * pp);
   const expertDataParallel = gpus / (ep * etp * pp);
   if (!Number.isInteger(dataParallel) || !Number.isInteger(expertDataParallel)) {

@@ -1,22 +1,29 @@
 import type { MachineFactors, StackFactors, TimeFactors } from "../cost/time/factors.ts";
 import type { Stack } from "../cost/workload.ts";
 
-/** One constant that is fitted: where it lies, and the largest value that makes sense. */
+/** One constant that is fitted: where it lies, and what is known of it beforehand. */
 export interface FactorName {
   stack?: Stack | undefined;
   name: string;
+  /** The largest value that makes sense. */
   most: number;
+  /** How far it may stray from its start: the deviation of its logarithm. */
+  spread: number;
 }
 
-const MACHINE: readonly (readonly [keyof MachineFactors, number])[] = [
+/** Of a constant that is counted or guessed, and of one that a link's own measurements show. */
+const GUESSED = 0.5;
+const MEASURED = 0.05;
+
+const MACHINE: readonly (readonly [keyof MachineFactors, number, number?])[] = [
   ["gemmShare", 1.2],
   ["gemmShareFp8", 1.3],
   ["gemmTraffic", 4],
   ["groupedGemm", 2],
   ["attentionShare", 0.75],
   ["memoryShare", 0.95],
-  ["intraShare", 1],
-  ["interShare", 1],
+  ["intraShare", 1, MEASURED],
+  ["interShare", 1, MEASURED],
   ["allToAll", 3],
   ["nodeHopMs", 1],
   ["permutePasses", 30],
@@ -39,6 +46,8 @@ const STACK: readonly (readonly [FittedStackFactor, number])[] = [
   ["lossBytes", 200],
   ["exposedTensorParallel", 1.5],
   ["exposedReduction", 3],
+  ["stepCollectives", 100],
+  ["layerReductions", 10],
   ["exposedGather", 3],
   ["exposedAllToAll", 1],
   ["optimizerBytes", 400],
@@ -53,8 +62,10 @@ const STACKS: readonly Stack[] = ["megatron", "nanotron", "vtrain"];
 /** Every constant that the published runs can say something about. */
 export function fittedFactors(start: TimeFactors): FactorName[] {
   return [
-    ...MACHINE.map(([name, most]): FactorName => ({ name, most })),
-    ...STACKS.flatMap((stack) => STACK.map(([name, most]): FactorName => ({ stack, name, most }))),
+    ...MACHINE.map(([name, most, spread = GUESSED]): FactorName => ({ name, most, spread })),
+    ...STACKS.flatMap((stack) =>
+      STACK.map(([name, most]): FactorName => ({ stack, name, most, spread: GUESSED })),
+    ),
   ].filter((factor) => factorValue(start, factor) > 0);
 }
 
@@ -70,8 +81,7 @@ export function withValues(
 ): TimeFactors {
   const changed = structuredClone(start);
   for (const [index, factor] of names.entries()) {
-    const value = Math.min(factor.most, Math.exp(logarithms[index] as number));
-    holder(changed, factor.stack)[factor.name] = value;
+    holder(changed, factor.stack)[factor.name] = Math.exp(logarithms[index] as number);
   }
   const { oneCopyPerNode, exposedAllToAll } = start.stacks.moestro;
   changed.stacks.moestro = { ...changed.stacks.megatron, oneCopyPerNode, exposedAllToAll };

@@ -10,7 +10,7 @@ test("a fit finds the line's constants, and one wild row hardly moves them", () 
     Float64Array.from(xs, (x, i) => a + b * x - (ys[i] as number));
   const weights = new Float64Array(30).fill(400);
   const { parameters } = fitRobust(Float64Array.of(0, 0), residuals, weights, {
-    spread: 10,
+    spread: Float64Array.of(10, 10),
     rounds: 60,
   });
   assert.ok(Math.abs((parameters[0] as number) - 0.4) < 0.05);

@@ -34,15 +34,23 @@ export interface Fit {
   loss: number;
 }
 
+export interface FitOptions {
+  /** Deviation of the pull to the start, of each parameter. */
+  spread: Float64Array;
+  rounds: number;
+  /** The largest value of each parameter. */
+  most?: Float64Array | undefined;
+}
+
 /**
  * Levenberg-Marquardt on weighted residuals with Huber's loss, numeric
- * derivatives, and a pull of each parameter to its start with deviation `spread`.
+ * derivatives, and a pull of each parameter to its start.
  */
 export function fitRobust(
   start: Float64Array,
   residuals: (parameters: Float64Array) => Float64Array,
   weights: Float64Array,
-  { spread, rounds }: { spread: number; rounds: number },
+  { spread, rounds, most }: FitOptions,
 ): Fit {
   const n = start.length;
   const lossOf = (r: Float64Array, x: Float64Array) => {
@@ -52,7 +60,8 @@ export function fitRobust(
       const cost = size <= ROBUST ? size * size : ROBUST * (2 * size - ROBUST);
       sum += (weights[i] as number) * cost;
     }
-    for (let j = 0; j < n; j++) sum += (((x[j] as number) - (start[j] as number)) / spread) ** 2;
+    for (let j = 0; j < n; j++)
+      sum += (((x[j] as number) - (start[j] as number)) / (spread[j] as number)) ** 2;
     return sum;
   };
   let x = Float64Array.from(start);
@@ -62,8 +71,9 @@ export function fitRobust(
   for (let round = 0; round < rounds; round++) {
     const columns = Array.from({ length: n }, (_, j) => {
       const moved = Float64Array.from(x);
-      moved[j] = (moved[j] as number) + 1e-4;
-      return residuals(moved).map((value, i) => (value - (r[i] as number)) / 1e-4);
+      // Downwards, so that a parameter at its limit still shows its slope.
+      moved[j] = (moved[j] as number) - 1e-4;
+      return residuals(moved).map((value, i) => ((r[i] as number) - value) / 1e-4);
     });
     const share = r.map((value, i) => {
       const size = Math.abs(value);
@@ -86,15 +96,17 @@ export function fitRobust(
       for (let i = 0; i < r.length; i++) {
         sum += (share[i] as number) * (ca[i] as number) * (r[i] as number);
       }
-      downhill[a] = -sum - ((x[a] as number) - (start[a] as number)) / spread ** 2;
-      hessian[a * n + a] = (hessian[a * n + a] as number) + 1 / spread ** 2;
+      downhill[a] = -sum - ((x[a] as number) - (start[a] as number)) / (spread[a] as number) ** 2;
+      hessian[a * n + a] = (hessian[a * n + a] as number) + 1 / (spread[a] as number) ** 2;
     }
     let isBetter = false;
     for (let attempt = 0; attempt < 6 && !isBetter; attempt++) {
       const damped = Float64Array.from(hessian);
       for (let a = 0; a < n; a++) damped[a * n + a] = (damped[a * n + a] as number) * (1 + damping);
       const step = solveSymmetric(damped, downhill);
-      const next = x.map((value, j) => value + Math.max(-0.7, Math.min(0.7, step[j] as number)));
+      const next = x.map((value, j) =>
+        Math.min(most?.[j] ?? Infinity, value + Math.max(-0.7, Math.min(0.7, step[j] as number))),
+      );
       const nextR = residuals(next);
       const nextLoss = lossOf(nextR, next);
       isBetter = nextLoss < loss;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { MEMORY_FACTORS } from "../cost/memory/factors.ts";
 import { inFlightOf1f1b } from "../cost/memory/run-memory.ts";
-import type { ModelShape } from "../model/model-shape.ts";
+import { splitByCost } from "./even-split.ts";
 import { type CsvRecord, readCsv } from "./memory-csv.ts";
 import { denseModel } from "./memory-models.ts";
 import { GIB, type MemoryRow, placementOf, sizesText, workloadOf } from "./memory-row.ts";
@@ -81,27 +81,4 @@ function nanotronRow(record: CsvRecord): MemoryRow {
     measuredBytes: reserved === "" ? undefined : record.number("mem_reserved_gb") * GIB,
     fits: record.text("status") === "Success",
   };
-}
-
-/**
- * How nanotron cuts a model: it walks the blocks, adds up a cost of
- * 4h² + 3hf a layer and V·h for the head, and goes to the next stage once the sum
- * reaches that stage's even share. Which stage holds the head follows.
- */
-export function splitByCost(
-  model: ModelShape,
-  stages: number,
-): { layersPerStage: number[]; headStage: number } {
-  const { hiddenSize: h, vocabSize } = model;
-  const layer = 4 * h * h + 3 * h * (model.dense?.hiddenSize ?? 0);
-  const total = model.layers.length * layer + vocabSize * h;
-  const layersPerStage = Array<number>(stages).fill(0);
-  let stage = 0;
-  let cost = 0;
-  for (const _ of model.layers) {
-    layersPerStage[stage] = (layersPerStage[stage] ?? 0) + 1;
-    cost += layer;
-    if (cost >= (total * (stage + 1)) / stages) stage = Math.min(stage + 1, stages - 1);
-  }
-  return { layersPerStage, headStage: stage };
 }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { splitByCost } from "./even-split.ts";
 import { readCsv } from "./memory-csv.ts";
 import { denseModel } from "./memory-models.ts";
-import { splitByCost } from "./memory-nanotron.ts";
+
 import { memoryReport, reportSource } from "./memory-report.ts";
 import { formatMemoryReport } from "./memory-report-text.ts";
 import { readMemoryCases, readSimumaxMemory } from "./memory-rows.ts";

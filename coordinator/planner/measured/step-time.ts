@@ -13,8 +13,10 @@ export interface Schedule {
   name: "1f1b" | "interleaved" | "dualpipe";
   /** Layers of each stage, and how many of them recompute what; even and nothing when absent. */
   layersPerStage?: readonly number[] | undefined;
-  /** What a defect of the software adds to every slot of the pipeline. */
-  stallMs?: number | undefined;
+  /** The stage that holds the head; the last when absent. */
+  headStage?: number | undefined;
+  /** What a defect adds to every message between stages, one after the other on a rank. */
+  messageStallMs?: number | undefined;
   /** Share of the layers of every stage that recomputes. */
   recompute?: { kind: "selective" | "full"; share: readonly number[] } | undefined;
 }
@@ -61,7 +63,7 @@ export function predictStep(
     placement.contextParallel *
     placement.pipelineParallel *
     placement.dataParallel;
-  const stallMs = (schedule.stallMs ?? 0) * (numMicroBatches + stages.length - 1);
+  const stallMs = (schedule.messageStallMs ?? 0) * blockingMessages(stages.length, numMicroBatches);
   const stepTimeMs = pipelineMs * straggleOf(gpus, factors) + overheadMs + stallMs;
   const tokens = workload.globalBatchSize * workload.sequenceLength;
   return {
@@ -94,6 +96,14 @@ function oneForwardOneBackwardMs(stages: readonly StageTime[], m: number, hop: n
     before += t;
   }
   return worst + 2 * hop * (p - 1) + ((m - 1) * 2 * hop * (p - 1)) / p;
+}
+
+/**
+ * Messages that wait for one another in 1F1B when each blocks its ranks: those of
+ * the fill and the drain, and of every further micro-batch those of an inner rank.
+ */
+function blockingMessages(p: number, m: number): number {
+  return 2 * (p - 1) + (m - 1) * Math.min(4, 2 * (p - 1));
 }
 
 /** Interleaving cuts the fill and the drain by the chunks of a rank; hops ride behind other chunks. */
@@ -135,7 +145,12 @@ function stageTimes(
   };
   const split =
     schedule.layersPerStage ??
-    evenSplit(model.layers.length, placement.pipelineParallel, schedule.name !== "1f1b");
+    evenSplit(
+      model.layers.length,
+      placement.pipelineParallel,
+      schedule.name === "dualpipe" ? 2 : placement.virtualPipeline,
+      model.mtpLayers,
+    );
   let first = 0;
   return split.map((count, index) => {
     const stage: StageTime = { forward: 0, backward: 0, parameters: { dense: 0, expert: 0 } };
@@ -161,7 +176,7 @@ function stageTimes(
     if (moe > 0) addPart("moe", moe);
     if (count - moe > 0) addPart("dense", count - moe);
     if (index === 0) addPart("embedding", 1);
-    if (index === split.length - 1) {
+    if (index === (schedule.headStage ?? split.length - 1)) {
       addPart("head", 1);
       if (model.mtpLayers > 0) addPart("mtp", model.mtpLayers);
     }

@@ -1,20 +1,11 @@
-import type { Placement, Workload } from "../cost/workload.ts";
+import type { Workload } from "../cost/workload.ts";
 import { clusterPreset } from "../hardware/presets.ts";
+import type { ModelShape } from "../model/model-shape.ts";
+import { DENSE_COLUMNS, densePlacement } from "./dense-placement.ts";
 import { type MeasuredRun, numberOf, RowProblem, requiredCount } from "./measured-run.ts";
+import { denseModel } from "./memory-models.ts";
 
-export const VTRAIN_COLUMNS = [
-  "n_gpus",
-  "global_batch",
-  "micro_batch",
-  "hidden",
-  "heads",
-  "layers",
-  "seq_len",
-  "tp",
-  "dp",
-  "pp",
-  "value",
-];
+export const VTRAIN_COLUMNS = [...DENSE_COLUMNS, "global_batch", "value"];
 
 /** GPT-2's vocabulary as Megatron pads it. */
 const VOCABULARY = 51_200;
@@ -22,20 +13,8 @@ const VOCABULARY = 51_200;
 /** A row of vTrain's single-node A100 measurements: GPT shapes, no flash attention, no recompute. */
 export function readVtrainRow(fields: Record<string, string>): MeasuredRun {
   const gpus = requiredCount(fields, "n_gpus");
-  const placement: Placement = {
-    tensorParallel: requiredCount(fields, "tp"),
-    contextParallel: 1,
-    pipelineParallel: requiredCount(fields, "pp"),
-    dataParallel: requiredCount(fields, "dp"),
-    expertParallel: 1,
-    expertTensorParallel: 1,
-    expertDataParallel: requiredCount(fields, "dp"),
-    virtualPipeline: 1,
-    microBatchSize: requiredCount(fields, "micro_batch"),
-  };
+  const placement = densePlacement(fields);
   const { tensorParallel: tp, pipelineParallel: pp, dataParallel: dp } = placement;
-  if (tp * pp * dp !== gpus)
-    throw new RowProblem(`TP ${tp} x PP ${pp} x DP ${dp} is not ${gpus} GPUs`);
   const hiddenSize = requiredCount(fields, "hidden");
   const heads = requiredCount(fields, "heads");
   const sequenceLength = requiredCount(fields, "seq_len");
@@ -50,27 +29,7 @@ export function readVtrainRow(fields: Record<string, string>): MeasuredRun {
   if (valueMs === undefined) throw new RowProblem("value is empty");
   const layers = requiredCount(fields, "layers");
   const workload: Workload = {
-    model: {
-      hiddenSize,
-      vocabSize: VOCABULARY,
-      tiedEmbeddings: true,
-      attention: {
-        kind: "gqa",
-        heads,
-        kvHeads: heads,
-        headDim: hiddenSize / heads,
-        qkvBias: true,
-        outBias: true,
-        qkNorm: false,
-        sinks: false,
-      },
-      layers: Array.from({ length: layers }, () => ({ kind: "dense" as const })),
-      dense: { hiddenSize: 4 * hiddenSize, gated: false, bias: true },
-      normsPerLayer: 2,
-      layerNormBias: true,
-      positions: sequenceLength,
-      mtpLayers: 0,
-    },
+    model: gptModel(hiddenSize, heads, layers, sequenceLength),
     cluster: clusterPreset("a100-80", 1, 8),
     sequenceLength,
     globalBatchSize,
@@ -91,5 +50,39 @@ export function readVtrainRow(fields: Record<string, string>): MeasuredRun {
     numMicroBatches,
     measured: ((globalBatchSize * sequenceLength) / gpus / valueMs) * 1000,
     assumed: ["a vocabulary of 51,200", "fp16, no recompute, no flash attention"],
+  };
+}
+
+/** A GPT of 2022: plain FFN of four widths, LayerNorm, learned positions, biases. */
+function gptModel(
+  hiddenSize: number,
+  heads: number,
+  layers: number,
+  positions: number,
+): ModelShape {
+  const llama = denseModel({
+    hiddenSize,
+    ffnHiddenSize: 4 * hiddenSize,
+    layers,
+    heads,
+    kvHeads: heads,
+    vocabSize: VOCABULARY,
+    tiedEmbeddings: true,
+  });
+  return {
+    ...llama,
+    attention: {
+      kind: "gqa",
+      heads,
+      kvHeads: heads,
+      headDim: hiddenSize / heads,
+      qkvBias: true,
+      outBias: true,
+      qkNorm: false,
+      sinks: false,
+    },
+    dense: { hiddenSize: 4 * hiddenSize, gated: false, bias: true },
+    layerNormBias: true,
+    positions,
   };
 }

@@ -1,3 +1,4 @@
+import { roundMs } from "./block-term.ts";
 import type { StageCosts } from "./stage-costs.ts";
 import { stageTerm } from "./stage-term.ts";
 
@@ -33,21 +34,26 @@ export class BoundFronts {
   readonly #costs: StageCosts;
   readonly #limitMs: number;
   readonly #fronts: Map<number, Front>[];
-  readonly #total: number;
+  /** Of all layers and hops, without recompute. */
+  readonly totalMs: number;
+  /** Forward and backward of the layers in front of each. */
+  readonly #work: Float64Array;
 
   constructor(costs: StageCosts, limitMs: number) {
     this.#costs = costs;
     this.#limitMs = limitMs;
     const { stages, p2pMs } = costs.problem;
     const { numLayers } = costs;
-    this.#total =
-      costs.forwardMs(0, numLayers) + costs.backwardMs(0, numLayers) + 2 * p2pMs * (stages - 1);
+    this.#work = costs.forward.map((ms, layer) => ms + (costs.backward[layer] as number));
+    this.totalMs = (this.#work[numLayers] as number) + 2 * p2pMs * (stages - 1);
     this.#fronts = Array.from({ length: stages + 1 }, () => new Map<number, Front>());
     (this.#fronts[stages] as Map<number, Front>).set(numLayers, { extra: [0], term: [0] });
+    const most = this.#lastStarts();
+    const least = this.#firstStarts();
     for (let stage = stages - 1; stage >= 0; stage--) {
       const rows = this.#fronts[stage] as Map<number, Front>;
-      const last = stage === 0 ? 0 : numLayers - (stages - stage);
-      for (let from = stage; from <= last; from++) {
+      const last = most[stage] as number;
+      for (let from = least[stage] as number; from <= last; from++) {
         const front = this.#join(stage, from);
         if (front.extra.length > 0) rows.set(from, front);
       }
@@ -57,6 +63,11 @@ export class BoundFronts {
   /** No split within the limit is faster; infinite when there is none. */
   get leastMs(): number {
     return this.completionMs([], 0, 0);
+  }
+
+  /** Recompute that stages k.. need at least from a first layer on. */
+  leastExtraMs(stage: number, from: number): number {
+    return this.#fronts[stage]?.get(from)?.extra[0] ?? Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -74,7 +85,10 @@ export class BoundFronts {
     let least = Number.POSITIVE_INFINITY;
     for (let point = 0; point < front.extra.length; point++) {
       const behind = front.extra[point] as number;
-      let bound = Math.max(inFront + (front.term[point] as number), this.#total + inFront + behind);
+      let bound = Math.max(
+        inFront + (front.term[point] as number),
+        this.totalMs + inFront + behind,
+      );
       let before = 0;
       for (const shape of begun) {
         if (bound >= least) break;
@@ -88,26 +102,66 @@ export class BoundFronts {
   }
 
   /** Ends that stage may have, with the recompute each needs; ascending. */
-  *ends(stage: number, from: number): Generator<StageShape> {
-    const { stages, microBatches } = this.#costs.problem;
+  ends(stage: number, from: number): StageShape[] {
+    const { stages } = this.#costs.problem;
     const { numLayers } = this.#costs;
     const behind = stages - stage - 1;
     const last = numLayers - behind;
+    const next = this.#fronts[stage + 1] as Map<number, Front>;
+    const shapes: StageShape[] = [];
     for (let to = behind === 0 ? last : from + 1; to <= last; to++) {
+      if (!this.#isShort(from, to, 0)) break;
+      if (!next.has(to)) continue;
       const extraMs = this.#costs.leastExtraMs(stage, from, to);
-      const own = this.#costs.forwardMs(from, to) + this.#costs.backwardMs(from, to) + extraMs;
       // A longer stage needs more memory and more time still.
-      if (extraMs === Number.POSITIVE_INFINITY || microBatches * own > this.#limitMs) return;
-      yield { stage, from, to, extraMs };
+      if (extraMs === Number.POSITIVE_INFINITY || !this.#isShort(from, to, extraMs)) break;
+      shapes.push({ stage, from, to, extraMs });
     }
+    return shapes;
+  }
+
+  /** Forward and backward of a stage, with recompute. */
+  workMs({ from, to, extraMs }: StageShape): number {
+    return (this.#work[to] as number) - (this.#work[from] as number) + extraMs;
+  }
+
+  /** Whether layers `[from, to)` alone keep a stage busy for no longer than the limit. */
+  #isShort(from: number, to: number, extraMs: number): boolean {
+    const ownMs = this.workMs({ stage: 0, from, to, extraMs });
+    return this.#costs.problem.microBatches * ownMs <= this.#limitMs;
+  }
+
+  /** The last layer that each stage may begin with, as the stages in front take time. */
+  #lastStarts(): number[] {
+    const { stages } = this.#costs.problem;
+    const { numLayers } = this.#costs;
+    const starts = [0];
+    for (let stage = 1, to = 0; stage < stages; stage++) {
+      const from = to;
+      const last = numLayers - (stages - stage);
+      while (to < last && this.#isShort(from, to + 1, 0)) to++;
+      starts.push(to);
+    }
+    return starts;
+  }
+
+  /** The first layer that each stage may begin with, as the stages from it on take time. */
+  #firstStarts(): number[] {
+    const { stages } = this.#costs.problem;
+    const starts: number[] = [];
+    for (let stage = stages - 1, from = this.#costs.numLayers; stage > 0; stage--) {
+      const to = from;
+      while (from > stage && this.#isShort(from - 1, to, 0)) from--;
+      starts.unshift(from);
+    }
+    return [0, ...starts];
   }
 
   #join(stage: number, from: number): Front {
     const points: [extra: number, term: number][] = [];
     const next = this.#fronts[stage + 1] as Map<number, Front>;
     for (const shape of this.ends(stage, from)) {
-      const front = next.get(shape.to);
-      if (front === undefined) continue;
+      const front = next.get(shape.to) as Front;
       for (let point = 0; point < front.extra.length; point++) {
         const behind = front.extra[point] as number;
         const own = this.#term(shape, 0, behind);
@@ -124,13 +178,29 @@ export class BoundFronts {
     const { stages, microBatches, p2pMs } = costs.problem;
     const { numLayers } = costs;
     const hops = stages - 1 - stage;
-    return stageTerm(
-      costs.forwardMs(0, from) + costs.backwardMs(0, from) + 2 * p2pMs * stage + before,
+    const work = this.#work;
+    const inFront = (work[from] as number) + before;
+    const own = (work[to] as number) - (work[from] as number) + extraMs;
+    const behind = (work[numLayers] as number) - (work[to] as number) + after;
+    const term = stageTerm(
+      inFront + 2 * p2pMs * stage,
       costs.forwardMs(from, to),
       costs.backwardMs(from, to) + extraMs,
-      costs.forwardMs(to, numLayers) + costs.backwardMs(to, numLayers) + 2 * p2pMs * hops + after,
+      behind + 2 * p2pMs * hops,
       microBatches,
       Math.min(microBatches, hops),
+    );
+    // All stages up to this one go round, and all from this one on.
+    const total = inFront + own + behind + 2 * p2pMs * (stages - 1);
+    const visits = microBatches - 1 - stages;
+    const front = { size: stage + 1, workMs: inFront + own, p2pMs };
+    const rear = { size: hops + 1, workMs: own + behind, p2pMs };
+    return Math.max(
+      term,
+      visits < 0 ? 0 : 2 * total + roundMs(front, visits),
+      visits + stage < 0
+        ? 0
+        : 2 * total - inFront - 2 * p2pMs * stage + roundMs(rear, visits + stage),
     );
   }
 }

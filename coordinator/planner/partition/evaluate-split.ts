@@ -30,12 +30,7 @@ export function evaluateEnds(
   let from = 0;
   let unevenness = 0;
   for (const [stage, to] of ends.entries()) {
-    const fitted = costs.knapsack.solve(
-      from,
-      to,
-      costs.budget(stage, from, to),
-      costs.inFlight(stage),
-    );
+    const fitted = costs.fitted(stage, from, to);
     if (fitted === undefined) return undefined;
     options.push(...fitted.options);
     const forward = costs.forwardMs(from, to);

@@ -15,6 +15,9 @@ export interface PartitionLayer {
   backwardMs: number;
   /** The part of backwardMs that zero-bubble schedules may put off. */
   weightGradMs?: number | undefined;
+  /** The parts of forwardMs and backwardMs in which the GPU waits for others; DualPipeV hides them. */
+  forwardCommunicationMs?: number | undefined;
+  backwardCommunicationMs?: number | undefined;
   /** Weights, gradients, optimizer state. */
   staticBytes: number;
   options: readonly RecomputeOption[];

@@ -1,24 +1,9 @@
+import { ActivationSums } from "./activation-sums.ts";
+import { CountSearch, type Picked } from "./count-search.ts";
+import { LagrangeSums } from "./lagrange-sums.ts";
 import type { PartitionLayer } from "./problem.ts";
-
-/** An option that no other beats in both time and memory. */
-interface Choice {
-  option: number;
-  extraMs: number;
-  activationBytes: number;
-  workspaceBytes: number;
-}
-
-/** How many layers of each class take each of its choices. */
-interface Picked {
-  extraMs: number;
-  isLeast: boolean;
-  picks: number[][];
-}
-
-/** Layers with the same options; they are interchangeable in the knapsack. */
-interface LayerClass {
-  choices: readonly Choice[];
-}
+import { type Choice, type LayerClasses, layerClasses } from "./recompute-choices.ts";
+import { type ClassItem, classItem } from "./relaxed-knapsack.ts";
 
 export interface KnapsackResult {
   extraMs: number;
@@ -28,42 +13,32 @@ export interface KnapsackResult {
   options: number[];
 }
 
-/** Above this many steps the search for the exact least gives way to the relaxed one. */
-const MAX_STEPS = 20_000;
+/** Classes in an interval of layers, and how many layers are of each. */
+interface Counted {
+  order: number[];
+  counts: number[];
+}
 
 /** Intervals of up to this many layers are solved exactly whatever their classes. */
 const SMALL = 8;
 
-/** Differences below this share of the budget are rounding. */
-const SLACK = 1e-12;
-
 /**
  * The least extra backward time with which an interval of layers fits a memory
  * budget: a multiple-choice knapsack. Real models have few classes of layers, so
- * the exact answer comes from counting how many of each class take each option;
- * branch and bound with the relaxation over the lower convex hull cuts the rest.
+ * the exact answer comes from counting how many of each class take each option.
  */
 export class RecomputeKnapsack {
-  readonly #classes: LayerClass[] = [];
-  readonly #classOf: Int32Array;
-  readonly #levels: number[];
-  readonly #sums: Sums;
+  readonly #classes: LayerClasses;
+  readonly #sums: ActivationSums;
+  #lagrange: LagrangeSums | undefined;
+  /** Of each class by workspace limit. */
+  readonly #items: Map<number, ClassItem | undefined>[];
 
   constructor(layers: readonly PartitionLayer[]) {
-    const indices = new Map<string, number>();
-    const levels = new Set<number>();
-    this.#classOf = Int32Array.from(layers, ({ options }) => {
-      const choices = undominated(options);
-      for (const { workspaceBytes } of choices) levels.add(workspaceBytes);
-      const key = JSON.stringify(choices);
-      const known = indices.get(key) ?? this.#classes.push({ choices }) - 1;
-      indices.set(key, known);
-      return known;
-    });
-    this.#levels = [...levels].sort((a, b) => b - a);
-    this.#sums = sumsOf(
-      Array.from(this.#classOf, (index) => (this.#classes[index] as LayerClass).choices),
-    );
+    this.#classes = layerClasses(layers);
+    const { choices, classOf } = this.#classes;
+    this.#sums = new ActivationSums(Array.from(classOf, (index) => choices[index] as Choice[]));
+    this.#items = choices.map(() => new Map());
   }
 
   /**
@@ -72,45 +47,41 @@ export class RecomputeKnapsack {
    * @returns the least extra time, or undefined when nothing fits
    */
   solve(from: number, to: number, budget: number, inFlight: number): KnapsackResult | undefined {
-    const { counts, order } = this.#count(from, to);
-    let best: Picked | undefined;
+    const counted = this.#count(from, to);
+    let best: (Picked & { items: ClassItem[] }) | undefined;
     let isLeast = true;
     // Options of a large workspace may pay only without it: try each as the limit.
-    for (const level of this.#levelsOf(order)) {
+    for (const level of this.#levelsOf(counted)) {
+      const items = this.#itemsUnder(counted, level);
+      if (items === undefined) break;
       const room = (budget - level) / inFlight;
-      const found = this.#solveLevel(order, counts, level, room, best?.extraMs);
+      const found = new CountSearch(items, counted.counts, room, best?.extraMs).run();
       if (found === undefined) continue;
       if (!found.isLeast) isLeast = false;
-      if (best === undefined || found.extraMs < best.extraMs) best = found;
-      if (best !== undefined && best.extraMs === 0) break;
+      if (best === undefined || found.extraMs < best.extraMs) best = { ...found, items };
+      if (best.extraMs === 0) break;
     }
     if (best === undefined) return undefined;
-    return { extraMs: best.extraMs, isLeast, options: this.#spread(from, to, order, best.picks) };
+    const options = this.#spread(from, to, counted, best);
+    return { extraMs: best.extraMs, isLeast, options };
   }
 
-  /** A lower bound on `solve`'s extra time from the relaxation; infinite when nothing fits. */
+  /** A lower bound on `solve`'s extra time; exact where it is plain; infinite when nothing fits. */
   leastExtraMs(from: number, to: number, budget: number, inFlight: number): number {
-    const { extraMs, activationBytes, fewestBytes, workspaceBytes } = this.#sums;
-    const over = (sums: Float64Array) => (sums[to] as number) - (sums[from] as number);
-    if (inFlight * over(activationBytes) + workspaceBytes <= budget) return over(extraMs);
-    if (inFlight * over(fewestBytes) > budget + Math.abs(budget) * 1e-9) {
-      return Number.POSITIVE_INFINITY;
-    }
-    const { counts, order } = this.#count(from, to);
-    let least = Number.POSITIVE_INFINITY;
-    for (const level of this.#levelsOf(order)) {
-      const room = (budget - level) / inFlight;
-      const items = this.#hulls(order, level);
-      if (items === undefined) continue;
-      least = Math.min(least, relax(items, counts, 0, room));
-      if (least === 0) break;
-    }
-    return least;
+    const plain = this.#sums.plainExtraMs(from, to, budget, inFlight);
+    if (plain !== undefined) return plain;
+    this.#lagrange ??= new LagrangeSums(this.#classes);
+    return this.#lagrange.leastExtraMs(from, to, budget, inFlight);
+  }
+
+  /** The exact least extra time if it is cheap to tell: all or nothing fits. */
+  plainExtraMs(from: number, to: number, budget: number, inFlight: number): number | undefined {
+    return this.#sums.plainExtraMs(from, to, budget, inFlight);
   }
 
   /** Layers of equal number have the same options. */
   classOf(layer: number): number {
-    return this.#classOf[layer] as number;
+    return this.#classes.classOf[layer] as number;
   }
 
   /** Whether the exact answer is cheap: the interval has few layers or few classes of them. */
@@ -120,36 +91,23 @@ export class RecomputeKnapsack {
 
   /** Bytes by which the interval misses the budget when as little as possible is kept. */
   missing(from: number, to: number, budget: number, inFlight: number): number {
-    const { counts, order } = this.#count(from, to);
-    let least = Number.POSITIVE_INFINITY;
-    for (const level of this.#levelsOf(order)) {
-      const items = this.#hulls(order, level);
-      if (items === undefined) break;
-      const kept = items.map((choices) =>
-        Math.min(...choices.map(({ activationBytes }) => activationBytes)),
-      );
-      const activation = kept.reduce((sum, bytes, index) => sum + bytes * (counts[index] ?? 0), 0);
-      least = Math.min(least, inFlight * activation + level - budget);
-    }
-    return least;
+    return this.#sums.missing(from, to, budget, inFlight);
   }
 
   /** Workspaces that the classes' choices ask for, falling. */
-  #levelsOf(order: readonly number[]): readonly number[] {
-    if (this.#levels.length <= 1) return this.#levels;
+  #levelsOf({ order }: Counted): number[] {
     const own = new Set<number>();
     for (const index of order) {
-      const { choices } = this.#classes[index] as LayerClass;
-      for (const { workspaceBytes } of choices) own.add(workspaceBytes);
+      for (const { workspaceBytes } of this.#choicesOf(index)) own.add(workspaceBytes);
     }
     return [...own].sort((a, b) => b - a);
   }
 
-  #count(from: number, to: number): { counts: number[]; order: number[] } {
+  #count(from: number, to: number): Counted {
     const order: number[] = [];
     const counts: number[] = [];
     for (let layer = from; layer < to; layer++) {
-      const index = this.#classOf[layer] as number;
+      const index = this.classOf(layer);
       const at = order.indexOf(index);
       if (at >= 0) counts[at] = (counts[at] as number) + 1;
       else {
@@ -160,218 +118,42 @@ export class RecomputeKnapsack {
     return { counts, order };
   }
 
-  /** Choices of each class under a workspace limit, by falling memory; undefined if one has none. */
-  #hulls(order: readonly number[], level: number): Choice[][] | undefined {
-    const items: Choice[][] = [];
+  /** Of each class under a workspace limit; undefined if one has no choice there. */
+  #itemsUnder({ order }: Counted, level: number): ClassItem[] | undefined {
+    const items: ClassItem[] = [];
     for (const index of order) {
-      const { choices } = this.#classes[index] as LayerClass;
-      const allowed = choices.filter(({ workspaceBytes }) => workspaceBytes <= level);
-      if (allowed.length === 0) return undefined;
-      items.push(allowed);
+      const known = this.#items[index] as Map<number, ClassItem | undefined>;
+      let item = known.get(level);
+      if (item === undefined) {
+        item = classItem(this.#choicesOf(index), level);
+        if (item === undefined) return undefined;
+        known.set(level, item);
+      }
+      items.push(item);
     }
     return items;
   }
 
-  #solveLevel(
-    order: readonly number[],
-    counts: readonly number[],
-    level: number,
-    room: number,
-    upper = Number.POSITIVE_INFINITY,
-  ): Picked | undefined {
-    const items = this.#hulls(order, level);
-    if (items === undefined) return undefined;
-    const search = new CountSearch(items, counts, room, upper);
-    return search.run();
+  #choicesOf(index: number): readonly Choice[] {
+    return this.#classes.choices[index] as readonly Choice[];
   }
 
   /** Turns counts per class into an option per layer; layers at the end recompute first. */
-  #spread(from: number, to: number, order: readonly number[], picks: number[][]): number[] {
+  #spread(
+    from: number,
+    to: number,
+    { order }: Counted,
+    { items, picks }: Picked & { items: readonly ClassItem[] },
+  ): number[] {
     const left = picks.map((counts) => [...counts]);
     const options: number[] = [];
     for (let layer = from; layer < to; layer++) {
-      const index = this.#classOf[layer] as number;
-      const counts = left[order.indexOf(index)] as number[];
-      const { choices } = this.#classes[index] as LayerClass;
+      const at = order.indexOf(this.classOf(layer));
+      const counts = left[at] as number[];
       const pick = counts.findIndex((count) => count > 0);
       counts[pick] = (counts[pick] as number) - 1;
-      options.push((choices[pick] as Choice).option);
+      options.push(((items[at] as ClassItem).choices[pick] as Choice).option);
     }
     return options;
   }
-}
-
-/** Over the layers in front of each: to tell at once that all or nothing fits. */
-interface Sums {
-  /** Of each layer's fastest choice, as is activationBytes. */
-  extraMs: Float64Array;
-  activationBytes: Float64Array;
-  fewestBytes: Float64Array;
-  /** Largest of the fastest choices' workspaces. */
-  workspaceBytes: number;
-}
-
-function sumsOf(layers: readonly (readonly Choice[])[]): Sums {
-  const row = () => new Float64Array(layers.length + 1);
-  const sums = { extraMs: row(), activationBytes: row(), fewestBytes: row(), workspaceBytes: 0 };
-  const add = (sum: Float64Array, index: number, value: number) => {
-    sum[index + 1] = (sum[index] as number) + value;
-  };
-  for (const [index, choices] of layers.entries()) {
-    const fastest = choices[0] as Choice;
-    add(sums.extraMs, index, fastest.extraMs);
-    add(sums.activationBytes, index, fastest.activationBytes);
-    const bytes = choices.map(({ activationBytes }) => activationBytes);
-    add(sums.fewestBytes, index, Math.min(...bytes));
-    sums.workspaceBytes = Math.max(sums.workspaceBytes, fastest.workspaceBytes);
-  }
-  return sums;
-}
-
-/** Depth first over classes and their choices, cheapest in time first. */
-class CountSearch {
-  readonly #items: readonly Choice[][];
-  readonly #counts: readonly number[];
-  readonly #room: number;
-  #upper: number;
-  #best: number[][] | undefined;
-  #steps = 0;
-
-  constructor(items: readonly Choice[][], counts: readonly number[], room: number, upper: number) {
-    this.#items = items;
-    this.#counts = counts;
-    this.#room = room + Math.abs(room) * SLACK;
-    this.#upper = upper;
-  }
-
-  run(): Picked | undefined {
-    this.#visit(0, this.#room, 0, []);
-    if (this.#best === undefined) return undefined;
-    return { extraMs: this.#upper, isLeast: this.#steps <= MAX_STEPS, picks: this.#best };
-  }
-
-  #visit(depth: number, room: number, extra: number, picks: number[][]): void {
-    if (depth === this.#items.length) {
-      if (room >= 0 && (extra < this.#upper || this.#best === undefined) && extra <= this.#upper) {
-        this.#upper = extra;
-        this.#best = picks.map((counts) => [...counts]);
-      }
-      return;
-    }
-    if (this.#steps++ > MAX_STEPS && this.#best !== undefined) return;
-    const bound = extra + relax(this.#items, this.#counts, depth, room);
-    if (bound > this.#upper || (bound === this.#upper && this.#best !== undefined)) return;
-    if (bound === Number.POSITIVE_INFINITY) return;
-    const choices = this.#items[depth] as Choice[];
-    const count = this.#counts[depth] as number;
-    this.#split(depth, choices.length - 1, count, room, extra, picks, []);
-  }
-
-  /** Gives `count` layers of a class to its choices, from the one of least memory on. */
-  #split(
-    depth: number,
-    choice: number,
-    count: number,
-    room: number,
-    extra: number,
-    picks: number[][],
-    taken: number[],
-  ): void {
-    const { extraMs, activationBytes } = (this.#items[depth] as Choice[])[choice] as Choice;
-    if (choice === 0) {
-      const counts = [count, ...taken];
-      picks.push(counts);
-      this.#visit(depth + 1, room - count * activationBytes, extra + count * extraMs, picks);
-      picks.pop();
-      return;
-    }
-    // Between the last two choices of the last class only the least that fits counts.
-    const isLast = choice === 1 && depth === this.#items.length - 1;
-    const quicker = (this.#items[depth] as Choice[])[0] as Choice;
-    const saving = quicker.activationBytes - activationBytes;
-    const over = count * quicker.activationBytes - room;
-    const first = isLast && saving > 0 ? Math.max(0, Math.ceil(over / saving - 1e-9)) : 0;
-    for (let take = first; take <= count; take++) {
-      const time = extra + take * extraMs;
-      if (time > this.#upper) break;
-      if (this.#steps++ > MAX_STEPS && this.#best !== undefined) return;
-      const rest = room - take * activationBytes;
-      this.#split(depth, choice - 1, count - take, rest, time, picks, [take, ...taken]);
-      if (isLast && this.#best !== undefined && time >= this.#upper) break;
-    }
-  }
-}
-
-/**
- * Least extra time of the classes from `depth` on when layers may be mixed
- * between options: take the steps along each class's lower convex hull that save
- * the most memory a millisecond until the rest fits.
- */
-function relax(
-  items: readonly Choice[][],
-  counts: readonly number[],
-  depth: number,
-  room: number,
-): number {
-  let used = 0;
-  let extra = 0;
-  const steps: { bytes: number; perByte: number }[] = [];
-  for (let index = depth; index < items.length; index++) {
-    const choices = items[index] as Choice[];
-    const count = counts[index] as number;
-    const first = choices[0] as Choice;
-    used += count * first.activationBytes;
-    extra += count * first.extraMs;
-    for (let at = 0; at < choices.length - 1; ) {
-      const here = choices[at] as Choice;
-      let next = at + 1;
-      let perByte = Number.POSITIVE_INFINITY;
-      for (let other = at + 1; other < choices.length; other++) {
-        const { extraMs, activationBytes } = choices[other] as Choice;
-        const saving = here.activationBytes - activationBytes;
-        // Kept for its workspace alone: saves no activations.
-        if (saving <= 0) continue;
-        const slope = (extraMs - here.extraMs) / saving;
-        if (slope <= perByte) {
-          perByte = slope;
-          next = other;
-        }
-      }
-      if (perByte === Number.POSITIVE_INFINITY) break;
-      const bytes = count * (here.activationBytes - (choices[next] as Choice).activationBytes);
-      steps.push({ bytes, perByte });
-      at = next;
-    }
-  }
-  let over = used - room;
-  if (over <= 0) return extra;
-  steps.sort((a, b) => a.perByte - b.perByte);
-  for (const { bytes, perByte } of steps) {
-    const saved = Math.min(bytes, over);
-    extra += saved * perByte;
-    over -= saved;
-    if (over <= 0) return extra;
-  }
-  return over > Math.abs(room) * SLACK ? Number.POSITIVE_INFINITY : extra;
-}
-
-/** Options by rising time; without those that another beats in time, memory and workspace. */
-function undominated(options: PartitionLayer["options"]): Choice[] {
-  const all = options.map(({ extraBackwardMs, activationBytes, workspaceBytes }, option) => ({
-    option,
-    extraMs: extraBackwardMs,
-    activationBytes,
-    workspaceBytes: workspaceBytes ?? 0,
-  }));
-  const beats = (a: Choice, b: Choice) =>
-    a.extraMs <= b.extraMs &&
-    a.activationBytes <= b.activationBytes &&
-    a.workspaceBytes <= b.workspaceBytes &&
-    (a.extraMs < b.extraMs ||
-      a.activationBytes < b.activationBytes ||
-      a.workspaceBytes < b.workspaceBytes ||
-      a.option < b.option);
-  return all
-    .filter((choice) => !all.some((other) => other !== choice && beats(other, choice)))
-    .sort((a, b) => a.extraMs - b.extraMs || b.activationBytes - a.activationBytes);
 }

@@ -5,7 +5,7 @@ import { makespan1F1B } from "../schedule/simulate-1f1b.ts";
 import type { PartitionLayer, PartitionProblem } from "./problem.ts";
 import { sampleProblems } from "./sample-problems.ts";
 import { solvePartition } from "./solve-partition.ts";
-import { compositions, problemArbitrary } from "./testing.ts";
+import { compositions, problemArbitrary, tiedProblemArbitrary } from "./testing.ts";
 
 /** Every split with every choice of options; infinite when none fits. */
 function bruteForce({
@@ -79,6 +79,54 @@ test("2,000 random problems: as fast as brute force within the gap, never bounde
   );
   assert.ok(numFit > 500, `only ${numFit} of 2000 problems fit`);
   assert.ok(numExact > 0.95 * numFit, `${numExact} of ${numFit} proven optimal`);
+});
+
+test("3,000 problems whose stages tie, with latency and few micro-batches: proven optimal", () => {
+  let numFit = 0;
+  let numExact = 0;
+  fc.assert(
+    fc.property(tiedProblemArbitrary, (each) => {
+      const optimum = bruteForce(each);
+      const solution = solvePartition(each);
+      assert.equal("missingBytes" in solution, optimum === Number.POSITIVE_INFINITY);
+      if ("missingBytes" in solution) return;
+      numFit++;
+      if (solution.gap === 0) numExact++;
+      const { simulatedMs, boundMs, gap } = solution;
+      assert.ok(simulatedMs >= optimum * (1 - 1e-9), "faster than brute force");
+      assert.ok(boundMs <= optimum * (1 + 1e-9), `bound ${boundMs} above the optimum ${optimum}`);
+      assert.ok(simulatedMs * (1 - gap) <= optimum * (1 + 1e-9), "slower than the gap allows");
+      const hurried = solvePartition(each, { maxSimulations: 1, maxExpansions: 1 });
+      assert.ok(!("missingBytes" in hurried));
+      assert.ok(hurried.boundMs <= optimum * (1 + 1e-9), "a hurried bound above the optimum");
+    }),
+    { numRuns: 3000, seed: 5 },
+  );
+  assert.ok(numFit > 1500, `only ${numFit} of 3000 problems fit`);
+  assert.equal(numExact, numFit);
+});
+
+test("the options named for the layers of a stage fit it and take the time that is told", () => {
+  fc.assert(
+    fc.property(problemArbitrary(), (each) => {
+      const solution = solvePartition(each);
+      if ("missingBytes" in solution) return;
+      for (const [stage, own] of solution.stages.entries()) {
+        const [first, last] = own.layers;
+        const chosen = each.layers.slice(first, last + 1).map((layer, index) => {
+          const option = layer.options.find(({ name }) => name === own.recompute[index]);
+          assert.ok(option !== undefined);
+          return option;
+        });
+        const extra = chosen.reduce((sum, { extraBackwardMs }) => sum + extraBackwardMs, 0);
+        assert.ok(Math.abs(extra - own.recomputeMs) <= 1e-9);
+        const { memoryBytes } = each;
+        const memory = typeof memoryBytes === "number" ? memoryBytes : (memoryBytes[stage] ?? 0);
+        assert.ok(own.memoryBytes <= memory * (1 + 1e-9));
+      }
+    }),
+    { numRuns: 1000, seed: 4 },
+  );
 });
 
 test("instances of real size are solved to a gap of half a percent at most", () => {

@@ -1,5 +1,6 @@
+import { prefixSums } from "./activation-sums.ts";
 import type { PartitionProblem } from "./problem.ts";
-import { RecomputeKnapsack } from "./recompute-knapsack.ts";
+import { type KnapsackResult, RecomputeKnapsack } from "./recompute-knapsack.ts";
 
 /** Micro-batches alive on a stage under 1F1B. */
 export function inFlightOf(stage: number, numStages: number, numMicroBatches: number): number {
@@ -19,6 +20,7 @@ export class StageCosts {
   readonly memory: readonly number[];
   readonly knapsack: RecomputeKnapsack;
   readonly #extra = new Map<number, number>();
+  readonly #fitted = new Map<number, KnapsackResult | undefined>();
   /** Where the layers equal to this one end. */
   readonly #runEnd: Int32Array;
   /** First layer of the model that equals this one. */
@@ -28,9 +30,9 @@ export class StageCosts {
     const { layers, stages, memoryBytes } = problem;
     this.problem = problem;
     this.numLayers = layers.length;
-    this.forward = prefix(layers.map(({ forwardMs }) => forwardMs));
-    this.backward = prefix(layers.map(({ backwardMs }) => backwardMs));
-    this.static = prefix(layers.map(({ staticBytes }) => staticBytes));
+    this.forward = prefixSums(layers.map(({ forwardMs }) => forwardMs));
+    this.backward = prefixSums(layers.map(({ backwardMs }) => backwardMs));
+    this.static = prefixSums(layers.map(({ staticBytes }) => staticBytes));
     this.memory =
       typeof memoryBytes === "number" ? new Array<number>(stages).fill(memoryBytes) : memoryBytes;
     this.knapsack = new RecomputeKnapsack(layers);
@@ -75,33 +77,42 @@ export class StageCosts {
    * exact when they are of few classes; infinite when they do not fit.
    */
   leastExtraMs(stage: number, from: number, to: number): number {
-    const size = this.numLayers + 1;
-    // Intervals of equal layers cost the same wherever they begin.
-    const start = to <= (this.#runEnd[from] as number) ? (this.#runKind[from] as number) : from;
-    const key = (stage * size + start) * size + (to - from);
-    const known = this.#extra.get(key);
-    if (known !== undefined) return known;
-    const extra = this.#leastExtraMs(stage, from, to);
-    this.#extra.set(key, extra);
+    const key = this.#key(stage, from, to);
+    let extra = this.#extra.get(key);
+    if (extra === undefined) {
+      extra = this.#leastExtraMs(stage, from, to);
+      this.#extra.set(key, extra);
+    }
     return extra;
+  }
+
+  /** The least recompute found with which layers `[from, to)` fit a stage; undefined when none does. */
+  fitted(stage: number, from: number, to: number): KnapsackResult | undefined {
+    const key = this.#key(stage, from, to);
+    if (this.#fitted.has(key)) return this.#fitted.get(key);
+    const budget = this.budget(stage, from, to);
+    const found = this.knapsack.solve(from, to, budget, this.inFlight(stage));
+    this.#fitted.set(key, found);
+    return found;
+  }
+
+  /** Intervals of equal layers cost the same wherever they begin. */
+  #key(stage: number, from: number, to: number): number {
+    const size = this.numLayers + 1;
+    const start = to <= (this.#runEnd[from] as number) ? (this.#runKind[from] as number) : from;
+    return (stage * size + start) * size + (to - from);
   }
 
   #leastExtraMs(stage: number, from: number, to: number): number {
     const budget = this.budget(stage, from, to);
     const inFlight = this.inFlight(stage);
-    const relaxed = this.knapsack.leastExtraMs(from, to, budget, inFlight);
-    if (relaxed === 0 || relaxed === Number.POSITIVE_INFINITY) return relaxed;
-    if (!this.knapsack.isSmall(from, to)) return relaxed;
-    const exact = this.knapsack.solve(from, to, budget, inFlight);
+    const plain = this.knapsack.plainExtraMs(from, to, budget, inFlight);
+    if (plain !== undefined) return plain;
+    if (!this.knapsack.isSmall(from, to)) {
+      return this.knapsack.leastExtraMs(from, to, budget, inFlight);
+    }
+    const exact = this.fitted(stage, from, to);
     if (exact === undefined) return Number.POSITIVE_INFINITY;
-    return exact.isLeast ? exact.extraMs : relaxed;
+    return exact.isLeast ? exact.extraMs : this.knapsack.leastExtraMs(from, to, budget, inFlight);
   }
-}
-
-function prefix(values: readonly number[]): Float64Array {
-  const sums = new Float64Array(values.length + 1);
-  for (const [index, value] of values.entries()) {
-    sums[index + 1] = (sums[index] as number) + value;
-  }
-  return sums;
 }

@@ -9,8 +9,10 @@
  *   the larger of the last two alone               for m = w + 1,
  *   max(0, S − (m−1)·f, S − (m−1)·b) instead       for m ≤ w.
  *
- * Found and tested by simulation, not proved; a certificate only together with
- * a simulated time that equals it.
+ * Each is the length of a path through the passes, so it is proven: to the stage
+ * and back once, its own passes in order, and (S) instead of w of them from the
+ * first forward down to the last stage and back to the first backward, or the
+ * same with the last micro-batch.
  *
  * @param before work of the stages in front, once, with their hops there and back
  * @param after S

@@ -84,3 +84,25 @@ export function problemArbitrary({
       };
     });
 }
+
+/**
+ * Problems of few kinds of layers with latency, where many splits tie and what
+ * stages lie side by side decides; micro-batches from fewer than stages on.
+ */
+export const tiedProblemArbitrary: fc.Arbitrary<PartitionProblem> = fc
+  .record({
+    stages: fc.integer({ min: 2, max: 6 }),
+    microBatches: fc.integer({ min: 1, max: 14 }),
+    p2pMs: fc.oneof(fc.constant(0), fc.double({ min: 0.01, max: 6, noNaN: true })),
+    memoryBytes: fc.oneof(fc.constant(1e6), fc.integer({ min: 30, max: 200 })),
+    kinds: fc.array(layer, { minLength: 1, maxLength: 2 }),
+    numLayers: fc.integer({ min: 2, max: 11 }),
+    headMs: fc.integer({ min: 0, max: 40 }),
+  })
+  .map(({ kinds, numLayers, headMs, stages, ...rest }) => {
+    const layers = Array.from({ length: numLayers }, (_, index) => {
+      const kind = kinds[index < numLayers / 4 ? kinds.length - 1 : 0] as PartitionLayer;
+      return index === numLayers - 1 ? { ...kind, forwardMs: kind.forwardMs + headMs } : kind;
+    });
+    return { ...rest, layers, stages: Math.min(stages, numLayers) };
+  });

@@ -1,10 +1,12 @@
 import type { PartitionUnfit } from "./problem.ts";
 import type { StageCosts } from "./stage-costs.ts";
 
-/**
- * Says which stage lacks how much memory in the split that misses least: the one
- * whose worst stage is best, by dynamic programming over stages from the last.
- */
+/** Whether some split misses no more than this many bytes on any stage. */
+export function fitsWithin(costs: StageCosts, missingBytes: number): boolean {
+  return splitWithin(costs, missingBytes) !== undefined;
+}
+
+/** Says which stage lacks how much memory in the split whose worst stage misses least. */
 export function whyUnfit(costs: StageCosts, fixed?: readonly number[]): PartitionUnfit {
   const ends = fixed ?? leastMissing(costs);
   let worst = { stage: 0, from: 0, to: 0, missing: Number.NEGATIVE_INFINITY };
@@ -27,37 +29,63 @@ function missingBytes(costs: StageCosts, stage: number, from: number, to: number
   return costs.knapsack.missing(from, to, costs.budget(stage, from, to), costs.inFlight(stage));
 }
 
+/** Ends of the split whose worst stage misses least. */
 function leastMissing(costs: StageCosts): number[] {
   const { stages } = costs.problem;
-  const { numLayers } = costs;
-  let behind = new Float64Array(numLayers + 1).fill(Number.POSITIVE_INFINITY);
-  behind[numLayers] = Number.NEGATIVE_INFINITY;
-  const choice: Int32Array[] = [];
-  for (let stage = stages - 1; stage >= 0; stage--) {
-    const least = new Float64Array(numLayers + 1).fill(Number.POSITIVE_INFINITY);
-    const end = new Int32Array(numLayers + 1);
-    for (let from = stage; from < numLayers; from++) {
-      for (let to = from + 1; to <= numLayers; to++) {
-        if (behind[to] === Number.POSITIVE_INFINITY) continue;
-        const own = missingBytes(costs, stage, from, to);
-        const worst = Math.max(own, behind[to] as number);
-        if (worst >= (least[from] as number)) {
-          // Longer stages only miss more.
-          if (own >= (least[from] as number)) break;
-          continue;
-        }
-        least[from] = worst;
-        end[from] = to;
-      }
+  const even = Array.from({ length: stages }, (_, stage) =>
+    Math.floor(((stage + 1) * costs.numLayers) / stages),
+  );
+  let best = even;
+  let high = mostMissing(costs, even);
+  // At most as far below as everything that the memory holds.
+  let low = -Math.max(...costs.memory) - 1;
+  const precision = 1e-9 * Math.max(Math.abs(high), Math.abs(low));
+  while (high - low > precision) {
+    const middle = low + (high - low) / 2;
+    const ends = splitWithin(costs, middle);
+    if (ends === undefined) low = middle;
+    else {
+      best = ends;
+      high = Math.min(middle, mostMissing(costs, ends));
     }
-    choice.unshift(end);
-    behind = least;
   }
-  let from = 0;
-  return choice.map((end) => {
-    from = end[from] as number;
-    return from;
-  });
+  return best;
+}
+
+function mostMissing(costs: StageCosts, ends: readonly number[]): number {
+  const each = ends.map((to, stage) => missingBytes(costs, stage, ends[stage - 1] ?? 0, to));
+  return Math.max(...each);
+}
+
+/**
+ * Ends of a split none of whose stages misses more; undefined when there is none.
+ * More layers miss more, so of all first layers a stage may have, the last one tells.
+ */
+function splitWithin(costs: StageCosts, mostBytes: number): number[] | undefined {
+  const { numLayers } = costs;
+  const { stages } = costs.problem;
+  /** First layer of each stage by its end; absent where no split ends there. */
+  const firsts: Map<number, number>[] = [];
+  let starts: { has(layer: number): boolean } = new Set([0]);
+  for (let stage = 0; stage < stages; stage++) {
+    const first = new Map<number, number>();
+    let from: number | undefined;
+    for (let to = 1; to <= numLayers; to++) {
+      if (starts.has(to - 1)) from = to - 1;
+      if (from === undefined) continue;
+      if (missingBytes(costs, stage, from, to) <= mostBytes) first.set(to, from);
+    }
+    firsts.push(first);
+    starts = first;
+  }
+  const ends: number[] = [];
+  let to: number | undefined = numLayers;
+  for (const first of firsts.reverse()) {
+    if (to === undefined || !first.has(to)) return undefined;
+    ends.unshift(to);
+    to = first.get(to);
+  }
+  return ends;
 }
 
 function gigabytes(bytes: number): string {

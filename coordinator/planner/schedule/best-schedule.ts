@@ -1,8 +1,9 @@
 import { MoestroError } from "../../errors.ts";
 import type { PartitionUnfit } from "../partition/problem.ts";
-import { compileTable } from "./compiled-table.ts";
+import { type CompiledTable, compileTable } from "./compiled-table.ts";
 import { type Evaluation, StageEvaluator } from "./evaluate-stages.ts";
-import { evenTimeSplit } from "./even-time-split.ts";
+import { evenCountSplit, evenTimeSplit } from "./even-time-split.ts";
+import { fewestAlike } from "./path-bounds.ts";
 import { scheduleLowerBoundMs } from "./schedule-bound.ts";
 import { type ScheduleProblem, type ScheduleSolution, tableOfProblem } from "./schedule-problem.ts";
 import { solutionOf } from "./schedule-solution.ts";
@@ -11,6 +12,10 @@ import { WorkSums } from "./work-sums.ts";
 export interface SolveScheduleOptions {
   /** Passes to simulate in all; the default takes some 50 ms. A count, so plans repeat exactly. */
   maxPasses?: number | undefined;
+  /** First layer of each stage, and the number of layers, where the split is not free. */
+  starts?: readonly number[] | undefined;
+  /** What no split beats, where the caller knows it better than schedule-bound.ts. */
+  boundMs?: number | undefined;
 }
 
 const DEFAULT_PASSES = 500_000;
@@ -28,35 +33,40 @@ interface Candidate extends Evaluation {
  */
 export function solveSchedule(
   problem: ScheduleProblem,
-  { maxPasses = DEFAULT_PASSES }: SolveScheduleOptions = {},
+  { maxPasses = DEFAULT_PASSES, starts: fixed, boundMs: known }: SolveScheduleOptions = {},
 ): ScheduleSolution | PartitionUnfit {
   const compiled = legalTable(problem);
+  const boundMs = known ?? scheduleLowerBoundMs(problem, compiled.table);
   const sums = new WorkSums(problem.layers);
-  const evaluator = new StageEvaluator(problem, compiled, sums);
-  const { numStages, kinds } = compiled;
+  const rough = roughTable(problem, compiled);
+  const evaluator = new StageEvaluator(problem, compiled, sums, rough);
+  const { numStages } = compiled;
   const numLayers = problem.layers.length;
-  const passes = kinds.reduce((sum, own) => sum + own.length, 0);
+  const passes = rough.kinds.reduce((sum, own) => sum + own.length, 0);
   const maxSimulations = Math.max(2, Math.ceil(maxPasses / passes));
 
-  const times = [
-    (from: number, to: number) => sums.forwardMs(from, to) + sums.backwardMs(from, to),
-    (from: number, to: number) => to - from,
-    (from: number, to: number) => sums.staticBytes(from, to) / 1e9,
-  ];
-  const begun = times.map((time): Candidate => {
-    const starts = evenTimeSplit(numLayers, numStages, time);
-    return { starts, ...evaluator.evaluate(starts) };
-  });
-  let best = begun.reduce((a, b) => (better(b, a) ? b : a));
+  const estimate = (starts: number[]): Candidate => ({ starts, ...evaluator.estimate(starts) });
+  let best: Candidate;
+  if (fixed === undefined) {
+    const begun = [
+      evenTimeSplit(sums.timesMs, numStages),
+      evenCountSplit(numLayers, numStages),
+      evenTimeSplit(sums.staticShares, numStages),
+    ];
+    best = begun.map(estimate).reduce((a, b) => (better(b, a) ? b : a));
+  } else {
+    best = estimate([...fixed]);
+  }
   // Splits that do not fit cost no simulation: bound them too.
-  let tries = 8 * maxSimulations;
-  const spent = () => evaluator.numSimulations >= maxSimulations || tries <= 0;
+  let tries = fixed === undefined ? 8 * maxSimulations : 0;
+  const spent = () =>
+    evaluator.numSimulations >= maxSimulations || tries <= 0 || best.simulatedMs <= boundMs;
   for (let improved = true; improved && !spent(); ) {
     improved = false;
     for (const starts of neighbours(best.starts)) {
       if (spent()) break;
       tries--;
-      const next: Candidate = { starts, ...evaluator.evaluate(starts) };
+      const next = estimate(starts);
       if (better(next, best)) {
         best = next;
         improved = true;
@@ -73,11 +83,23 @@ export function solveSchedule(
       reason: `rank ${rank} lacks ${gb} GB in every ${problem.schedule} split tried`,
     };
   }
+  if (rough !== compiled) best = { starts: best.starts, ...evaluator.evaluate(best.starts) };
   return solutionOf(problem, compiled.table, best, {
     sums,
     simulations: evaluator.numSimulations,
-    boundMs: Math.min(best.simulatedMs, scheduleLowerBoundMs(problem)),
+    boundMs: Math.min(best.simulatedMs, boundMs),
   });
+}
+
+/** Rounds of micro-batches, one a rank, that tell one split from another. */
+const ROUGH_ROUNDS = 2;
+
+/** The table of a few micro-batches that begins and ends like the whole one. */
+function roughTable(problem: ScheduleProblem, compiled: CompiledTable): CompiledTable {
+  const { schedule, stages, microBatches } = problem;
+  const few = fewestAlike(schedule, stages, microBatches, ROUGH_ROUNDS);
+  if (few >= microBatches) return compiled;
+  return compileTable(tableOfProblem({ ...problem, microBatches: few }));
 }
 
 /** The compiled table. @throws MoestroError when the problem's sizes allow none */

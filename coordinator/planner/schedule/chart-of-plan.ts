@@ -1,55 +1,76 @@
 import type { Chart, ChartBlock, ChartRank } from "../export/chart.ts";
 import type { PlanChoice, PlannedStage } from "../plan-document.ts";
-import { type TimedPass, timeline1F1B } from "./timeline-1f1b.ts";
+import { cachedTable } from "./cached-table.ts";
+import { simulateSchedule } from "./event-simulator.ts";
+import type { StageCosts } from "./stage-costs.ts";
+import type { ScheduleTable } from "./table.ts";
+import type { TimelinePass } from "./timeline.ts";
 
-/**
- * A plan's step as a picture shows it: passes and memory of each pipeline rank.
- * Undefined for schedules other than 1F1B.
- */
-export function chartOfPlan({ layout, stages, predicted }: PlanChoice): Chart | undefined {
-  if (layout.schedule !== "1f1b") return undefined;
-  const passes = timeline1F1B(stages, layout.numMicroBatches, predicted.hopMs);
-  const spanMs = predicted.stepTimeMs;
-  const optimizerMs = predicted.breakdown.optimizerMs;
-  const ranks = stages.map((stage, rank): ChartRank => {
-    const own = passes[rank] ?? [];
-    const end = own.at(-1)?.endMs ?? 0;
-    const blocks = own.map((pass): ChartBlock => blockOf(pass, stage));
-    if (optimizerMs > 0) {
-      blocks.push({
-        kind: "optimizer",
-        chunk: 0,
-        microBatch: -1,
-        startMs: end,
-        endMs: Math.min(spanMs, end + optimizerMs),
-        recomputeMs: 0,
-      });
-    }
-    return { rank, blocks, memory: memoryOf(own, stage) };
+const BLOCK_OF = {
+  F: "forward",
+  B: "backward",
+  I: "backward",
+  W: "weight-grad",
+  optimizer: "optimizer",
+} as const;
+
+/** A plan's step as a picture shows it: passes and memory of each pipeline rank. */
+export function chartOfPlan({ layout, stages, predicted }: PlanChoice): Chart {
+  const { pipelineParallel, virtualPipeline, numMicroBatches } = layout;
+  const table = cachedTable({
+    schedule: pipelineParallel === 1 ? "1f1b" : layout.schedule,
+    numRanks: pipelineParallel,
+    numMicroBatches,
+    chunksPerRank: virtualPipeline,
   });
-  return { spanMs, ranks };
+  const { optimizerMs } = predicted.breakdown;
+  const costs = stages.map(costsOfStage);
+  const timeline = simulateSchedule(table, costs, { p2pMs: predicted.hopMs, optimizerMs });
+  return {
+    spanMs: timeline.makespanMs,
+    ranks: timeline.ranks.map(({ rank, passes, memory }): ChartRank => {
+      return { rank, blocks: blocksOf(passes, table, rank), memory };
+    }),
+  };
 }
 
-function blockOf({ kind, microBatch, startMs, endMs }: TimedPass, stage: PlannedStage): ChartBlock {
-  const recomputeMs = kind === "backward" ? stage.recomputeMs : 0;
-  return { kind, chunk: 0, microBatch, startMs, endMs, recomputeMs };
+/** Passes of a plan's chart, optimizer apart. */
+export function numPassesOf({ layout, stages }: PlanChoice): number {
+  const splits = layout.schedule === "zero-bubble" || layout.schedule === "dualpipev";
+  return (splits ? 3 : 2) * stages.length * layout.numMicroBatches;
 }
 
-/** Activations come with a forward and go with its backward, which needs the workspace. */
-function memoryOf(passes: readonly TimedPass[], stage: PlannedStage): ChartRank["memory"] {
-  const { staticBytes, activationBytes, inFlightMicroBatches, memoryBytes } = stage;
-  const workspace = memoryBytes - staticBytes - inFlightMicroBatches * activationBytes;
-  const steps = [{ atMs: 0, bytes: staticBytes }];
-  let kept = 0;
-  for (const { kind, startMs, endMs } of passes) {
-    if (kind === "forward") {
-      kept++;
-      steps.push({ atMs: startMs, bytes: staticBytes + kept * activationBytes });
-    } else {
-      steps.push({ atMs: startMs, bytes: staticBytes + kept * activationBytes + workspace });
-      kept--;
-      steps.push({ atMs: endMs, bytes: staticBytes + kept * activationBytes });
-    }
-  }
-  return steps;
+function costsOfStage(stage: PlannedStage): StageCosts {
+  const { forwardCommunicationMs, backwardCommunicationMs, weightGradMs } = stage;
+  return {
+    forwardMs: stage.forwardMs - forwardCommunicationMs,
+    inputGradMs: stage.backwardMs - weightGradMs - backwardCommunicationMs,
+    weightGradMs,
+    recomputeMs: stage.recomputeMs,
+    forwardCommunicationMs,
+    backwardCommunicationMs,
+    staticBytes: stage.staticBytes,
+    activationBytes: stage.activationBytes,
+    workspaceBytes: stage.workspaceBytes,
+  };
+}
+
+/** A pair that runs together is drawn as its forward and then its backward, each half as long. */
+function blocksOf(
+  passes: readonly TimelinePass[],
+  { passes: order }: ScheduleTable,
+  rank: number,
+): ChartBlock[] {
+  const own = order[rank] ?? [];
+  return passes.map(({ kind, chunk, microBatch, startMs, endMs, recomputeMs }, index) => {
+    const middle = (startMs + endMs) / 2;
+    return {
+      kind: BLOCK_OF[kind],
+      chunk: Math.max(0, chunk),
+      microBatch,
+      startMs: own[index - 1]?.overlapsNext ? middle : startMs,
+      endMs: own[index]?.overlapsNext ? middle : endMs,
+      recomputeMs,
+    };
+  });
 }

@@ -14,71 +14,145 @@ export interface RankChoice {
   missingBytes: number;
 }
 
-/**
- * Recompute for the layers of one rank: greedy by bytes freed a millisecond, then
- * every layer that can go back to a faster option does. Good, not always least.
- *
- * @param vectors micro-batches of each chunk that are in flight at once: every peak
- */
-export function leastExtra(
-  layers: readonly PartitionLayer[],
-  chunks: readonly ChunkLayers[],
-  vectors: readonly (readonly number[])[],
-  limitBytes: number,
-): RankChoice {
-  const options = chunks.map(({ from, to }) =>
-    layers.slice(from, to).map((layer) => fastest(layer.options)),
-  );
-  const optionOf = (chunk: number, index: number, option: number) => {
-    const from = chunks[chunk]?.from ?? 0;
-    return layers[from + index]?.options[option] as RecomputeOption;
-  };
-  const memory = () => rankMemoryBytes(layers, chunks, options, vectors);
-  const weight = chunks.map((_, chunk) => Math.max(...vectors.map((v) => v[chunk] ?? 0)));
+/** From one option of a layer to the next smaller one. */
+interface Step {
+  option: number;
+  freedBytes: number;
+  extraMs: number;
+  /** Bytes freed a millisecond. */
+  rate: number;
+}
 
-  let bytes = memory();
-  const changed: [chunk: number, index: number][] = [];
-  while (bytes > limitBytes) {
-    let best: { chunk: number; index: number; option: number; rate: number } | undefined;
-    for (const [chunk, own] of options.entries()) {
-      for (const [index, current] of own.entries()) {
-        const now = optionOf(chunk, index, current);
-        const all = layers[(chunks[chunk]?.from ?? 0) + index]?.options ?? [];
-        for (const [option, each] of all.entries()) {
-          const freed = (now.activationBytes - each.activationBytes) * (weight[chunk] as number);
-          if (freed <= 0) continue;
-          const extraMs = Math.max(0, each.extraBackwardMs - now.extraBackwardMs);
-          const rate = freed / (extraMs + 1e-9);
-          if (!best || rate > best.rate) best = { chunk, index, option, rate };
+/** A layer's options that are worth it: the fastest, and steps to smaller ones by falling rate. */
+interface Ladder {
+  fastest: number;
+  steps: readonly Step[];
+}
+
+/** Options of a problem's layers, in the order in which a rank short of memory takes them. */
+export class RecomputeLadders {
+  readonly #layers: readonly PartitionLayer[];
+  readonly #ladders: Ladder[];
+
+  constructor(layers: readonly PartitionLayer[]) {
+    this.#layers = layers;
+    this.#ladders = layers.map(ladderOf);
+  }
+
+  /**
+   * Recompute for the layers of one rank: greedy by bytes freed a millisecond, then
+   * every layer that can go back to a faster option does. Good, not always least.
+   *
+   * @param vectors micro-batches of each chunk that are in flight at once: every peak
+   */
+  leastExtra(
+    chunks: readonly ChunkLayers[],
+    vectors: readonly (readonly number[])[],
+    limitBytes: number,
+  ): RankChoice {
+    const options = chunks.map(({ from, to }) =>
+      this.#ladders.slice(from, to).map(({ fastest }) => fastest),
+    );
+    const memory = () => rankMemoryBytes(this.#layers, chunks, options, vectors);
+    let bytes = memory();
+    if (bytes <= limitBytes) return { options, memoryBytes: bytes, missingBytes: 0 };
+
+    const taken: Move[] = [];
+    const held = chunks.map((chunk, index) => this.#keptBytes(chunk, options[index] ?? []));
+    const peakOf = () => Math.max(0, ...vectors.map((counts) => dot(counts, held)));
+    const room = limitBytes - this.#staticBytes(chunks);
+    for (const move of this.#moves(chunks, vectors)) {
+      // The workspace depends on all options: looked at where the rest fits.
+      if (peakOf() <= room && memory() <= limitBytes) break;
+      held[move.chunk] = (held[move.chunk] as number) - move.freedBytes;
+      (options[move.chunk] as number[])[move.index] = move.option;
+      taken.push(move);
+    }
+    bytes = memory();
+    for (const move of taken.reverse()) {
+      if (bytes > limitBytes) break;
+      const own = options[move.chunk] as number[];
+      // A layer that has moved further keeps where it is.
+      if (own[move.index] !== move.option) continue;
+      own[move.index] = move.before;
+      const after = memory();
+      if (after <= limitBytes) bytes = after;
+      else own[move.index] = move.option;
+    }
+    return { options, memoryBytes: bytes, missingBytes: Math.max(0, bytes - limitBytes) };
+  }
+
+  #staticBytes(chunks: readonly ChunkLayers[]): number {
+    let bytes = 0;
+    for (const { from, to } of chunks) {
+      for (let layer = from; layer < to; layer++) bytes += this.#layers[layer]?.staticBytes ?? 0;
+    }
+    return bytes;
+  }
+
+  #keptBytes({ from }: ChunkLayers, options: readonly number[]): number {
+    let bytes = 0;
+    for (const [index, option] of options.entries()) {
+      bytes += this.#layers[from + index]?.options[option]?.activationBytes ?? 0;
+    }
+    return bytes;
+  }
+
+  /** Every step of a rank's layers, the most bytes a millisecond first. */
+  #moves(chunks: readonly ChunkLayers[], vectors: readonly (readonly number[])[]): Move[] {
+    const moves: Move[] = [];
+    for (const [chunk, { from, to }] of chunks.entries()) {
+      const weight = Math.max(...vectors.map((counts) => counts[chunk] ?? 0));
+      for (let layer = from; layer < to; layer++) {
+        const { fastest, steps } = this.#ladders[layer] as Ladder;
+        let before = fastest;
+        for (const { option, freedBytes, rate } of steps) {
+          const index = layer - from;
+          moves.push({ chunk, index, before, option, freedBytes, rate: weight * rate });
+          before = option;
         }
       }
     }
-    if (!best) break;
-    (options[best.chunk] as number[])[best.index] = best.option;
-    changed.push([best.chunk, best.index]);
-    bytes = memory();
+    // A stable sort keeps the steps of a layer in order, for their rates fall.
+    return moves.sort((a, b) => b.rate - a.rate);
   }
-  if (bytes <= limitBytes) {
-    for (const [chunk, index] of changed) bytes = goBack(chunk, index, bytes);
-  }
-  return { options, memoryBytes: bytes, missingBytes: Math.max(0, bytes - limitBytes) };
+}
 
-  function goBack(chunk: number, index: number, before: number): number {
-    const own = options[chunk] as number[];
-    const kept = own[index] as number;
-    const all = layers[(chunks[chunk]?.from ?? 0) + index]?.options ?? [];
-    const faster = all
-      .map((each, option) => ({ option, extraMs: each.extraBackwardMs }))
-      .filter(({ extraMs }) => extraMs < optionOf(chunk, index, kept).extraBackwardMs)
-      .sort((a, b) => a.extraMs - b.extraMs);
-    for (const { option } of faster) {
-      own[index] = option;
-      const after = memory();
-      if (after <= limitBytes) return after;
+interface Move {
+  chunk: number;
+  /** Of the layer in its chunk. */
+  index: number;
+  before: number;
+  option: number;
+  freedBytes: number;
+  rate: number;
+}
+
+function ladderOf({ options }: PartitionLayer): Ladder {
+  const fastest = fastestOf(options);
+  const steps: Step[] = [];
+  let current = options[fastest] as RecomputeOption;
+  for (;;) {
+    let best: Step | undefined;
+    for (const [option, { activationBytes, extraBackwardMs }] of options.entries()) {
+      const freedBytes = current.activationBytes - activationBytes;
+      if (freedBytes <= 0) continue;
+      const extraMs = Math.max(0, extraBackwardMs - current.extraBackwardMs);
+      const rate = freedBytes / (extraMs + 1e-9);
+      if (best === undefined || rate > best.rate) best = { option, freedBytes, extraMs, rate };
     }
-    own[index] = kept;
-    return before;
+    if (best === undefined) return { fastest, steps };
+    steps.push(best);
+    current = options[best.option] as RecomputeOption;
   }
+}
+
+function dot(counts: readonly number[], bytes: readonly number[]): number {
+  let sum = 0;
+  for (let chunk = 0; chunk < bytes.length; chunk++) {
+    sum += (counts[chunk] ?? 0) * (bytes[chunk] as number);
+  }
+  return sum;
 }
 
 /** Most that a rank holds: static, the worst in-flight peak, the largest workspace. */
@@ -101,13 +175,11 @@ export function rankMemoryBytes(
     }
     return bytes;
   });
-  const peaks = vectors.map((counts) =>
-    counts.reduce((sum, count, chunk) => sum + count * (held[chunk] as number), 0),
-  );
+  const peaks = vectors.map((counts) => dot(counts, held));
   return staticBytes + Math.max(0, ...peaks) + workspace;
 }
 
-function fastest(options: readonly RecomputeOption[]): number {
+function fastestOf(options: readonly RecomputeOption[]): number {
   return options.reduce((best, option, index) => {
     const other = options[best] as RecomputeOption;
     const faster = option.extraBackwardMs - other.extraBackwardMs;

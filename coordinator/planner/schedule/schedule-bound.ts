@@ -1,42 +1,42 @@
-import { MoestroError } from "../../errors.ts";
-import { type ScheduleProblem, tableOfProblem } from "./schedule-problem.ts";
+import type { PartitionLayer } from "../partition/problem.ts";
+import { pathBound, pathBoundMs, type WorkOfModel } from "./path-bound.ts";
+import { type ScheduleProblem, weightGradMsOf } from "./schedule-problem.ts";
+import type { ScheduleTable } from "./table.ts";
 
 /**
- * Milliseconds that no split and no choice of options can beat in this schedule:
- * the larger of one micro-batch's way through all layers and back, and the mean
- * rank's work with the least recompute, after a rank's first input can be there
- * and before the ranks below are through. Cheap and not tight; see certify.ts.
+ * Milliseconds that no split and no choice of options can beat in a schedule: the
+ * paths of path-bound.ts with each layer's least recompute, memory left aside.
+ * Cheap and not tight; certify-schedule.ts has more.
  */
-export function scheduleLowerBoundMs(problem: ScheduleProblem): number {
-  const { layers, stages: p, microBatches, p2pMs } = problem;
-  const splits = problem.schedule === "zero-bubble" || problem.schedule === "dualpipev";
-  const { rankOfStage } = tableOfProblem(problem);
-  if (layers.length < rankOfStage.length) {
-    throw new MoestroError(
-      "no_plan",
-      `${layers.length} layers cannot fill ${rankOfStage.length} stages`,
-    );
-  }
-  let forward = 0;
-  let backward = 0;
-  let wayBack = 0;
-  let waitMs = 0;
-  // Rank r has r stages of at least one layer before its first pass and, unless
-  // weight gradients fill the drain, after its last.
-  let leadMs = 0;
-  for (const [index, layer] of layers.entries()) {
+export function scheduleLowerBoundMs(problem: ScheduleProblem, table: ScheduleTable): number {
+  const { layers, microBatches } = problem;
+  const bound = pathBound(table, layers.length / table.rankOfStage.length);
+  return pathBoundMs(bound, microBatches, workOf(layers, problem.schedule === "dualpipev"));
+}
+
+/** @param hides whether a pass may hide its communication behind another */
+function workOf(layers: readonly PartitionLayer[], hides: boolean): WorkOfModel {
+  const work: WorkOfModel = {
+    forwardMs: 0,
+    inputGradMs: 0,
+    weightGradMs: 0,
+    leastForwardMs: Number.POSITIVE_INFINITY,
+    leastInputGradMs: Number.POSITIVE_INFINITY,
+    leastWeightGradMs: Number.POSITIVE_INFINITY,
+  };
+  for (const layer of layers) {
+    const { forwardCommunicationMs = 0, backwardCommunicationMs = 0 } = layer;
     const extraMs = Math.min(...layer.options.map((option) => option.extraBackwardMs));
-    const backwardMs = layer.backwardMs + extraMs;
-    forward += layer.forwardMs;
-    backward += backwardMs;
-    const put = splits ? Math.min(layer.backwardMs, layer.weightGradMs ?? layer.backwardMs / 2) : 0;
-    wayBack += backwardMs - put;
-    if (index < p - 1) {
-      leadMs += layer.forwardMs + p2pMs + (splits ? 0 : backwardMs + p2pMs);
-      waitMs += leadMs;
-    }
+    const weightGradMs = weightGradMsOf(layer);
+    const forwardMs = layer.forwardMs - (hides ? forwardCommunicationMs : 0);
+    const inputGradMs =
+      layer.backwardMs - weightGradMs + extraMs - (hides ? backwardCommunicationMs : 0);
+    work.forwardMs += forwardMs;
+    work.inputGradMs += inputGradMs;
+    work.weightGradMs += weightGradMs;
+    work.leastForwardMs = Math.min(work.leastForwardMs, forwardMs);
+    work.leastInputGradMs = Math.min(work.leastInputGradMs, inputGradMs);
+    work.leastWeightGradMs = Math.min(work.leastWeightGradMs, weightGradMs);
   }
-  const hops = rankOfStage.filter((rank, stage) => stage > 0 && rank !== rankOfStage[stage - 1]);
-  const way = forward + wayBack + 2 * hops.length * p2pMs;
-  return Math.max(way, (microBatches * (forward + backward) + waitMs) / p);
+  return work;
 }

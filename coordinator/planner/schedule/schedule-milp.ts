@@ -69,13 +69,18 @@ function choicesOfStage(problem: ScheduleProblem, table: ScheduleTable, stage: n
 function durationRows(problem: ScheduleProblem, table: ScheduleTable): string[] {
   return table.rankOfStage.flatMap((_, stage) => {
     let [forward, inputGrad, weightGrad] = [`f_${stage}`, `i_${stage}`, `w_${stage}`];
+    let [sent, sentBack] = [`x_${stage}`, `y_${stage}`];
     for (const { layer, option, name } of choicesOfStage(problem, table, stage)) {
       const weightGradMs = weightGradMsOf(layer);
       forward += ` - ${layer.forwardMs} ${name}`;
       inputGrad += ` - ${layer.backwardMs - weightGradMs + option.extraBackwardMs} ${name}`;
       weightGrad += ` - ${weightGradMs} ${name}`;
+      sent += ` - ${layer.forwardCommunicationMs ?? 0} ${name}`;
+      sentBack += ` - ${layer.backwardCommunicationMs ?? 0} ${name}`;
     }
-    return [`${forward} = 0`, `${inputGrad} = 0`, `${weightGrad} = 0`];
+    const rows = [forward, inputGrad, weightGrad];
+    if (hasPairs(table)) rows.push(sent, sentBack);
+    return rows.map((row) => `${row} = 0`);
   });
 }
 
@@ -106,6 +111,10 @@ function memoryRows(problem: ScheduleProblem, table: ScheduleTable): string[] {
   return rows;
 }
 
+function hasPairs({ passes }: ScheduleTable): boolean {
+  return passes.some((own) => own.some(({ overlapsNext }) => overlapsNext));
+}
+
 /** Ends of passes: after the rank's pass before, after the input, at the last before T. */
 function timeRows({ p2pMs }: ScheduleProblem, table: ScheduleTable): string[] {
   const rows: string[] = [];
@@ -116,7 +125,7 @@ function timeRows({ p2pMs }: ScheduleProblem, table: ScheduleTable): string[] {
     let before: string | undefined;
     let pair: Pass | undefined;
     for (const pass of passes) {
-      // A pair ends together, computing one after the other.
+      // A pair ends together.
       const partner = pair;
       pair = undefined;
       if (pass.overlapsNext) {
@@ -125,26 +134,22 @@ function timeRows({ p2pMs }: ScheduleProblem, table: ScheduleTable): string[] {
       }
       const own = partner ? [partner, pass] : [pass];
       const stages = own.map(({ chunk }) => stageOf(table, rank, chunk));
-      const duration = own.map((each, index) => durationOf(each, stages[index] as number)).join("");
+      const durations = durationsOf(own, stages);
       const ends = own.map((each, index) => endName(each, stages[index] as number));
       const [end = ""] = ends;
       if (ends[1] !== undefined) rows.push(`${end} - ${ends[1]} = 0`);
-      rows.push(`${end}${duration}${before === undefined ? "" : ` - ${before}`} >= 0`);
+      const after = (inputs: string, ms = 0) => {
+        for (const duration of durations) rows.push(`${end}${duration}${inputs} >= ${ms}`);
+      };
+      after(before === undefined ? "" : ` - ${before}`);
       for (const [index, { kind, microBatch }] of own.entries()) {
         const stage = stages[index] as number;
-        if (kind === "W") {
-          rows.push(`${end}${duration} - g_${stage}_${microBatch} >= 0`);
-        } else if (kind === "F" && stage > 0) {
-          rows.push(
-            `${end}${duration} - e_${stage - 1}_${microBatch} >= ${hopMs(stage - 1, stage)}`,
-          );
-        } else if (kind !== "F") {
-          rows.push(`${end}${duration} - e_${stage}_${microBatch} >= 0`);
-          if (stage < last) {
-            rows.push(
-              `${end}${duration} - g_${stage + 1}_${microBatch} >= ${hopMs(stage, stage + 1)}`,
-            );
-          }
+        if (kind === "W") after(` - g_${stage}_${microBatch}`);
+        else if (kind === "F") {
+          if (stage > 0) after(` - e_${stage - 1}_${microBatch}`, hopMs(stage - 1, stage));
+        } else {
+          after(` - e_${stage}_${microBatch}`);
+          if (stage < last) after(` - g_${stage + 1}_${microBatch}`, hopMs(stage, stage + 1));
         }
       }
       before = end;
@@ -159,8 +164,17 @@ function endName({ kind, microBatch }: Pass, stage: number): string {
   return `${letter}_${stage}_${microBatch}`;
 }
 
-function durationOf({ kind }: Pass, stage: number): string {
-  if (kind === "F") return ` - f_${stage}`;
-  const parts = kind === "B" ? ["i", "w"] : [kind.toLowerCase()];
-  return parts.map((part) => ` - ${part}_${stage}`).join("");
+/**
+ * Lower limits on the time of a pass, or of a pair, whose compute goes one after
+ * the other while the communication of each hides behind the other's.
+ */
+function durationsOf(own: readonly Pass[], stages: readonly number[]): string[] {
+  const alone = own.map(({ kind }, index) => {
+    const parts = kind === "F" ? ["f"] : kind === "B" ? ["i", "w"] : [kind.toLowerCase()];
+    return parts.map((part) => ` - ${part}_${stages[index]}`).join("");
+  });
+  if (own.length === 1) return alone;
+  const [forward, backward] = stages;
+  const compute = `${alone.join("")} + x_${forward} + y_${backward}`;
+  return [...alone, compute, ` - x_${forward} - y_${backward}`];
 }

@@ -1,6 +1,6 @@
 import type { PartitionLayer, PartitionProblem } from "../partition/problem.ts";
 import type { ScheduleName } from "../plan-document.ts";
-import { scheduleTable } from "./schedule-table.ts";
+import { cachedTable } from "./cached-table.ts";
 import type { ScheduleTable } from "./table.ts";
 
 /** `stages` and `memoryBytes` are those of the pipeline ranks; a rank holds `chunks` stages. */
@@ -23,10 +23,15 @@ export interface ScheduleStage {
   /** With recompute. */
   backwardMs: number;
   weightGradMs: number;
+  /** The parts of forwardMs and backwardMs that wait for others. */
+  forwardCommunicationMs: number;
+  backwardCommunicationMs: number;
   recomputeMs: number;
   staticBytes: number;
   activationBytes: number;
   workspaceBytes: number;
+  /** Most micro-batches alive at once; the chunks of a rank need not peak together. */
+  inFlightMicroBatches: number;
 }
 
 export interface ScheduleSolution {
@@ -43,7 +48,7 @@ export interface ScheduleSolution {
 }
 
 export function tableOfProblem(problem: ScheduleProblem): ScheduleTable {
-  return scheduleTable({
+  return cachedTable({
     schedule: problem.schedule,
     numRanks: problem.stages,
     numMicroBatches: problem.microBatches,
@@ -53,8 +58,10 @@ export function tableOfProblem(problem: ScheduleProblem): ScheduleTable {
 }
 
 /** A layer's matrix products have two gradients of equal work, unless measured. */
-export function weightGradMsOf({ backwardMs, weightGradMs }: PartitionLayer): number {
-  return Math.min(backwardMs, weightGradMs ?? backwardMs / 2);
+export function weightGradMsOf(layer: PartitionLayer): number {
+  const { backwardMs, backwardCommunicationMs = 0, weightGradMs } = layer;
+  const computeMs = backwardMs - backwardCommunicationMs;
+  return Math.min(computeMs, weightGradMs ?? computeMs / 2);
 }
 
 export function memoryOfRank({ memoryBytes }: PartitionProblem, rank: number): number {

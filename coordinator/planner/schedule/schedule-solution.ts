@@ -1,7 +1,7 @@
 import type { Evaluation } from "./evaluate-stages.ts";
 import type { ScheduleProblem, ScheduleSolution, ScheduleStage } from "./schedule-problem.ts";
 import type { StageCosts } from "./stage-costs.ts";
-import { type ScheduleTable, stageOf } from "./table.ts";
+import { inFlightVectors, type ScheduleTable, stageOf } from "./table.ts";
 import type { WorkSums } from "./work-sums.ts";
 
 /** A split that fits, in the words of the solution. */
@@ -13,6 +13,7 @@ export function solutionOf(
 ): ScheduleSolution {
   const stages: ScheduleStage[] = [];
   for (const [rank, choice] of choices.entries()) {
+    const vectors = inFlightVectors(table, rank);
     for (const [chunk, indices] of choice.options.entries()) {
       const stage = stageOf(table, rank, chunk);
       const from = starts[stage] as number;
@@ -29,9 +30,12 @@ export function solutionOf(
         forwardMs: sums.forwardMs(from, to),
         backwardMs: sums.backwardMs(from, to) + recomputeMs,
         weightGradMs: sums.weightGradMs(from, to),
+        forwardCommunicationMs: sums.forwardCommunicationMs(from, to),
+        backwardCommunicationMs: sums.backwardCommunicationMs(from, to),
         recomputeMs,
         staticBytes: sums.staticBytes(from, to),
         activationBytes: options.reduce((sum, option) => sum + option.activationBytes, 0),
+        inFlightMicroBatches: Math.max(...vectors.map((counts) => counts[chunk] ?? 0)),
         workspaceBytes: Math.max(...options.map((option) => option.workspaceBytes ?? 0)),
       };
     }
@@ -48,8 +52,9 @@ export function solutionOf(
 
 /** Costs of a solution's stages as the simulator takes them. */
 export function costsOf(stages: readonly ScheduleStage[]): StageCosts[] {
-  return stages.map(({ backwardMs, ...stage }) => ({
+  return stages.map(({ forwardMs, backwardMs, ...stage }) => ({
     ...stage,
-    inputGradMs: backwardMs - stage.weightGradMs,
+    forwardMs: forwardMs - stage.forwardCommunicationMs,
+    inputGradMs: backwardMs - stage.weightGradMs - stage.backwardCommunicationMs,
   }));
 }

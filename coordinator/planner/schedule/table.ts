@@ -36,6 +36,11 @@ export function stageOf(
   return name === "dualpipev" && chunk === 1 ? 2 * numRanks - 1 - rank : chunk * numRanks + rank;
 }
 
+/** Rank of a stage; the inverse of `stageOf`. */
+export function rankOf(name: ScheduleName, numRanks: number, stage: number): number {
+  return name === "dualpipev" && stage >= numRanks ? 2 * numRanks - 1 - stage : stage % numRanks;
+}
+
 /** The table of a schedule, from the passes of each rank. */
 export function tableOf(
   name: ScheduleName,
@@ -54,11 +59,20 @@ export function tableOf(
   return { name, numRanks, numMicroBatches, chunksPerRank, rankOfStage, passes };
 }
 
-/** Most forwards of each chunk kept at once on a rank, and every distinct peak vector of counts. */
-export function inFlightVectors(
-  { passes, chunksPerRank }: ScheduleTable,
-  rank: number,
-): number[][] {
+const knownVectors = new WeakMap<ScheduleTable, number[][][]>();
+
+/** Forwards of each chunk that a rank keeps at once: every peak that no other one covers. */
+export function inFlightVectors(table: ScheduleTable, rank: number): number[][] {
+  let known = knownVectors.get(table);
+  if (known === undefined) {
+    known = [];
+    knownVectors.set(table, known);
+  }
+  known[rank] ??= findVectors(table, rank);
+  return known[rank];
+}
+
+function findVectors({ passes, chunksPerRank }: ScheduleTable, rank: number): number[][] {
   const own = passes[rank] ?? [];
   const split = own.some(({ kind }) => kind === "W");
   const lastOf = new Map<string, number>();

@@ -1,11 +1,22 @@
 import { memoryLimitBytes } from "../cost/memory/memory-limit.ts";
 import { partMemory } from "../cost/memory/part-memory.ts";
-import type { Placement, RecomputeKind, Workload } from "../cost/workload.ts";
-import { type Candidate, costCandidate, type PartCost } from "./candidate.ts";
+import { partTime } from "../cost/time/part-time.ts";
+import { straggleOf } from "../cost/time/straggle.ts";
+import type { PartKind, PartTime, Placement, RecomputeKind, Workload } from "../cost/workload.ts";
+import { roundMs } from "../partition/block-term.ts";
+import { inFlightOf } from "../partition/stage-costs.ts";
+import {
+  leastInFlight,
+  type PathBound,
+  pathBoundMs,
+  type WorkOfModel,
+} from "../schedule/path-bound.ts";
+import { type Candidate, gpusOf, type PartCost } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import type { ModelParts } from "./model-parts.ts";
 import { overheadMs } from "./overhead.ts";
-import { type LeastLayer, leastExtraMs } from "./recompute-bound.ts";
+import { fullestExtraMs, type LeastLayer, leastExtraMs } from "./recompute-bound.ts";
+import { hidesCommunication, SLOWDOWN_BESIDE_COMMUNICATION } from "./scheduled-costs.ts";
 import type { AttentionKey, LayerKey } from "./space.ts";
 
 /** Sizes that do not matter to the time of a layer, for looking it up. */
@@ -50,10 +61,42 @@ export function layerBoundMs(
   parts: ModelParts,
   key: LayerKey,
 ): number {
-  const candidate = costCandidate(workload, anyArrangement(constraints.ranks, key), parts);
+  const placement = anyArrangement(constraints.ranks, key);
   const share =
     (key.tensorParallel * key.contextParallel) / (constraints.ranks * key.microBatchSize);
-  return workload.globalBatchSize * share * leastTotalMs(candidate, parts, constraints);
+  return workload.globalBatchSize * share * leastPartsMs(workload, placement, parts, constraints);
+}
+
+/** `leastTotalMs` of a placement whose memory nobody asks for: there are many of them. */
+function leastPartsMs(
+  workload: Workload,
+  placement: Placement,
+  { classes }: ModelParts,
+  { recompute, schedules }: Pick<Constraints, "recompute" | "schedules">,
+): number {
+  const mayHide = schedules.some(hidesCommunication);
+  const times = new Map<PartKind, PartTime>();
+  const timeOf = (kind: PartKind) => {
+    const time = times.get(kind) ?? partTime(workload, placement, kind);
+    times.set(kind, time);
+    return time;
+  };
+  let total = 0;
+  let compute = 0;
+  let communication = 0;
+  for (const { kinds, count } of classes) {
+    const own = kinds.map(timeOf);
+    const sum = (pick: (time: PartTime) => number) =>
+      count * own.reduce((ms, time) => ms + pick(time), 0);
+    const sent = sum((time) => time.forwardCommunicationMs + time.backwardCommunicationMs);
+    const extraMs = Math.min(...recompute.map((kind) => sum((time) => time.recomputeMs[kind])));
+    const workMs = sum((time) => time.forwardMs + time.backwardMs) + extraMs;
+    total += workMs;
+    compute += workMs - sent;
+    communication += sent;
+  }
+  const hidden = Math.max(SLOWDOWN_BESIDE_COMMUNICATION * compute, communication);
+  return straggleOf(gpusOf(placement)) * (mayHide ? Math.min(total, hidden) : total);
 }
 
 /** Forward and backward of all parts for one micro-batch. */
@@ -72,17 +115,99 @@ function leastTotalMs(
   return total;
 }
 
+/** Work of all parts by kind, without communication that may hide behind it. */
+function workOfModel(
+  { classCosts }: Candidate,
+  { classes }: ModelParts,
+  { recompute }: Pick<Constraints, "recompute">,
+): WorkOfModel {
+  const work: WorkOfModel = {
+    forwardMs: 0,
+    inputGradMs: 0,
+    weightGradMs: 0,
+    leastForwardMs: Number.POSITIVE_INFINITY,
+    leastInputGradMs: Number.POSITIVE_INFINITY,
+    leastWeightGradMs: Number.POSITIVE_INFINITY,
+  };
+  for (const [index, { count }] of classes.entries()) {
+    const cost = classCosts[index] as PartCost;
+    let extra = Number.POSITIVE_INFINITY;
+    for (const kind of recompute) extra = Math.min(extra, cost.recomputeMs[kind]);
+    const inputGradMs = cost.backwardMs - cost.weightGradMs + extra;
+    work.forwardMs += count * cost.forwardMs;
+    work.inputGradMs += count * inputGradMs;
+    work.weightGradMs += count * cost.weightGradMs;
+    work.leastForwardMs = Math.min(work.leastForwardMs, cost.forwardMs);
+    work.leastInputGradMs = Math.min(work.leastInputGradMs, inputGradMs);
+    work.leastWeightGradMs = Math.min(work.leastWeightGradMs, cost.weightGradMs);
+  }
+  return work;
+}
+
+/**
+ * Least time of the rank with most decoder layers for one micro-batch: layers are
+ * whole, so it has the p-th part of them, rounded up, at best the cheapest.
+ */
+function fullestRankMs(
+  { classCosts, placement }: Candidate,
+  { classes }: ModelParts,
+  { recompute }: Pick<Constraints, "recompute">,
+): number {
+  let numLayers = 0;
+  const times = classes.flatMap(({ kinds, count }, index) => {
+    if (!hasLayer(kinds)) return [];
+    numLayers += count;
+    const { forwardMs, backwardMs, recomputeMs } = classCosts[index] as PartCost;
+    let extra = Number.POSITIVE_INFINITY;
+    for (const kind of recompute) extra = Math.min(extra, recomputeMs[kind]);
+    return [{ count, ms: forwardMs + backwardMs + extra }];
+  });
+  times.sort((a, b) => a.ms - b.ms);
+  let left = Math.ceil(numLayers / placement.pipelineParallel);
+  let total = 0;
+  for (const { count, ms } of times) {
+    total += Math.min(left, count) * ms;
+    left -= Math.min(left, count);
+  }
+  return total;
+}
+
+/**
+ * The terms of partition/block-term.ts that hold for every split, for m > p: all
+ * stages go round, and the fullest stage alone, where at most as full ones lie
+ * before it: T ≥ 2A − i·(t + 2c) + (m − 1 − p + i)·t for the i-th.
+ *
+ * @param totalMs all stages' work for one micro-batch
+ * @param fullestMs at most the fullest stage's
+ */
+function filledMs(
+  { placement, numMicroBatches: m, p2pMs }: Candidate,
+  totalMs: number,
+  fullestMs: number,
+): number {
+  const p = placement.pipelineParallel;
+  const hopsMs = 2 * p2pMs * (p - 1);
+  return Math.max(
+    2 * (totalMs + hopsMs) + roundMs({ size: p, workMs: totalMs, p2pMs }, m - 1 - p),
+    2 * totalMs + hopsMs + (m - 1 - p) * fullestMs,
+  );
+}
+
 /** What a placement is judged against. */
 export interface BoundLimits extends Pick<Constraints, "recompute" | "reserveBytes"> {
   /** Only a step under this is wanted. */
   limitMs: number;
 }
 
+function hasLayer(kinds: readonly PartKind[]): boolean {
+  return kinds.includes("dense") || kinds.includes("moe");
+}
+
 /** The least of every cost over the classes that hold a decoder layer. */
 function leastLayer({ classCosts }: Candidate, { classes }: ModelParts): LeastLayer {
   let least: LeastLayer | undefined;
   for (const [index, { kinds, count }] of classes.entries()) {
-    if (!kinds.includes("dense") && !kinds.includes("moe")) continue;
+    if (!hasLayer(kinds)) continue;
     const { forwardMs, backwardMs, ...cost } = classCosts[index] as PartCost;
     const timeMs = forwardMs + backwardMs;
     least =
@@ -109,38 +234,76 @@ function leastOf(a: Record<RecomputeKind, number>, b: Record<RecomputeKind, numb
 }
 
 /**
- * Lower bound on the step of one arrangement. Under 1F1B with m > p
- * micro-batches, averaging the stages' terms of partition/stage-term.ts with and
- * without what comes behind them, two to one, cancels the split:
- * T ≥ (Σt / p)·(m + ⅔(p − 1)), and Σt has the least recompute that fits in it.
- * Infinite when that does not exist for a step under `limitMs`.
+ * Lower bound on the step of one arrangement, whatever the split, with the least
+ * recompute that fits. Infinite when that does not exist for a step under
+ * `limitMs`.
+ *
+ * @param path of another schedule, with whose paths and micro-batches in flight
+ *   the same holds
  */
 export function arrangementBoundMs(
-  workload: Workload,
+  candidate: Candidate,
   parts: ModelParts,
-  placement: Placement,
-  { recompute, reserveBytes, limitMs }: BoundLimits,
+  limits: BoundLimits,
+  path?: PathBound,
 ): number {
-  const candidate = costCandidate(workload, placement, parts);
+  const { workload, placement, classCosts } = candidate;
+  const pipelineMs = pipelineBoundMs(candidate, parts, limits, path);
+  if (pipelineMs === Number.POSITIVE_INFINITY) return pipelineMs;
+  const p = placement.pipelineParallel;
+  let dense = 0;
+  let expert = 0;
+  for (const [index, { count }] of parts.classes.entries()) {
+    const { parameters } = classCosts[index] as PartCost;
+    dense += count * parameters.dense;
+    expert += count * parameters.expert;
+  }
+  return pipelineMs + overheadMs(workload, placement, { dense: dense / p, expert: expert / p });
+}
+
+/** `arrangementBoundMs` without what follows the pipeline. */
+export function pipelineBoundMs(
+  candidate: Candidate,
+  parts: ModelParts,
+  { recompute, reserveBytes, limitMs }: BoundLimits,
+  path?: PathBound,
+): number {
+  const { workload, placement } = candidate;
   const p = placement.pipelineParallel;
   const m = candidate.numMicroBatches;
   const limit = memoryLimitBytes(workload.cluster, reserveBytes);
   let staticBytes = 0;
-  let dense = 0;
-  let expert = 0;
   for (const [index, { count }] of parts.classes.entries()) {
-    const cost = candidate.classCosts[index] as PartCost;
-    staticBytes += count * cost.staticBytes;
-    dense += count * cost.parameters.dense;
-    expert += count * cost.parameters.expert;
+    staticBytes += count * (candidate.classCosts[index] as PartCost).staticBytes;
   }
   if (staticBytes / p > limit) return Number.POSITIVE_INFINITY;
   const least = leastLayer(candidate, parts);
-  const spread = leastExtraMs(least, recompute, p, m, limit, limitMs);
+  // Layers are whole; the tolerance is for rounding.
+  const mostLayers = Math.min(least.count, Math.floor(limitMs / (m * least.timeMs) + 1e-9));
+  if (mostLayers * p < least.count) return Number.POSITIVE_INFINITY;
+  const inFlight =
+    path === undefined
+      ? Array.from({ length: p }, (_, stage) => inFlightOf(stage, p, m))
+      : path.peaks.map((peak) => leastInFlight(peak, mostLayers));
+  const spread = leastExtraMs(least, recompute, inFlight, limit, mostLayers);
+  if (spread === Number.POSITIVE_INFINITY) return spread;
   const counted = Math.min(...recompute.map((kind) => least.recomputeMs[kind]));
-  const total =
-    leastTotalMs(candidate, parts, { recompute }) + Math.max(0, spread - least.count * counted);
-  const fill = m > p ? (2 / 3) * (p - 1) : 0;
-  const pipeline = Math.max(total, (total / p) * (m + fill));
-  return pipeline + overheadMs(workload, placement, { dense: dense / p, expert: expert / p });
+  const extra = Math.max(0, spread - least.count * counted);
+  const extraOfFullest = fullestExtraMs(least, recompute, inFlight, limit, mostLayers);
+  if (extraOfFullest === Number.POSITIVE_INFINITY) return extraOfFullest;
+  const layersOfFullest = Math.ceil(least.count / p);
+  const fullest =
+    fullestRankMs(candidate, parts, { recompute }) +
+    Math.max(0, extraOfFullest - layersOfFullest * counted);
+  let pipeline = m * fullest;
+  if (path === undefined) {
+    const total = leastTotalMs(candidate, parts, { recompute }) + extra;
+    pipeline = Math.max(pipeline, total, (m * total) / p);
+    if (m > p) pipeline = Math.max(pipeline, filledMs(candidate, total, fullest));
+  } else {
+    const work = workOfModel(candidate, parts, { recompute });
+    const inputGradMs = work.inputGradMs + extra;
+    pipeline = Math.max(pipeline, pathBoundMs(path, m, { ...work, inputGradMs }));
+  }
+  return pipeline;
 }

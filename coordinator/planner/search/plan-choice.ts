@@ -1,22 +1,17 @@
 import { schemeOf } from "../layout/sizes.ts";
 import { MFU_CONVENTION, modelFlopsPerToken } from "../model/model-flops.ts";
 import type { PlanChoice, PlannedStage, Predicted } from "../plan-document.ts";
-import { type BubbleSplit, type StageTime, splitBubble } from "./bubble.ts";
+import { bubbleSplit } from "../schedule/event-simulator.ts";
+import { rankOf } from "../schedule/table.ts";
 import { gpusOf } from "./candidate.ts";
-import {
-  costOf,
-  type Solved,
-  type SolvedStage,
-  simulateStages,
-  stageTimes,
-} from "./solve-candidate.ts";
+import { hidesCommunication } from "./scheduled-costs.ts";
+import type { Solved } from "./solve-candidate.ts";
+import { stageCosts, tableOfSolved } from "./stage-costs.ts";
 
 /** A solved candidate as the plan document tells it. */
 export function planChoice(solved: Solved): PlanChoice {
   const { candidate, schedule } = solved;
   const { placement, workload } = candidate;
-  const stages = plannedStages(solved);
-  const memoryBytesPerStage = memoryPerRank(stages, placement.pipelineParallel);
   return {
     layout: {
       scheme: schemeOf(placement),
@@ -34,8 +29,8 @@ export function planChoice(solved: Solved): PlanChoice {
       schedule,
       optimizerSharding: workload.optimizerSharding,
     },
-    stages,
-    predicted: predict(solved, memoryBytesPerStage),
+    stages: plannedStages(solved),
+    predicted: predict(solved),
     certificate: {
       simulatedMs: solved.simulatedMs,
       boundMs: solved.boundMs,
@@ -43,120 +38,84 @@ export function planChoice(solved: Solved): PlanChoice {
       covers:
         schedule === "1f1b"
           ? "all splits and recompute choices of this layout under 1F1B"
-          : `a lower bound on any split under ${schedule}`,
+          : `a lower bound on all splits and recompute choices of this layout under ${schedule}`,
     },
   };
 }
 
 function plannedStages(solved: Solved): PlannedStage[] {
-  const { candidate, parts, stages } = solved;
+  const { candidate, parts, schedule, stages } = solved;
   const p = candidate.placement.pipelineParallel;
-  const times = stageTimes(solved);
-  return stages.map((stage, index) => {
-    const rank = rankOf(solved, index);
+  const costs = stageCosts(solved);
+  return costs.map((cost, index) => {
+    const stage = stages[index] as Solved["stages"][number];
     const own = parts.parts.slice(stage.from, stage.to);
     const layers = own.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
     const kinds = own.flatMap((part) => parts.classes[part.class]?.kinds ?? []);
     const [first] = layers;
     const last = layers.at(-1);
-    const memory = stageMemory(solved, stage);
-    const { forwardMs, backwardMs, recomputeMs } = times[index] as StageTime;
-    const alive = stage.inFlightMicroBatches;
+    const { staticBytes, activationBytes, workspaceBytes, forwardCommunicationMs } = cost;
+    const { backwardCommunicationMs, weightGradMs, recomputeMs } = cost;
+    const inFlight = stage.inFlightMicroBatches;
     return {
       stage: index,
-      pipelineRank: rank,
+      pipelineRank: rankOf(schedule, p, index),
       chunk: Math.floor(index / p),
       layers: first === undefined || last === undefined ? null : [first, last],
       hasEmbedding: kinds.includes("embedding"),
       hasHead: kinds.includes("head"),
       mtpLayers: kinds.filter((kind) => kind === "mtp").length,
       recompute: stage.recompute.slice(0, layers.length),
-      forwardMs,
-      backwardMs,
+      forwardMs: cost.forwardMs + forwardCommunicationMs,
+      backwardMs: cost.inputGradMs + weightGradMs + backwardCommunicationMs,
+      weightGradMs,
       recomputeMs,
-      inFlightMicroBatches: alive,
-      memoryBytes: memory.staticBytes + alive * memory.activationBytes + memory.workspaceBytes,
-      ...memory,
+      forwardCommunicationMs,
+      backwardCommunicationMs,
+      inFlightMicroBatches: inFlight,
+      memoryBytes: staticBytes + inFlight * activationBytes + workspaceBytes,
+      staticBytes,
+      activationBytes,
+      workspaceBytes,
     };
   });
 }
 
-function rankOf({ candidate, schedule }: Solved, stage: number): number {
-  const p = candidate.placement.pipelineParallel;
-  // DualPipeV walks the ranks there and back again.
-  return schedule === "dualpipev" && stage >= p ? 2 * p - 1 - stage : stage % p;
-}
-
-function stageMemory({ candidate, parts }: Solved, { from, to, recompute }: SolvedStage) {
-  let staticBytes = 0;
-  let activationBytes = 0;
-  let workspaceBytes = 0;
-  for (let part = from; part < to; part++) {
-    const cost = costOf(candidate, parts, part);
-    const kind = recompute[part - from] ?? "none";
-    staticBytes += cost.staticBytes;
-    activationBytes += cost.activationBytes[kind];
-    workspaceBytes = Math.max(workspaceBytes, cost.workspaceBytes[kind]);
-  }
-  return { staticBytes, activationBytes, workspaceBytes };
-}
-
-/** Chunks of a rank share its memory, and one workspace. */
-function memoryPerRank(
-  stages: readonly (PlannedStage & { workspaceBytes?: number })[],
-  numRanks: number,
-): number[] {
-  const bytes = new Array<number>(numRanks).fill(0);
-  const workspace = new Array<number>(numRanks).fill(0);
-  for (const stage of stages) {
-    const rank = stage.pipelineRank;
-    const own =
-      stage.memoryBytes - stage.staticBytes - stage.inFlightMicroBatches * stage.activationBytes;
-    bytes[rank] = (bytes[rank] ?? 0) + stage.memoryBytes - own;
-    workspace[rank] = Math.max(workspace[rank] ?? 0, own);
-  }
-  return bytes.map((value, rank) => value + (workspace[rank] ?? 0));
-}
-
-function predict(solved: Solved, memoryBytesPerStage: number[]): Predicted {
-  const { candidate, stepTimeMs, simulatedMs } = solved;
+function predict(solved: Solved): Predicted {
+  const { candidate, stepTimeMs, simulatedMs, schedule } = solved;
   const { workload, placement, numMicroBatches, p2pMs } = candidate;
   const { sequenceLength, globalBatchSize, cluster, model } = workload;
-  const ranks = gpusOf(placement);
-  const tokensPerSecondPerGpu = (globalBatchSize * sequenceLength) / ranks / (stepTimeMs / 1000);
+  const tokens = globalBatchSize * sequenceLength;
+  const tokensPerSecondPerGpu = tokens / gpusOf(placement) / (stepTimeMs / 1000);
   const peak =
     cluster.accelerator.peakFlops.bf16 ?? cluster.accelerator.peakFlops.fp32 ?? Number.NaN;
-  const times = stageTimes(solved);
-  const p = placement.pipelineParallel;
-  const perRank = (pick: (stage: StageTime) => number) =>
-    (numMicroBatches / p) * times.reduce((sum, stage) => sum + pick(stage), 0);
-  const communicationMs = perRank(
-    (stage) => stage.forwardCommunicationMs + stage.backwardCommunicationMs,
-  );
+  const costs = stageCosts(solved);
+  const perRank = (pick: (stage: (typeof costs)[number]) => number) =>
+    (numMicroBatches / placement.pipelineParallel) *
+    costs.reduce((sum, stage) => sum + pick(stage), 0);
   const recomputeMs = perRank((stage) => stage.recomputeMs);
-  const bubble: BubbleSplit =
-    p === 1
-      ? { idealMs: 0, imbalanceMs: 0, recomputeMs: 0, communicationMs: 0 }
-      : splitBubble(times, p, numMicroBatches, p2pMs, (stages, hopMs) =>
-          simulateStages(stages, numMicroBatches, hopMs),
-        );
+  // Where communication hides, what shows of it is part of the bubble.
+  const communicationMs = hidesCommunication(schedule)
+    ? 0
+    : perRank((stage) => stage.forwardCommunicationMs + stage.backwardCommunicationMs);
+  const bubble = bubbleSplit(tableOfSolved(solved), costs, p2pMs);
   return {
     stepTimeMs,
     tokensPerSecondPerGpu,
     mfu: (tokensPerSecondPerGpu * modelFlopsPerToken(model, sequenceLength)) / peak,
     mfuConvention: MFU_CONVENTION,
-    memoryBytesPerStage,
+    memoryBytesPerStage: [...solved.memoryBytesOfRank],
     hopMs: p2pMs,
     memoryLimitBytes: solved.limitBytes,
     breakdown: {
       computeMs:
-        perRank((stage) => stage.forwardMs + stage.backwardMs) - communicationMs - recomputeMs,
+        perRank((stage) => stage.forwardMs + stage.inputGradMs + stage.weightGradMs) - recomputeMs,
       recomputeMs,
       communicationMs,
       idealBubbleMs: bubble.idealMs,
       imbalanceBubbleMs: bubble.imbalanceMs,
       recomputeBubbleMs: bubble.recomputeMs,
-      communicationBubbleMs: bubble.communicationMs,
+      communicationBubbleMs: bubble.communicationMs - communicationMs,
       optimizerMs: stepTimeMs - simulatedMs,
     },
   };

@@ -1,11 +1,20 @@
 import type { Placement, Workload } from "../cost/workload.ts";
 import { schemeOf } from "../layout/sizes.ts";
 import { MinHeap } from "../partition/heap.ts";
-import { arrangementBoundMs, isTooLarge, layerBoundMs } from "./bounds.ts";
+import type { PathBound } from "../schedule/path-bound.ts";
+import { PathBounds } from "../schedule/path-bounds.ts";
+import {
+  arrangementBoundMs,
+  type BoundLimits,
+  isTooLarge,
+  layerBoundMs,
+  pipelineBoundMs,
+} from "./bounds.ts";
 import { type Candidate, costCandidate } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import { type ModelParts, modelParts } from "./model-parts.ts";
-import { type Solved, solveCandidate } from "./solve-candidate.ts";
+import { leastCostsUnder } from "./scheduled-costs.ts";
+import { is1F1B, type Solved, solveCandidate } from "./solve-candidate.ts";
 import { type Arrangement, type LayerKey, Space } from "./space.ts";
 import { whyNotExpressible } from "./targets.ts";
 
@@ -63,6 +72,7 @@ class LayoutSearch {
   readonly #isExhaustive: boolean;
   readonly #parts: ModelParts;
   readonly #space: Space;
+  readonly #paths = new PathBounds();
   readonly #heap = new MinHeap<Node>();
   readonly #byKind = new Map<string, Solved>();
   #best: Solved | undefined;
@@ -118,32 +128,64 @@ class LayoutSearch {
   }
 
   #pushArrangements(key: LayerKey): void {
+    let candidate: Candidate | undefined;
     for (const { schedule, ...sizes } of this.#space.arrangements(key)) {
       const placement = { ...key, ...sizes };
       const { target } = this.#constraints;
       if (whyNotExpressible(target, { ...placement, schedule }) !== undefined) continue;
-      this.#heap.push(this.#boundMs(placement), { level: "arrangement", placement, schedule });
+      // Neighbours differ in how they are scheduled alone, which costs nothing.
+      candidate =
+        candidate?.placement.pipelineParallel === placement.pipelineParallel
+          ? { ...candidate, placement }
+          : costCandidate(this.#workload, placement, this.#parts);
+      const node: Node = { level: "arrangement", placement, schedule };
+      this.#heap.push(this.#boundMs(candidate, schedule), node);
     }
   }
 
-  #boundMs(placement: Placement): number {
+  #boundMs(candidate: Candidate, schedule: Arrangement["schedule"]): number {
+    const limits = this.#boundLimits(this.#toBeatMs);
+    const path = this.#path(candidate, schedule);
+    const bounds = leastCostsUnder(schedule, candidate).map((least) =>
+      arrangementBoundMs(least, this.#parts, limits, path),
+    );
+    return Math.max(...bounds);
+  }
+
+  #boundLimits(limitMs: number): BoundLimits {
     const { recompute, reserveBytes } = this.#constraints;
-    const limits = { recompute, reserveBytes, limitMs: this.#toBeatMs };
-    return arrangementBoundMs(this.#workload, this.#parts, placement, limits);
+    return { recompute, reserveBytes, limitMs };
+  }
+
+  /** Of the pipeline alone, whatever is to beat. */
+  #pipelineBoundMs(candidate: Candidate, schedule: Arrangement["schedule"], path: PathBound) {
+    const limits = this.#boundLimits(Number.POSITIVE_INFINITY);
+    const bounds = leastCostsUnder(schedule, candidate).map((least) =>
+      pipelineBoundMs(least, this.#parts, limits, path),
+    );
+    return Math.max(...bounds);
+  }
+
+  #path({ placement, numMicroBatches }: Candidate, schedule: Arrangement["schedule"]) {
+    const { pipelineParallel, virtualPipeline } = placement;
+    if (is1F1B(schedule, pipelineParallel)) return undefined;
+    const numParts = this.#parts.parts.length;
+    return this.#paths.of(schedule, pipelineParallel, numMicroBatches, virtualPipeline, numParts);
   }
 
   /** Cuts a placement into stages; false when it does not fit. */
   #solve(placement: Placement, schedule: Arrangement["schedule"]): boolean {
     const toBeatMs = this.#toBeatMs;
-    // The bound is tighter once there is a time to beat.
-    if (this.#best !== undefined && this.#boundMs(placement) >= toBeatMs) return true;
     const candidate = costCandidate(this.#workload, placement, this.#parts);
+    // The bound is tighter once there is a time to beat.
+    if (this.#best !== undefined && this.#boundMs(candidate, schedule) >= toBeatMs) return true;
     let solved = this.#stages(candidate, schedule, toBeatMs, QUICK_SIMULATIONS);
     if ("missingBytes" in solved) return false;
     if ("cutoffMs" in solved) return true;
     this.#numSolved++;
     const bestCaseMs = solved.stepTimeMs - (solved.simulatedMs - solved.boundMs);
-    if (solved.gap > 0 && bestCaseMs < toBeatMs) {
+    const isProvable = is1F1B(schedule, placement.pipelineParallel);
+    if (isProvable && solved.gap > 0 && bestCaseMs < toBeatMs) {
       const again = this.#stages(candidate, schedule, Number.POSITIVE_INFINITY);
       if ("stages" in again && again.stepTimeMs <= solved.stepTimeMs) solved = again;
     }
@@ -157,7 +199,9 @@ class LayoutSearch {
     cutoffMs: number,
     maxSimulations?: number,
   ) {
-    const limits = { cutoffMs, maxSimulations };
+    const path = this.#path(candidate, schedule);
+    const boundMs = path && this.#pipelineBoundMs(candidate, schedule, path);
+    const limits = { cutoffMs, maxSimulations, boundMs };
     return solveCandidate(candidate, this.#parts, this.#constraints, schedule, limits);
   }
 

@@ -4,7 +4,9 @@ import type { PlanDocument } from "../plan-document.ts";
 import { costCandidate } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import { modelParts } from "./model-parts.ts";
-import { retime, type Solved } from "./solve-candidate.ts";
+import { costsUnder } from "./scheduled-costs.ts";
+import type { Solved } from "./solve-candidate.ts";
+import { stepMs } from "./stage-costs.ts";
 
 const SHARE = 0.9;
 
@@ -43,8 +45,9 @@ export function sensitivityOf(
   const parts = modelParts(workload.model, target === "moestro");
   return CHANGES.map(({ what, apply }) => {
     const changed: Workload = { ...workload, cluster: apply(workload.cluster) };
-    const candidate = costCandidate(changed, solved.candidate.placement, parts);
-    const stepTimeMs = retime(solved, candidate);
+    const costed = costCandidate(changed, solved.candidate.placement, parts);
+    const candidate = costsUnder(solved.schedule, costed);
+    const stepTimeMs = stepMs({ ...solved, candidate });
     const changeOfStep = stepTimeMs / solved.stepTimeMs - 1;
     return { what, change: "10 % lower", stepTimeMs, changeOfStep };
   });

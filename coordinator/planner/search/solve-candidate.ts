@@ -1,5 +1,5 @@
 import { memoryLimitBytes } from "../cost/memory/memory-limit.ts";
-import type { PartParameters, RecomputeKind } from "../cost/workload.ts";
+import type { RecomputeKind } from "../cost/workload.ts";
 import { evaluateSplit } from "../partition/evaluate-split.ts";
 import { evenSplit } from "../partition/pipeline.ts";
 import type { PartitionProblem, PartitionSolution, PartitionUnfit } from "../partition/problem.ts";
@@ -9,11 +9,13 @@ import {
   solvePartitionUnder,
 } from "../partition/solve-partition.ts";
 import type { ScheduleName } from "../plan-document.ts";
-import { makespan1F1B } from "../schedule/simulate-1f1b.ts";
+import type { ScheduleProblem } from "../schedule/schedule-problem.ts";
 import type { Candidate, PartCost } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import type { ModelPart, ModelParts } from "./model-parts.ts";
-import { overheadMs } from "./overhead.ts";
+import { costsUnder } from "./scheduled-costs.ts";
+import { type ScheduledStages, solveScheduled } from "./solve-scheduled.ts";
+import { largestOverheadMs } from "./stage-costs.ts";
 
 /** Parts `[from, to)` on one virtual stage, and what each recomputes. */
 export interface SolvedStage {
@@ -35,6 +37,8 @@ export interface Solved {
   boundMs: number;
   gap: number;
   limitBytes: number;
+  /** Most that each pipeline rank holds. */
+  memoryBytesOfRank: readonly number[];
   /** Simulated pipeline and what follows it. */
   stepTimeMs: number;
 }
@@ -42,6 +46,10 @@ export interface Solved {
 export interface SolveCandidateOptions extends SolveOptions {
   /** Pipelines that take longer are not wanted. */
   cutoffMs?: number | undefined;
+  /** Pipelines cannot take less; for schedules other than 1F1B. */
+  boundMs?: number | undefined;
+  /** Passes to simulate under schedules other than 1F1B. */
+  maxPasses?: number | undefined;
 }
 
 /** The best stages and recompute of a candidate under a schedule. */
@@ -52,19 +60,41 @@ export function solveCandidate(
   schedule: ScheduleName,
   options: SolveCandidateOptions = {},
 ): Solved | PartitionUnfit | PartitionCut {
-  const { cutoffMs = Number.POSITIVE_INFINITY, ...limits } = options;
+  const { cutoffMs = Number.POSITIVE_INFINITY, boundMs, maxPasses, ...limits } = options;
+  const costed = costsUnder(schedule, candidate);
+  const { pipelineParallel, virtualPipeline } = candidate.placement;
   const limitBytes = memoryLimitBytes(candidate.workload.cluster, constraints.reserveBytes);
-  const problem = partitionProblem(candidate, parts, constraints, limitBytes);
-  const fixed = fixedStages(parts, constraints, problem.stages);
+  const problem = partitionProblem(costed, parts, constraints, schedule);
+  const fixed = fixedStages(parts, constraints, pipelineParallel * virtualPipeline);
+  const solution = is1F1B(schedule, pipelineParallel)
+    ? solved1F1B(problem, fixed, cutoffMs, limits)
+    : solveScheduled(problem, fixed, boundMs, maxPasses);
+  if (!("stages" in solution)) return solution;
+  const stepTimeMs =
+    solution.simulatedMs +
+    largestOverheadMs({ candidate: costed, parts, schedule, stages: solution.stages });
+  return { candidate: costed, parts, schedule, ...solution, limitBytes, stepTimeMs };
+}
+
+/** Without a pipeline every schedule is the same. */
+export function is1F1B(schedule: ScheduleName, pipelineParallel: number): boolean {
+  return schedule === "1f1b" || pipelineParallel === 1;
+}
+
+function solved1F1B(
+  problem: PartitionProblem,
+  fixed: readonly number[] | undefined,
+  cutoffMs: number,
+  limits: SolveOptions,
+): ScheduledStages | PartitionUnfit | PartitionCut {
   const solution =
     fixed === undefined
       ? solvePartitionUnder(problem, cutoffMs, limits)
       : evaluateSplit(problem, fixed);
   if (!("stages" in solution)) return solution;
-  const stages = solvedStages(solution);
   const { simulatedMs, boundMs, gap } = solution;
-  const stepTimeMs = simulatedMs + largestOverheadMs(candidate, parts, stages);
-  return { candidate, parts, schedule, stages, simulatedMs, boundMs, gap, limitBytes, stepTimeMs };
+  const memoryBytesOfRank = solution.stages.map(({ memoryBytes }) => memoryBytes);
+  return { stages: solvedStages(solution), simulatedMs, boundMs, gap, memoryBytesOfRank };
 }
 
 function solvedStages(solution: PartitionSolution): SolvedStage[] {
@@ -76,18 +106,20 @@ function solvedStages(solution: PartitionSolution): SolvedStage[] {
   }));
 }
 
-/** The candidate as `moestro partition` would get it. */
+/** The candidate as `moestro partition` would get it, and the order of its passes. */
 export function partitionProblem(
-  { placement, classCosts, numMicroBatches, p2pMs }: Candidate,
+  { placement, classCosts, numMicroBatches, p2pMs, workload }: Candidate,
   { parts }: ModelParts,
   constraints: Constraints,
-  memoryBytes: number,
-): PartitionProblem {
+  schedule: ScheduleName,
+): ScheduleProblem {
   return {
+    schedule,
+    chunks: placement.virtualPipeline,
     stages: placement.pipelineParallel,
     microBatches: numMicroBatches,
     p2pMs,
-    memoryBytes,
+    memoryBytes: memoryLimitBytes(workload.cluster, constraints.reserveBytes),
     layers: parts.map((part) => {
       const cost = classCosts[part.class] as PartCost;
       return {
@@ -95,6 +127,8 @@ export function partitionProblem(
         forwardMs: cost.forwardMs,
         backwardMs: cost.backwardMs,
         weightGradMs: cost.weightGradMs,
+        forwardCommunicationMs: cost.forwardCommunicationMs,
+        backwardCommunicationMs: cost.backwardCommunicationMs,
         staticBytes: cost.staticBytes,
         options: kindsOf(part, constraints).map((kind) => ({
           name: kind,
@@ -125,76 +159,4 @@ function fixedStages(
   if (split === undefined) return undefined;
   const behind = parts.length - numLayers;
   return split.map((count, stage) => (stage === split.length - 1 ? count + behind : count));
-}
-
-/** Forward and backward of each virtual stage, with what of it is not plain compute. */
-export function stageTimes({
-  candidate,
-  parts,
-  stages,
-}: Pick<Solved, "candidate" | "parts" | "stages">) {
-  return stages.map(({ from, to, recompute }) => {
-    const time = {
-      forwardMs: 0,
-      backwardMs: 0,
-      recomputeMs: 0,
-      forwardCommunicationMs: 0,
-      backwardCommunicationMs: 0,
-    };
-    for (let index = from; index < to; index++) {
-      const cost = costOf(candidate, parts, index);
-      const extra = cost.recomputeMs[recompute[index - from] ?? "none"];
-      time.forwardMs += cost.forwardMs;
-      time.backwardMs += cost.backwardMs + extra;
-      time.recomputeMs += extra;
-      time.forwardCommunicationMs += cost.forwardCommunicationMs;
-      time.backwardCommunicationMs += cost.backwardCommunicationMs;
-    }
-    return time;
-  });
-}
-
-/** The cost of one part. */
-export function costOf(candidate: Candidate, { parts }: ModelParts, index: number): PartCost {
-  return candidate.classCosts[(parts[index] as ModelPart).class] as PartCost;
-}
-
-/** The step of the same stages under another candidate's costs. */
-export function retime(solved: Solved, candidate: Candidate): number {
-  const { parts, stages } = solved;
-  const pipelineMs = simulateStages(
-    stageTimes({ candidate, parts, stages }),
-    candidate.numMicroBatches,
-    candidate.p2pMs,
-  );
-  return pipelineMs + largestOverheadMs(candidate, parts, stages);
-}
-
-/** Makespan of stages under 1F1B. */
-export function simulateStages(
-  times: readonly { forwardMs: number; backwardMs: number }[],
-  numMicroBatches: number,
-  p2pMs: number,
-): number {
-  const forward = times.map(({ forwardMs }) => forwardMs);
-  const backward = times.map(({ backwardMs }) => backwardMs);
-  return makespan1F1B(forward, backward, numMicroBatches, p2pMs);
-}
-
-/** What the rank with most to do once a step does behind its last micro-batch. */
-function largestOverheadMs(
-  candidate: Candidate,
-  parts: ModelParts,
-  stages: readonly SolvedStage[],
-): number {
-  const each = stages.map(({ from, to }) => {
-    const sum: PartParameters = { dense: 0, expert: 0 };
-    for (let index = from; index < to; index++) {
-      const { parameters } = costOf(candidate, parts, index);
-      sum.dense += parameters.dense;
-      sum.expert += parameters.expert;
-    }
-    return overheadMs(candidate.workload, candidate.placement, sum);
-  });
-  return Math.max(...each);
 }

@@ -114,8 +114,10 @@ export class Space {
   }
 
   *#schedules(p: number, m: number): Generator<[ScheduleName, number]> {
-    const { schedules, virtualPipeline: fixed } = this.#constraints;
-    const allows = (v: number) => fixed === undefined || fixed === v;
+    const { schedules, virtualPipeline: fixed, layersPerStage } = this.#constraints;
+    const allows = (v: number) =>
+      (fixed === undefined || fixed === v) &&
+      (layersPerStage === undefined || layersPerStage.length === p * v);
     if (p === 1) {
       // Without a pipeline every schedule is the same.
       if (allows(1)) yield [schedules.includes("1f1b") ? "1f1b" : (schedules[0] ?? "1f1b"), 1];

@@ -40,12 +40,15 @@ export function addExperts(
       own * copiesOnWire(rates, placement, moe, slots(workload)) * h * width,
     );
   const isInNode = ep * etp <= rates.gpusPerDomain;
-  const exposed = dispatch * (isInNode ? 1 : rates.stack.exposedAllToAll);
+  const exposed = dispatch * (isInNode || etp > 1 ? 1 : rates.stack.exposedAllToAll);
   const gather = 2 * ringMs(rates, etp, 1, etp * copies * h * width);
   work.forward += exposed + gather;
   work.backward += exposed + gather;
   work.forwardCommunication += exposed + gather;
   work.backwardCommunication += exposed + gather;
+  const callsMs = 2 * (ep > 1 ? ep : 0) + 2 * (etp > 1 ? etp : 0);
+  work.forwardHost += callsMs * rates.collectiveRankMs;
+  work.backwardHost += callsMs * rates.collectiveRankMs;
 
   const f = moe.ffn.hiddenSize / etp;
   const local = moe.experts / ep;
@@ -71,6 +74,6 @@ function copiesOnWire(
   share: number,
 ): number {
   const nodes = (expertParallel * expertTensorParallel) / rates.gpusPerDomain;
-  if (!rates.stack.oneCopyPerNode || nodes <= 1) return topK * share;
+  if (!rates.stack.oneCopyPerNode || nodes <= 1 || expertTensorParallel > 1) return topK * share;
   return Math.min(topK, nodes * (1 - (1 - 1 / nodes) ** topK)) * share;
 }

@@ -52,6 +52,10 @@ export interface StackFactors {
   exposedTensorParallel: number;
   /** Share of the gradient reduction that is not hidden. */
   exposedReduction: number;
+  /** Collectives over the data-parallel ranks that a step ends with: sums, norms, gathers. */
+  stepCollectives: number;
+  /** All-reduces of a layer's gradients where the optimizer is not sharded: about one a large matrix. */
+  layerReductions: number;
   /** Bytes of a gradient on the wire. */
   gradientBytes: number;
   /** Share of the parameter gather that is not hidden. */
@@ -87,6 +91,8 @@ const MEGATRON: StackFactors = {
   lossBytes: 20,
   exposedTensorParallel: 0.7,
   exposedReduction: 0.3,
+  stepCollectives: 5,
+  layerReductions: 3,
   gradientBytes: 4,
   exposedGather: 0.3,
   exposedAllToAll: 0.35,

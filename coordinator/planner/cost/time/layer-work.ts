@@ -29,12 +29,17 @@ export function addPasses(work: PartWork, rates: Rates, bytes: number, isCheap: 
   if (isCheap) work.cheap += once;
 }
 
-/** Gather before a tensor-parallel block and scatter behind it, both ways. */
+/**
+ * Gather before a tensor-parallel block and scatter behind it, both ways;
+ * backward gathers the block's input once more, for the weights' gradients.
+ */
 export function addTensorParallel(
   work: PartWork,
   rates: Rates,
   { tensorParallel }: Placement,
   hiddenSize: number,
+  forwardCalls = 2,
+  backwardCalls = 3,
 ): void {
   if (tensorParallel === 1) return;
   const pair = 2 * ringMs(rates, tensorParallel, 1, rates.tokens * hiddenSize * rates.width);
@@ -43,6 +48,8 @@ export function addTensorParallel(
   work.backward += back;
   work.forwardCommunication += pair;
   work.backwardCommunication += back;
+  work.forwardHost += forwardCalls * tensorParallel * rates.collectiveRankMs;
+  work.backwardHost += backwardCalls * tensorParallel * rates.collectiveRankMs;
 }
 
 /** Attention of one layer: projections, scores and values, TP and CP communication. */

@@ -49,10 +49,10 @@ function toPartTime(
   isLayer: boolean,
   isTensorParallel: boolean,
 ): PartTime {
-  const { backwardHost, tensorParallelHostMs } = rates.stack;
-  const layerHostMs = rates.stack.layerHostMs + (isTensorParallel ? tensorParallelHostMs : 0);
-  const forwardMs = isLayer ? floored(work.forward, layerHostMs) : work.forward;
-  const backwardMs = isLayer ? floored(work.backward, layerHostMs * backwardHost) : work.backward;
+  const { layerHostMs, backwardHost, tensorParallelHostMs } = rates.stack;
+  const hostMs = isLayer ? layerHostMs + (isTensorParallel ? tensorParallelHostMs : 0) : 0;
+  const forwardMs = floored(work.forward, hostMs, work.forwardHost);
+  const backwardMs = floored(work.backward, hostMs * backwardHost, work.backwardHost);
   return {
     forwardMs,
     backwardMs,
@@ -63,9 +63,16 @@ function toPartTime(
   };
 }
 
-/** The larger of two, rounded where they are near: neither hides all of the other. */
-function floored(workMs: number, hostMs: number): number {
-  return (workMs ** 4 + hostMs ** 4) ** 0.25;
+/**
+ * The GPU's work or the host's, whichever is longer, rounded where they are near:
+ * neither hides all of the other. Launches and collectives overlap less: they are
+ * two threads of one process.
+ */
+function floored(workMs: number, launchMs: number, collectiveMs: number): number {
+  const host = launchMs * launchMs + collectiveMs * collectiveMs;
+  if (host === 0) return workMs;
+  const work = workMs * workMs;
+  return Math.sqrt(Math.sqrt(Math.sqrt(work ** 4 + host ** 4)));
 }
 
 function addLayer(
@@ -115,7 +122,7 @@ function addEmbedding(
   placement: Placement,
 ): void {
   addPasses(work, rates, 3 * rates.width * rates.tokens * hiddenSize, false);
-  addTensorParallel(work, rates, placement, hiddenSize / 2);
+  addTensorParallel(work, rates, placement, hiddenSize / 2, 1, 1);
 }
 
 /** Final norm, logits over the tensor-parallel vocabulary, cross-entropy. */
@@ -133,7 +140,8 @@ function addHead(
   work.backward += 2 * once + sum + loss / 2;
   work.weightGrad += once + sum;
   addPasses(work, rates, 4 * rates.width * rates.ownTokens * hiddenSize, true);
-  addTensorParallel(work, rates, placement, hiddenSize / 2);
+  // The loss reduces its maximum, its sum and the target's logit.
+  addTensorParallel(work, rates, placement, hiddenSize / 2, 4, 2);
 }
 
 /** Milliseconds of one pipeline hop: the hidden states of a micro-batch, a tensor-parallel share each. */

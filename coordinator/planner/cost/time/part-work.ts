@@ -7,6 +7,9 @@ export interface PartWork {
   cheap: number;
   forwardCommunication: number;
   backwardCommunication: number;
+  /** What the host spends on collectives, while the GPU works. */
+  forwardHost: number;
+  backwardHost: number;
 }
 
 export function noWork(): PartWork {
@@ -17,5 +20,7 @@ export function noWork(): PartWork {
     cheap: 0,
     forwardCommunication: 0,
     backwardCommunication: 0,
+    forwardHost: 0,
+    backwardHost: 0,
   };
 }

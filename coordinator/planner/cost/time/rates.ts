@@ -27,6 +27,8 @@ export interface Rates {
   intra: Link;
   inter: Link;
   gpusPerDomain: number;
+  /** What the host spends on a collective for each rank of the group. */
+  collectiveRankMs: number;
 }
 
 /** FP8 recipes quantise with one more read and two narrow writes of every input. */
@@ -58,5 +60,6 @@ export function ratesOf(
     intra: cluster.intra,
     inter: cluster.inter,
     gpusPerDomain: cluster.gpusPerDomain,
+    collectiveRankMs: cluster.collectiveRankMs ?? 0,
   };
 }
