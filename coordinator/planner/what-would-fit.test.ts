@@ -84,7 +84,7 @@ test("the least memory of a GPU fits, a tenth less does not, and presets of it a
 });
 
 test("recompute is named where the job fixes too little of it and more is enough", () => {
-  const problem = problemOf(16, 1, { sequenceLength: 16384 }, { recompute: ["none"] });
+  const problem = problemOf(16, 1, { sequenceLength: 65_536 }, { recompute: ["none"] });
   const { changes } = askedOf(problem);
   const settings = only(changes, "settings").map((change) => change.settings);
   assert.deepEqual(settings, [["layout.recompute auto"]]);
@@ -92,22 +92,32 @@ test("recompute is named where the job fixes too little of it and more is enough
   assert.ok(isFound({ ...problem, constraints: free }));
 });
 
-test("sharding is named where it is enough", () => {
-  const fixed = { tensorParallel: 1, pipelineParallel: 1, expertParallel: 1 };
-  const problem = problemOf(4, 1, { optimizerSharding: "none" }, { fixed });
-  const [first] = only(askedOf(problem).changes, "settings");
-  assert.ok(first !== undefined);
-  const [setting = ""] = first.settings;
-  assert.match(setting, /^training\.optimizerSharding (zero1|fsdp)$/);
-  const optimizerSharding = setting.endsWith("zero1") ? "zero1" : "fsdp";
-  assert.ok(isFound({ ...problem, workload: { ...problem.workload, optimizerSharding } }));
+/** Every GPU holds all the weights. */
+const WHOLE = {
+  tensorParallel: 1,
+  pipelineParallel: 1,
+  expertParallel: 1,
+  expertTensorParallel: 1,
+};
+
+test("the least sharding is named that is enough", () => {
+  for (const [layers, enough] of [
+    [4, "zero1"],
+    [8, "fsdp"],
+  ] as const) {
+    const problem = problemOf(layers, 1, { optimizerSharding: "none" }, { fixed: WHOLE });
+    const settings = only(askedOf(problem).changes, "settings").map((change) => change.settings);
+    assert.deepEqual(settings, [[`training.optimizerSharding ${enough}`]]);
+    const workload = { ...problem.workload, optimizerSharding: enough };
+    assert.ok(isFound({ ...problem, workload }));
+  }
 });
 
 test("each fixed size is named whose freeing alone is enough, and no other", () => {
-  const fixed = { tensorParallel: 1, pipelineParallel: 1, expertParallel: 1, contextParallel: 1 };
+  const fixed = { ...WHOLE, contextParallel: 1 };
   const problem = problemOf(8, 1, {}, { fixed });
   const freed = only(askedOf(problem).changes, "freed").map(({ setting }) => setting);
-  assert.ok(freed.length > 0);
+  assert.ok(freed.length > 0 && freed.length < Object.keys(fixed).length);
   for (const name of Object.keys(fixed)) {
     const free = { ...fixed, [name]: undefined };
     const found = isFound({ ...problem, constraints: { ...problem.constraints, fixed: free } });
@@ -141,10 +151,7 @@ test("nothing is said where nothing is found, and the line says so", () => {
 });
 
 test("questions are counted and bounded, whatever is fixed", () => {
-  const fixed = {
-    ...{ tensorParallel: 1, contextParallel: 1, pipelineParallel: 2, expertParallel: 1 },
-    expertTensorParallel: 1,
-  };
+  const fixed = { ...WHOLE, contextParallel: 1, pipelineParallel: 2 };
   const problem = problemOf(
     32,
     1,

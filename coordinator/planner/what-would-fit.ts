@@ -1,5 +1,6 @@
 import { type OptimizerSharding, RECOMPUTE_KINDS } from "./cost/workload.ts";
 import type { Cluster } from "./hardware/cluster.ts";
+import { MAX_GPUS } from "./hardware/cluster-document.ts";
 import { CLUSTER_PRESET_NAMES, type ClusterPresetName, clusterPreset } from "./hardware/presets.ts";
 import type { ScheduleName } from "./plan-document.ts";
 import { type PlanProblem, RESERVED_SHARE } from "./problem-of-job.ts";
@@ -26,10 +27,9 @@ export interface WhatWouldFit {
 /** Questions after which no more are asked: a count and not a clock, so that answers repeat. */
 const MAX_TRIED = 32;
 const MAX_DOUBLINGS = 3;
-const MAX_NODE_BISECTIONS = 4;
+const MAX_NODE_BISECTIONS = 3;
 const MAX_MEMORY_BISECTIONS = 5;
 const MAX_PRESETS = 3;
-const MAX_GPUS = 1_000_000;
 /** No GPU has nearly as much. */
 const MAX_MEMORY_GB = 500;
 const GB = 1e9;
@@ -85,6 +85,7 @@ function leastMemory(constraints: Constraints): Constraints[] {
   const { recompute, schedules, virtualPipeline, layersPerStage } = constraints;
   const kind = (["full", "selective"] as const).find((kind) => recompute.includes(kind));
   const isChunked = virtualPipeline !== undefined && virtualPipeline > 1;
+  const isCut = layersPerStage !== undefined;
   const schedule = FRUGAL.find(
     (name) => schedules.includes(name) && (!isChunked || name === "interleaved"),
   );
@@ -93,9 +94,9 @@ function leastMemory(constraints: Constraints): Constraints[] {
     microBatchSize: constraints.microBatchSize ?? 1,
     recompute: kind === undefined ? recompute : [kind],
     schedules: schedule === undefined ? schedules : [schedule],
-    virtualPipeline: virtualPipeline ?? (schedule === "interleaved" ? 2 : undefined),
+    virtualPipeline: virtualPipeline ?? (isCut || schedule !== "interleaved" ? undefined : 2),
   };
-  const mayBeEven = schedule === "1f1b" && layersPerStage === undefined;
+  const mayBeEven = schedule === "1f1b" && !isCut;
   return mayBeEven ? [{ ...narrowed, evenStages: true }, narrowed] : [narrowed];
 }
 

@@ -1,5 +1,5 @@
 import type { Workload } from "../../planner/cost/workload.ts";
-import { checkLayout } from "../../planner/layout/check-layout.ts";
+import { checkLayout, fixedSizesOf } from "../../planner/layout/check-layout.ts";
 import type { PlanProblem } from "../../planner/problem-of-job.ts";
 import type { Constraints } from "../../planner/search/constraints.ts";
 import { modelParts } from "../../planner/search/model-parts.ts";
@@ -25,10 +25,11 @@ function openLayout(job: Job): FixedLayout {
 }
 
 /** What a job fixes of schedule and pipeline that cannot be had together. */
-export function scheduleConflicts({ layout, model, training }: Job): Problem[] {
+export function scheduleConflicts(job: Job): Problem[] {
+  const { layout, model, training } = job;
   if (layout === "auto") return [];
-  const { schedule, virtualPipeline: chunks, stages, dataParallel = 1 } = layout;
-  const pipeline = layout.pipelineParallel ?? stages?.length;
+  const { schedule, virtualPipeline: chunks, dataParallel = 1 } = layout;
+  const pipeline = fixedSizesOf(job).pipelineParallel;
   const { globalBatchSize, microBatchSize = 1 } = training;
   const isOnly = (...names: string[]) => schedule.every((name) => names.includes(name));
   const problem = (name: string, message: string): Problem[] => [

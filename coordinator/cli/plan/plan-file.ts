@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { MoestroError } from "../../errors.ts";
 import type { Cluster } from "../../planner/hardware/cluster.ts";
 import { loadCluster } from "../../planner/hardware/cluster-file.ts";
-import { checkExperts } from "../../planner/layout/check-layout.ts";
+import { checkExperts, checkLists } from "../../planner/layout/check-layout.ts";
 import { noPlanError } from "../../planner/no-plan.ts";
 import type { PlanDocument } from "../../planner/plan-document.ts";
 import { planWorkload } from "../../planner/plan-workload.ts";
@@ -31,7 +31,7 @@ function shortest(path: string): string {
 /** @throws MoestroError `no_plan` when nothing legal fits the memory */
 export async function planFile(file: JobFile, target: Target): Promise<PlanDocument> {
   const { job, source } = file;
-  const conflicts = [...checkExperts(job), ...scheduleConflicts(job)];
+  const conflicts = [...checkLists(job), ...checkExperts(job), ...scheduleConflicts(job)];
   if (conflicts.length > 0) throw problemsToError(conflicts, source);
   return planProblem(problemOfJob(job, await clusterOf(job), target, source), file);
 }

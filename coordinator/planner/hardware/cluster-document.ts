@@ -2,11 +2,11 @@ import { z } from "zod";
 import type { Cluster, Link, Precision } from "./cluster.ts";
 import { measuredSchema } from "./measured.ts";
 
-/** More than anything built: 10^6 GPUs. */
-const MAX_COUNT = 1_000_000;
+/** GPUs of the largest cluster that is planned for; more than anything built. */
+export const MAX_GPUS = 1_000_000;
 
 const positive = () => z.number().gt(0).lt(1e12);
-const count = () => z.int().min(1).max(MAX_COUNT);
+const count = () => z.int().min(1).max(MAX_GPUS);
 
 const rates = (value: z.ZodNumber) =>
   z

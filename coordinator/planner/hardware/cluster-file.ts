@@ -9,6 +9,7 @@ import {
   type ClusterDocument,
   clusterDocumentSchema,
   fromClusterFile,
+  MAX_GPUS,
 } from "./cluster-document.ts";
 
 /** What a job says of a cluster in the file's stead. */
@@ -16,9 +17,6 @@ export interface ClusterSizes {
   nodes?: number | undefined;
   gpusPerNode?: number | undefined;
 }
-
-/** GPUs of the largest cluster that is planned for. */
-const MAX_GPUS = 1_000_000;
 
 /**
  * Reads a cluster file, YAML or JSON, written by hand or by `moestro probe`.

@@ -29,9 +29,11 @@ export function fixedSizesOf(job: Job): FixedSizes {
   if (job.layout === "auto") return {};
   const { stages, recompute: _, schedule: __, ...sizes } = job.layout;
   const isEdp = sizes.scheme === "edp";
+  // Each stage has as many entries as chunks.
+  const pipeline = stages === undefined ? undefined : stages.length / (sizes.virtualPipeline ?? 1);
   return {
     ...sizes,
-    pipelineParallel: sizes.pipelineParallel ?? stages?.length,
+    pipelineParallel: sizes.pipelineParallel ?? (Number.isInteger(pipeline) ? pipeline : undefined),
     // Under edp one of the two fixes the other.
     tensorParallel: sizes.tensorParallel ?? (isEdp ? sizes.expertParallel : undefined),
   };
@@ -126,9 +128,9 @@ function checkScheme({ scheme, ...fixed }: FixedSizes): Problem[] {
 }
 
 /** Lists with one entry a stage or a layer. */
-function checkLists(job: Job): Problem[] {
+export function checkLists(job: Job): Problem[] {
   if (job.layout === "auto") return [];
-  const { stages, recompute, pipelineParallel } = job.layout;
+  const { stages, recompute, pipelineParallel, virtualPipeline = 1 } = job.layout;
   const { layers } = job.model;
   const problems: Problem[] = [];
   if (stages !== undefined) {
@@ -139,10 +141,21 @@ function checkLists(job: Job): Problem[] {
         message: `${formatSplit(stages)} holds ${sum} layers, but the model has ${layers}; make the entries add up to ${layers}`,
       });
     }
-    if (pipelineParallel !== undefined && pipelineParallel !== stages.length) {
+    const wanted = (pipelineParallel ?? 1) * virtualPipeline;
+    const isLegal =
+      pipelineParallel === undefined
+        ? stages.length % virtualPipeline === 0
+        : stages.length === wanted;
+    if (!isLegal) {
+      const what =
+        pipelineParallel === undefined
+          ? `layout.virtualPipeline is ${virtualPipeline}; give a multiple of ${virtualPipeline} entries`
+          : virtualPipeline === 1
+            ? `layout.pipelineParallel is ${pipelineParallel}; give ${pipelineParallel} entries`
+            : `layout.pipelineParallel ${pipelineParallel} × virtualPipeline ${virtualPipeline} is ${wanted}; give ${wanted} entries`;
       problems.push({
         path: ["layout", "stages"],
-        message: `${formatSplit(stages)} is ${stages.length} stages, but layout.pipelineParallel is ${pipelineParallel}; give ${pipelineParallel} entries or remove one of the two`,
+        message: `${formatSplit(stages)} is ${stages.length} stages, but ${what} or remove one of the two`,
       });
     }
   }

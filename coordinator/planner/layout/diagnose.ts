@@ -1,4 +1,5 @@
 import { type JobPath, joinAlternatives, type Problem } from "../../spec/problems.ts";
+import { MAX_GPUS } from "../hardware/cluster-document.ts";
 import { enumerateLayouts } from "./enumerate-layouts.ts";
 import { legalValues, SIZE_NAMES, sizesAllowed } from "./size-rules.ts";
 import type { CandidateLayout, FixedSizes, LayoutLimits, SchemeName, SizeName } from "./sizes.ts";
@@ -177,9 +178,6 @@ function valuesOnAnyRanks(limits: LayoutLimits, fixed: FixedSizes) {
 /** Counts looked at in either direction for one that some layout has. */
 const MAX_COUNTS = 200;
 
-/** Ranks of the largest cluster that is planned for. */
-const MAX_RANKS = 1_000_000;
-
 /**
  * Numbers of ranks near `limits.ranks`, in whole nodes, for which some layout
  * passes: the largest below and the smallest above, as far as there are any.
@@ -201,7 +199,7 @@ function nearestCounts(
         const less = allowed.dataParallel.findLast((dp) => base * dp < limits.ranks && isWhole(dp));
         const more = allowed.dataParallel.find((dp) => base * dp > limits.ranks && isWhole(dp));
         if (less !== undefined) below.add(base * less);
-        if (more !== undefined && base * more <= MAX_RANKS) above.add(base * more);
+        if (more !== undefined && base * more <= MAX_GPUS) above.add(base * more);
       }
     }
   }

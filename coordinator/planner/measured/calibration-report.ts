@@ -6,28 +6,41 @@ import { type ErrorSummary, summarise } from "./predict-runs.ts";
 import { percent } from "./prediction-report.ts";
 
 export interface CalibrationGroup {
-  kind: RunKind;
+  /** Null for all kinds of a source. */
+  kind: RunKind | null;
   /** Null for all sources of a kind. */
   source: string | null;
   fitted: ErrorSummary;
   leftOut: ErrorSummary;
 }
 
-/** Errors by kind, and by kind and source. */
+/** Errors by kind, by kind and source, and of all rows of a source that has several kinds. */
 export function groupErrors(errors: readonly CalibrationError[]): CalibrationGroup[] {
   const groups: CalibrationGroup[] = [];
   for (const [kind, rows] of Map.groupBy(errors, ({ run }) => run.kind)) {
-    const of = (source: string | null, some: readonly CalibrationError[]): CalibrationGroup => ({
-      kind,
-      source,
-      fitted: summarise(some.map(({ fitted }) => fitted)),
-      leftOut: summarise(some.map(({ leftOut }) => leftOut)),
-    });
-    groups.push(of(null, rows));
+    groups.push(groupOf(kind, null, rows));
     const bySource = Map.groupBy(rows, ({ run }) => run.source);
-    if (bySource.size > 1) for (const [source, some] of bySource) groups.push(of(source, some));
+    if (bySource.size === 1) continue;
+    for (const [source, some] of bySource) groups.push(groupOf(kind, source, some));
+  }
+  for (const [source, rows] of Map.groupBy(errors, ({ run }) => run.source)) {
+    const kinds = new Set(rows.map(({ run }) => run.kind));
+    if (kinds.size > 1) groups.push(groupOf(null, source, rows));
   }
   return groups;
+}
+
+function groupOf(
+  kind: RunKind | null,
+  source: string | null,
+  rows: readonly CalibrationError[],
+): CalibrationGroup {
+  return {
+    kind,
+    source,
+    fitted: summarise(rows.map(({ fitted }) => fitted)),
+    leftOut: summarise(rows.map(({ leftOut }) => leftOut)),
+  };
 }
 
 /** The constants as JSON, or as the module cost/time/fitted-factors.ts. */
@@ -47,21 +60,27 @@ export const TIME_FACTORS: TimeFactors = ${fields};\n`;
 
 export function describeCalibration({ errors, factors }: Calibration): string {
   const rows = groupErrors(errors).map(({ kind, source, fitted, leftOut }) => [
-    source === null ? RUN_KINDS[kind] : `  ${source}`,
+    source === null
+      ? RUN_KINDS[kind as RunKind]
+      : kind === null
+        ? `all of ${source}`
+        : `  ${source}`,
     String(fitted.rows),
     percent(fitted.meanAbsolute),
     percent(fitted.medianAbsolute),
+    percent(fitted.meanAbsoluteStep),
     percent(leftOut.meanAbsolute),
     percent(leftOut.medianAbsolute),
+    percent(leftOut.meanAbsoluteStep),
     percent(leftOut.bias),
   ]);
-  const head = ["runs", "rows", "fitted", "median", "left out", "median", "bias"];
+  const head = ["runs", "rows", "fitted", "median", "step", "left out", "median", "step", "bias"];
   const machine = Object.entries(factors.machine).map(([name, value]) => [
     name,
     Number(value.toPrecision(4)).toString(),
   ]);
   return [
-    "Error of tokens a second a GPU; left out: with the row's source not in the fit",
+    "Mean error of tokens a second a GPU, and of the step time; left out: with the row's source not in the fit",
     ...table([head, ...rows]),
     "",
     "Constants of the machine; those of each software are in the file written",

@@ -2,15 +2,16 @@ import type { Placement, Workload } from "../cost/workload.ts";
 import type { Precision } from "../hardware/cluster.ts";
 import { type ClusterPresetName, clusterPreset } from "../hardware/presets.ts";
 import { findModelShape } from "../model/find-model-shape.ts";
+import { countOf, type Fields, RowProblem, requiredCount } from "./fields.ts";
 import { leastRecompute } from "./least-recompute.ts";
-import { countOf, type MeasuredRun, RowProblem, requiredCount } from "./measured-run.ts";
+import type { MeasuredRun } from "./measured-run.ts";
 import { measuredTokens } from "./measured-tokens.ts";
 import type { Schedule } from "./step-time.ts";
 
 export const CALIBRATION_COLUMNS = ["model", "gpu", "gpus", "seq", "tp", "pp"];
 
 /** A row in the columns of calibration.csv, with assumptions where it is silent. */
-export function readCalibrationRow(fields: Record<string, string>): MeasuredRun {
+export function readCalibrationRow(fields: Fields): MeasuredRun {
   const assumed: string[] = [];
   const assume = <T>(value: T | undefined, otherwise: T, words: string): T => {
     if (value !== undefined) return value;

@@ -1,5 +1,5 @@
 import type { Placement } from "../cost/workload.ts";
-import { RowProblem, requiredCount } from "./measured-run.ts";
+import { type Fields, RowProblem, requiredCount } from "./fields.ts";
 
 export const DENSE_COLUMNS = [
   "n_gpus",
@@ -14,7 +14,7 @@ export const DENSE_COLUMNS = [
 ];
 
 /** The layout of a run without experts, in the columns that nanotron's and vTrain's files share. */
-export function densePlacement(fields: Record<string, string>): Placement {
+export function densePlacement(fields: Fields): Placement {
   const gpus = requiredCount(fields, "n_gpus");
   const tp = requiredCount(fields, "tp");
   const pp = requiredCount(fields, "pp");

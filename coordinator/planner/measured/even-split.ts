@@ -12,7 +12,7 @@ export function evenSplit(layers: number, stages: number, chunks: number, mtp: n
   const odd = (layers + mtp) % count;
   const ranks = Array<number>(stages).fill(0);
   for (let chunk = 0; chunk < count; chunk++) {
-    const turn = chunk === 0 ? count - 2 : chunk === count - 1 ? count - 1 : chunk - 1;
+    const turn = chunk === 0 ? Math.max(0, count - 2) : chunk === count - 1 ? count - 1 : chunk - 1;
     const held = base + (turn < odd ? 1 : 0) - (chunk === count - 1 ? mtp : 0);
     ranks[chunk % stages] = (ranks[chunk % stages] as number) + Math.max(0, held);
   }

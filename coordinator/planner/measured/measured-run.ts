@@ -16,8 +16,8 @@ export const RUN_KINDS: Record<RunKind, string> = {
   fsdp: "MoE, FSDP",
   dense: "dense, Megatron's kind",
   nanotron: "nanotron",
-  "nanotron-slow-network": "nanotron on a degraded network",
-  "nanotron-slow-pipeline": "nanotron before its pipeline was repaired",
+  "nanotron-slow-network": "nanotron, slow collectives",
+  "nanotron-slow-pipeline": "nanotron, slow messages",
   vtrain: "vTrain",
 };
 
@@ -40,32 +40,3 @@ export interface MeasuredRun {
 
 /** A row as it was read: a run, or why it is none. */
 export type ReadRow = { row: number } & ({ run: MeasuredRun } | { run: null; reason: string });
-
-/** The reason a row cannot be predicted; caught where rows are read. */
-export class RowProblem extends Error {}
-
-/** A positive number of a field, undefined when it is empty. */
-export function numberOf(fields: Record<string, string>, name: string): number | undefined {
-  const text = fields[name] ?? "";
-  if (text === "") return undefined;
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0) {
-    throw new RowProblem(`${name} is "${text}", not a positive number`);
-  }
-  return value;
-}
-
-/** The same for counts. */
-export function countOf(fields: Record<string, string>, name: string): number | undefined {
-  const value = numberOf(fields, name);
-  if (value !== undefined && !Number.isInteger(value)) {
-    throw new RowProblem(`${name} is ${value}, not a whole number`);
-  }
-  return value;
-}
-
-export function requiredCount(fields: Record<string, string>, name: string): number {
-  const value = countOf(fields, name);
-  if (value === undefined) throw new RowProblem(`${name} is empty`);
-  return value;
-}

@@ -1,18 +1,14 @@
 import type { Workload } from "../cost/workload.ts";
 import { countModelParameters } from "../model/count-parameters.ts";
 import type { ModelShape } from "../model/model-shape.ts";
-import { numberOf, RowProblem } from "./measured-run.ts";
+import { type Fields, numberOf, RowProblem } from "./fields.ts";
 
 /**
  * Tokens a second a GPU of a row: as published; else from the step time; else
  * from TFLOP/s or MFU, by NVIDIA's convention (6 an active parameter with the
  * full logits, attention not causal), MFU of the bf16 peak.
  */
-export function measuredTokens(
-  fields: Record<string, string>,
-  workload: Workload,
-  gpus: number,
-): number {
+export function measuredTokens(fields: Fields, workload: Workload, gpus: number): number {
   const direct = numberOf(fields, "tok_s_gpu");
   if (direct !== undefined) return direct;
   const step = numberOf(fields, "step_s");

@@ -1,84 +1,76 @@
 import { join } from "node:path";
 import { MEMORY_FACTORS } from "../cost/memory/factors.ts";
 import { inFlightOf1f1b } from "../cost/memory/run-memory.ts";
+import { readCsvRows } from "./csv-file.ts";
+import { DENSE_COLUMNS, densePlacement } from "./dense-placement.ts";
 import { splitByCost } from "./even-split.ts";
-import { type CsvRecord, readCsv } from "./memory-csv.ts";
-import { denseModel } from "./memory-models.ts";
-import { GIB, type MemoryRow, placementOf, sizesText, workloadOf } from "./memory-row.ts";
+import { type Fields, numberOf, requiredCount } from "./fields.ts";
+import { GIB, type MemoryRow, sizesText, workloadOf } from "./memory-row.ts";
+import { nanotronShape, nanotronSharding } from "./nanotron-shape.ts";
 
-/** FFN widths of the models, for the rows that leave them empty. */
-const FFN_HIDDEN_SIZES: Record<number, number> = { 8192: 28672, 16384: 53248 };
+const COLUMNS = [
+  ...DENSE_COLUMNS,
+  "grad_accum",
+  "global_batch",
+  "vocab",
+  "status",
+  "mem_alloc_gb",
+  "mem_reserved_gb",
+];
 
 /**
  * nanotron's runs that ended as "Success" or out of memory ("OOM"); the rows that
- * ended otherwise say nothing about memory. Rows with fewer key-value heads than
- * heads say so; where the field is empty the file's models have as many.
+ * ended otherwise say nothing about memory.
  */
 export async function readNanotronMemory(dataFolder: string): Promise<MemoryRow[]> {
-  const columns = [
-    "name",
-    "tp",
-    "pp",
-    "dp",
-    "hidden",
-    "layers",
-    "heads",
-    "vocab",
-    "status",
-    "mem_reserved_gb",
-  ];
-  const records = await readCsv(join(dataFolder, "nanotron-h100.csv"), columns);
-  return records
-    .filter((record) => record.text("status") !== "Other")
-    .map((record) => nanotronRow(record));
+  const rows = await readCsvRows(join(dataFolder, "nanotron-h100.csv"), COLUMNS, (fields, line) =>
+    fields.status === "Other" ? [] : [nanotronRow(fields, line)],
+  );
+  return rows.flat();
 }
 
 /** What the same runs have allocated between steps: weights, gradients and optimizer state. */
 export async function readNanotronResident(dataFolder: string): Promise<MemoryRow[]> {
-  const records = await readCsv(join(dataFolder, "nanotron-h100.csv"), ["mem_alloc_gb"]);
-  return records
-    .filter((record) => record.text("mem_alloc_gb") !== "")
-    .map((record) => ({
-      ...nanotronRow(record),
-      source: "nanotron-h100 between steps",
-      quantity: "resident",
-      measuredBytes: record.number("mem_alloc_gb") * GIB,
-      fits: undefined,
-    }));
+  const path = join(dataFolder, "nanotron-h100.csv");
+  const rows = await readCsvRows(path, COLUMNS, (fields, line): MemoryRow[] => {
+    const allocated = numberOf(fields, "mem_alloc_gb");
+    if (allocated === undefined) return [];
+    return [
+      {
+        ...nanotronRow(fields, line),
+        source: "nanotron-h100 between steps",
+        quantity: "resident",
+        measuredBytes: allocated * GIB,
+        fits: undefined,
+      },
+    ];
+  });
+  return rows.flat();
 }
 
-function nanotronRow(record: CsvRecord): MemoryRow {
-  const hiddenSize = record.number("hidden");
-  const heads = record.number("heads");
-  const model = denseModel({
-    hiddenSize,
-    ffnHiddenSize: record.number("ffn", FFN_HIDDEN_SIZES[hiddenSize]),
-    layers: record.number("layers"),
-    heads,
-    kvHeads: record.number("kv_heads", heads),
-    vocabSize: record.number("vocab"),
-    tiedEmbeddings: record.text("tie_embeddings") === "True",
-  });
-  const placement = placementOf(record, 1, 1);
+function nanotronRow(fields: Fields, line: number): MemoryRow {
+  const model = nanotronShape(fields);
+  const placement = densePlacement(fields);
   const pp = placement.pipelineParallel;
-  const reserved = record.text("mem_reserved_gb");
+  const reserved = numberOf(fields, "mem_reserved_gb");
+  const batch = requiredCount(fields, "global_batch");
   return {
     source: "nanotron-h100",
-    line: record.line,
-    name: `${hiddenSize} wide, ${record.text("layers")} layers, ${sizesText(placement)}`,
+    line,
+    name: `${model.hiddenSize} wide, ${model.layers.length} layers, ${sizesText(placement)}`,
     workload: {
-      ...workloadOf(model, record.number("seq_len"), record.number("global_batch"), "nanotron"),
-      optimizerSharding: record.text("zero_stage") === "1" ? "zero1" : "none",
+      ...workloadOf(model, requiredCount(fields, "seq_len"), batch, "nanotron"),
+      optimizerSharding: nanotronSharding(fields),
     },
     placement,
     stages: {
       ...splitByCost(model, pp),
-      inFlight: inFlightOf1f1b(pp, record.number("grad_accum")),
+      inFlight: inFlightOf1f1b(pp, requiredCount(fields, "grad_accum")),
       recompute: "none",
     },
     factors: MEMORY_FACTORS.nanotron,
     quantity: "reserved",
-    measuredBytes: reserved === "" ? undefined : record.number("mem_reserved_gb") * GIB,
-    fits: record.text("status") === "Success",
+    measuredBytes: reserved === undefined ? undefined : reserved * GIB,
+    fits: fields.status === "Success",
   };
 }

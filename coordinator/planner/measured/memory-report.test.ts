@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readCsvRows } from "./csv-file.ts";
 import { splitByCost } from "./even-split.ts";
-import { readCsv } from "./memory-csv.ts";
 import { denseModel } from "./memory-models.ts";
 
 import { memoryReport, reportSource } from "./memory-report.ts";
@@ -63,12 +63,12 @@ test("the text names every source, its error and its worst rows", async () => {
 });
 
 test("a file that is not there or lacks a column is refused with its name", async () => {
-  await assert.rejects(
-    readSimumaxMemory(join(DATA, "nowhere")),
-    /simumax-b200\.csv: cannot be read/,
-  );
+  await assert.rejects(readSimumaxMemory(join(DATA, "nowhere")), /simumax-b200\.csv: no such file/);
   const path = join(DATA, "memory-cases.csv");
-  await assert.rejects(readCsv(path, ["tp", "colour"]), /:1: lacks the column colour; add it/);
+  await assert.rejects(
+    readCsvRows(path, ["tp", "colour"], (fields) => fields),
+    /:1: columns colour are missing/,
+  );
 });
 
 test("what fits an H100 is told of nanotron's runs with precision and recall of 95 %", async () => {

@@ -3,7 +3,7 @@ import type { RunStages } from "../cost/memory/run-memory.ts";
 import type { Placement, Workload } from "../cost/workload.ts";
 import type { Cluster } from "../hardware/cluster.ts";
 import type { ModelShape } from "../model/model-shape.ts";
-import type { CsvRecord } from "./memory-csv.ts";
+import { type Fields, numberOf, requiredNumber } from "./fields.ts";
 
 export type MemorySource =
   | "simumax-b200"
@@ -35,14 +35,14 @@ export const GIB = 2 ** 30;
 
 /** Layout of a row; what is left empty follows from the number of GPUs. */
 export function placementOf(
-  record: CsvRecord,
+  fields: Fields,
   expertParallel: number,
   expertTensorParallel: number,
 ): Placement {
-  const tensorParallel = record.number("tp");
-  const pipelineParallel = record.number("pp", 1);
-  const contextParallel = record.text("cp") === "" ? 1 : record.number("cp");
-  const ranksOfStage = record.number("n_gpus") / pipelineParallel;
+  const tensorParallel = requiredNumber(fields, "tp");
+  const pipelineParallel = numberOf(fields, "pp") ?? 1;
+  const contextParallel = numberOf(fields, "cp") ?? 1;
+  const ranksOfStage = requiredNumber(fields, "n_gpus") / pipelineParallel;
   return {
     tensorParallel,
     contextParallel,
@@ -52,7 +52,7 @@ export function placementOf(
     expertTensorParallel,
     expertDataParallel: ranksOfStage / (expertParallel * expertTensorParallel),
     virtualPipeline: 1,
-    microBatchSize: record.number("micro_batch"),
+    microBatchSize: requiredNumber(fields, "micro_batch"),
   };
 }
 

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { MoestroError } from "../../errors.ts";
 import { MEMORY_FACTORS, type MemoryFactors } from "../cost/memory/factors.ts";
 import { evenLayers, inFlightOf1f1b } from "../cost/memory/run-memory.ts";
-import { type CsvRecord, readCsv } from "./memory-csv.ts";
+import { readCsvRows } from "./csv-file.ts";
+import { type Fields, numberOf, RowProblem, requiredNumber } from "./fields.ts";
 import { reducedMixtral, SIMUMAX_MODELS } from "./memory-models.ts";
 import { GIB, type MemoryRow, placementOf, sizesText, workloadOf } from "./memory-row.ts";
 
@@ -20,32 +20,29 @@ export async function readSimumaxMemory(dataFolder: string): Promise<MemoryRow[]
     "value",
     "model_proxy_layers",
   ];
-  const records = await readCsv(path, columns);
-  return records
-    .filter((record) => record.text("metric") === "peak_allocated_memory")
-    .map((record) => simumaxRow(record));
+  const rows = await readCsvRows(path, columns, (fields, line) =>
+    fields.metric === "peak_allocated_memory" ? [simumaxRow(fields, line)] : [],
+  );
+  return rows.flat();
 }
 
-function simumaxRow(record: CsvRecord): MemoryRow {
-  const layers = record.number("model_proxy_layers");
-  const name = record.text("model").split(" ")[0] ?? "";
+function simumaxRow(fields: Fields, line: number): MemoryRow {
+  const layers = requiredNumber(fields, "model_proxy_layers");
+  const name = (fields.model ?? "").split(" ")[0] ?? "";
   const model = SIMUMAX_MODELS[name]?.(layers);
   if (model === undefined) {
     const known = Object.keys(SIMUMAX_MODELS).join(", ");
-    throw new MoestroError(
-      "invalid_input",
-      `simumax-b200.csv:${record.line}: model: "${name}" is unknown; use ${known}`,
-    );
+    throw new RowProblem(`model "${name}" is none of ${known}`);
   }
-  const placement = placementOf(record, record.number("ep", 1), record.number("etp", 1));
-  const globalBatch = record.number("global_batch");
+  const placement = placementOf(fields, numberOf(fields, "ep") ?? 1, numberOf(fields, "etp") ?? 1);
+  const globalBatch = requiredNumber(fields, "global_batch");
   const microBatches = globalBatch / (placement.dataParallel * placement.microBatchSize);
   const pp = placement.pipelineParallel;
   return {
     source: "simumax-b200",
-    line: record.line,
-    name: `${name}, ${layers} layers, ${sizesText(placement)}, sequence ${record.text("seq_len")}`,
-    workload: workloadOf(model, record.number("seq_len"), globalBatch, "megatron"),
+    line,
+    name: `${name}, ${layers} layers, ${sizesText(placement)}, sequence ${fields.seq_len}`,
+    workload: workloadOf(model, requiredNumber(fields, "seq_len"), globalBatch, "megatron"),
     placement,
     stages: {
       layersPerStage: evenLayers(layers, pp),
@@ -54,7 +51,7 @@ function simumaxRow(record: CsvRecord): MemoryRow {
     },
     factors: MEMORY_FACTORS.megatron,
     quantity: "peak",
-    measuredBytes: record.number("value") * GIB,
+    measuredBytes: requiredNumber(fields, "value") * GIB,
   };
 }
 
@@ -85,26 +82,29 @@ export async function readMemoryCases(dataFolder: string): Promise<MemoryRow[]> 
     "value",
     "model_layers",
   ];
-  const records = await readCsv(join(dataFolder, "memory-cases.csv"), columns);
-  return records.map((record) => {
-    const layers = record.number("model_layers");
-    const tp = record.number("tp");
-    const placement = placementOf(record, record.number("ep", 1), record.number("etp", tp));
+  return readCsvRows(join(dataFolder, "memory-cases.csv"), columns, (fields, line) => {
+    const layers = requiredNumber(fields, "model_layers");
+    const tp = requiredNumber(fields, "tp");
+    const placement = placementOf(
+      fields,
+      numberOf(fields, "ep") ?? 1,
+      numberOf(fields, "etp") ?? tp,
+    );
     return {
       source: "memory-cases",
-      line: record.line,
-      name: `${record.text("metric")}, ${sizesText(placement)}`,
+      line,
+      name: `${fields.metric}, ${sizesText(placement)}`,
       workload: workloadOf(
         reducedMixtral(layers),
-        record.number("seq_len"),
+        requiredNumber(fields, "seq_len"),
         placement.dataParallel,
         "megatron",
       ),
       placement,
       stages: { layersPerStage: [layers], inFlight: [1], recompute: "none" },
       factors: MEGATRON_2024,
-      quantity: CASE_QUANTITIES[record.text("metric")] ?? "peak",
-      measuredBytes: record.number("value") * GIB,
+      quantity: CASE_QUANTITIES[fields.metric ?? ""] ?? "peak",
+      measuredBytes: requiredNumber(fields, "value") * GIB,
     };
   });
 }

@@ -2,8 +2,9 @@ import type { Workload } from "../cost/workload.ts";
 import { clusterPreset } from "../hardware/presets.ts";
 import { DENSE_COLUMNS, densePlacement } from "./dense-placement.ts";
 import { splitByCost } from "./even-split.ts";
-import { countOf, type MeasuredRun, numberOf, RowProblem, requiredCount } from "./measured-run.ts";
-import { denseModel } from "./memory-models.ts";
+import { type Fields, numberOf, RowProblem, requiredCount } from "./fields.ts";
+import type { MeasuredRun } from "./measured-run.ts";
+import { nanotronShape, nanotronSharding } from "./nanotron-shape.ts";
 import { isNvlinkUnused, withProbedNetwork } from "./probed-network.ts";
 
 export const NANOTRON_COLUMNS = [
@@ -15,10 +16,10 @@ export const NANOTRON_COLUMNS = [
 ];
 
 /** What a pipeline's message cost before the benchmark's messages were repaired. */
-const MESSAGE_STALL_MS = 265;
+const MESSAGE_STALL_MS = 270;
 
 /** A row of nanotron's H100 benchmark: dense Llama shapes, no recompute, ZeRO 0 or 1. */
-export function readNanotronRow(fields: Record<string, string>): MeasuredRun {
+export function readNanotronRow(fields: Fields): MeasuredRun {
   const measured = numberOf(fields, "tokens_per_s_per_gpu");
   if (measured === undefined)
     throw new RowProblem(`no throughput: status ${fields.status || "empty"}`);
@@ -26,16 +27,7 @@ export function readNanotronRow(fields: Record<string, string>): MeasuredRun {
   const placement = densePlacement(fields);
   const { tensorParallel: tp, pipelineParallel: pp, dataParallel: dp } = placement;
   const numMicroBatches = requiredCount(fields, "grad_accum");
-  const heads = requiredCount(fields, "heads");
-  const model = denseModel({
-    hiddenSize: requiredCount(fields, "hidden"),
-    ffnHiddenSize: requiredCount(fields, "ffn"),
-    layers: requiredCount(fields, "layers"),
-    heads,
-    kvHeads: countOf(fields, "kv_heads") ?? heads,
-    vocabSize: requiredCount(fields, "vocab"),
-    tiedEmbeddings: /true/i.test(fields.tie_embeddings ?? ""),
-  });
+  const model = nanotronShape(fields);
   const preset = clusterPreset("h100", Math.ceil(gpus / 8), Math.min(8, gpus));
   const cluster = withProbedNetwork(preset, fields);
   const workload: Workload = {
@@ -46,7 +38,7 @@ export function readNanotronRow(fields: Record<string, string>): MeasuredRun {
     precision: "bf16",
     capacityFactor: "dropless",
     imbalance: 1,
-    optimizerSharding: Number(fields.zero_stage || 0) > 0 ? "zero1" : "none",
+    optimizerSharding: nanotronSharding(fields),
     stack: "nanotron",
   };
   const isStalled = stalls(fields, pp, cluster.nodes);
@@ -73,7 +65,7 @@ export function readNanotronRow(fields: Record<string, string>): MeasuredRun {
 }
 
 /** Before the repair, and where NVLink was out of use, messages between stages stalled. */
-function stalls(fields: Record<string, string>, pp: number, nodes: number): boolean {
+function stalls(fields: Fields, pp: number, nodes: number): boolean {
   const isBefore = /false/i.test(fields.after_pp_fix ?? "");
   return pp > 1 && nodes > 1 && (isBefore || isNvlinkUnused(fields));
 }

@@ -32,6 +32,14 @@ test("MoE runs of Megatron's kind are predicted within 8 % on average, and vTrai
   assert.ok(vtrain.meanAbsolute <= 0.1, `vTrain ${vtrain.meanAbsolute}`);
 });
 
+test("nanotron's step times are predicted within 10 % on average, on healthy days and others", () => {
+  const rows = predictions("nanotron-h100.csv").filter(({ error }) => error !== null);
+  const all = summarise(rows.map(({ error }) => error ?? 0));
+  assert.equal(all.rows, 909);
+  assert.ok(all.meanAbsoluteStep <= 0.1, `${all.meanAbsoluteStep}`);
+  assert.ok(all.medianAbsolute <= 0.06, `${all.medianAbsolute}`);
+});
+
 test("rows without a throughput are null with the reason", () => {
   const rows = predictions("nanotron-h100.csv");
   const failed = rows.filter(({ predicted }) => predicted === null);

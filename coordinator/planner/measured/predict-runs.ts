@@ -63,10 +63,13 @@ function withoutPrediction(row: number, reason: string): PredictedRow {
   };
 }
 
+/** Errors of tokens a second, relative to what was measured. */
 export interface ErrorSummary {
   rows: number;
   meanAbsolute: number;
   medianAbsolute: number;
+  /** The same mean of the step time: bounded where a run was far slower than predicted. */
+  meanAbsoluteStep: number;
   /** Mean of the signed errors. */
   bias: number;
 }
@@ -79,6 +82,7 @@ export function summarise(errors: readonly number[]): ErrorSummary {
     rows: errors.length,
     meanAbsolute: mean(absolute),
     medianAbsolute: absolute[Math.floor(absolute.length / 2)] ?? 0,
+    meanAbsoluteStep: mean(errors.map((error) => Math.abs(1 / (1 + error) - 1))),
     bias: mean(errors),
   };
 }

@@ -65,13 +65,14 @@ export function describePredictions(rows: readonly PredictedRow[]): string {
   ];
   const rest = rows.length - shown.length;
   const summary = [
-    ["kind", "source", "rows", "mean error", "median", "bias"],
+    ["kind", "source", "rows", "mean error", "median", "of step time", "bias"],
     ...summariseRows(rows).map(({ kind, source, ...errors }) => [
       RUN_KINDS[kind],
       source,
       String(errors.rows),
       percent(errors.meanAbsolute),
       percent(errors.medianAbsolute),
+      percent(errors.meanAbsoluteStep),
       percent(errors.bias),
     ]),
   ];

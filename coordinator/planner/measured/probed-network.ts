@@ -1,5 +1,5 @@
 import type { Cluster } from "../hardware/cluster.ts";
-import { numberOf } from "./measured-run.ts";
+import { type Fields, numberOf } from "./fields.ts";
 
 /**
  * What the probe before a run gathered over all ranks, in bytes. The file does
@@ -14,15 +14,20 @@ const usualMs = (nodes: number) => 3.9 + 0.3 * nodes;
 /** Beyond this a probe was slow for another reason. */
 const USUAL_SPREAD = 1.15;
 
+/** Bus rate of an all-reduce inside a node as most probes show it, in GB/s. */
+const USUAL_INSIDE = 425;
+
 /**
  * The cluster with what the row's own probe says. On most days its gather took
  * 0.3 ms for each rank of the job, hidden only behind the transfer itself (root
  * of squares): the host's work, as runs show, since their layers take at least
  * ten times that for each rank of the tensor-parallel group, whatever they compute.
+ * On some, a tenth of NVLink's rate is all that was seen inside the node.
  */
-export function withProbedNetwork(cluster: Cluster, fields: Record<string, string>): Cluster {
+export function withProbedNetwork(cluster: Cluster, fields: Fields): Cluster {
+  if (isNvlinkUnused(fields)) return withoutNvlink(cluster, fields);
   const rate = numberOf(fields, "allgather_gbps");
-  if (rate === undefined || cluster.nodes === 1 || isNvlinkUnused(fields)) return cluster;
+  if (rate === undefined || cluster.nodes === 1) return cluster;
   const gatherMs = PROBE_BYTES / rate / 1e6;
   const usual = usualMs(cluster.nodes);
   if (gatherMs < USUAL_SPREAD * usual) return cluster;
@@ -30,7 +35,13 @@ export function withProbedNetwork(cluster: Cluster, fields: Record<string, strin
   return { ...cluster, collectiveRankMs: Math.sqrt(gatherMs ** 2 - usual ** 2) / ranks };
 }
 
-/** A probe inside the node that reached a tenth of NVLink. */
-export function isNvlinkUnused(fields: Record<string, string>): boolean {
-  return (numberOf(fields, "ar_intra_gbps") ?? Number.POSITIVE_INFINITY) < 100;
+/** A probe inside the node that reached far less than NVLink gives. */
+export function isNvlinkUnused(fields: Fields): boolean {
+  return (numberOf(fields, "ar_intra_gbps") ?? USUAL_INSIDE) < USUAL_INSIDE / 4;
+}
+
+function withoutNvlink(cluster: Cluster, fields: Fields): Cluster {
+  const share = (numberOf(fields, "ar_intra_gbps") ?? USUAL_INSIDE) / USUAL_INSIDE;
+  const curve = cluster.intra.curve.map(([bytes, rate]) => [bytes, share * rate] as const);
+  return { ...cluster, intra: { ...cluster.intra, curve } };
 }

@@ -1,11 +1,12 @@
-import { MoestroError } from "../../errors.ts";
 import { CALIBRATION_COLUMNS, readCalibrationRow } from "./calibration-rows.ts";
 import { type CsvTable, parseCsv } from "./csv.ts";
-import { type MeasuredRun, type ReadRow, RowProblem } from "./measured-run.ts";
+import { requireColumns } from "./csv-file.ts";
+import { type Fields, RowProblem } from "./fields.ts";
+import type { MeasuredRun, ReadRow } from "./measured-run.ts";
 import { NANOTRON_COLUMNS, readNanotronRow } from "./nanotron-rows.ts";
 import { readVtrainRow, VTRAIN_COLUMNS } from "./vtrain-rows.ts";
 
-type ReadRun = (fields: Record<string, string>) => MeasuredRun;
+type ReadRun = (fields: Fields) => MeasuredRun;
 
 const FORMATS: { name: string; columns: readonly string[]; mark: string; read: ReadRun }[] = [
   {
@@ -25,13 +26,7 @@ export function readRuns(text: string, path: string): { table: CsvTable; rows: R
   const format = FORMATS.find(
     ({ mark }) => mark === "" || has.has(mark),
   ) as (typeof FORMATS)[number];
-  const missing = format.columns.filter((name) => !has.has(name));
-  if (missing.length > 0) {
-    throw new MoestroError(
-      "invalid_input",
-      `${path}:1: columns ${missing.join(", ")} are missing; a file like ${format.name} needs ${format.columns.join(", ")}`,
-    );
-  }
+  requireColumns(table, path, format.columns, `a file like ${format.name}`);
   const rows = table.rows.map((fields, index): ReadRow => {
     const row = index + 1;
     try {

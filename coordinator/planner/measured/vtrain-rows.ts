@@ -2,7 +2,8 @@ import type { Workload } from "../cost/workload.ts";
 import { clusterPreset } from "../hardware/presets.ts";
 import type { ModelShape } from "../model/model-shape.ts";
 import { DENSE_COLUMNS, densePlacement } from "./dense-placement.ts";
-import { type MeasuredRun, numberOf, RowProblem, requiredCount } from "./measured-run.ts";
+import { type Fields, numberOf, RowProblem, requiredCount } from "./fields.ts";
+import type { MeasuredRun } from "./measured-run.ts";
 import { denseModel } from "./memory-models.ts";
 
 export const VTRAIN_COLUMNS = [...DENSE_COLUMNS, "global_batch", "value"];
@@ -11,7 +12,7 @@ export const VTRAIN_COLUMNS = [...DENSE_COLUMNS, "global_batch", "value"];
 const VOCABULARY = 51_200;
 
 /** A row of vTrain's single-node A100 measurements: GPT shapes, no flash attention, no recompute. */
-export function readVtrainRow(fields: Record<string, string>): MeasuredRun {
+export function readVtrainRow(fields: Fields): MeasuredRun {
   const gpus = requiredCount(fields, "n_gpus");
   const placement = densePlacement(fields);
   const { tensorParallel: tp, pipelineParallel: pp, dataParallel: dp } = placement;

@@ -1,4 +1,8 @@
 import type { Choice } from "./recompute-choices.ts";
+import { workspaceRanges } from "./workspace-ranges.ts";
+
+/** Sizes of the workspace that are told apart. */
+const MAX_RANGES = 48;
 
 /** Over the layers in front of each, to tell at once that all or nothing fits. */
 export class ActivationSums {
@@ -8,7 +12,7 @@ export class ActivationSums {
   /** Largest of the fastest choices' workspaces. */
   readonly #workspaceBytes: number;
   readonly #layers: readonly (readonly Choice[])[];
-  #limits: WorkspaceLimit[] | undefined;
+  #ranges: KeptRange[] | undefined;
 
   /** @param layers choices of each, the fastest first */
   constructor(layers: readonly (readonly Choice[])[]) {
@@ -16,7 +20,9 @@ export class ActivationSums {
     this.#layers = layers;
     this.#fastestMs = prefixSums(fastest.map(({ extraMs }) => extraMs));
     this.#fastestBytes = prefixSums(fastest.map(({ activationBytes }) => activationBytes));
-    this.#fewestBytes = prefixSums(layers.map((choices) => fewest(choices)));
+    this.#fewestBytes = prefixSums(
+      layers.map((choices) => fewest(choices, Number.POSITIVE_INFINITY)),
+    );
     this.#workspaceBytes = fastest.reduce((most, each) => Math.max(most, each.workspaceBytes), 0);
   }
 
@@ -34,47 +40,55 @@ export class ActivationSums {
 
   /** Bytes by which the layers miss the budget when as little as possible is kept; negative when they fit. */
   missing(from: number, to: number, budget: number, inFlight: number): number {
-    this.#limits ??= limitsOf(this.#layers);
+    const layers = this.#layers.slice(from, to);
     let least = Number.POSITIVE_INFINITY;
-    for (const { workspaceBytes, fewestBytes, impossible } of this.#limits) {
-      if (workspaceBytes - budget >= least) break;
+    for (const limit of new Set(layers.flat().map(({ workspaceBytes }) => workspaceBytes))) {
+      const kept = layers.reduce((sum, choices) => sum + fewest(choices, limit), 0);
+      least = Math.min(least, inFlight * kept + limit - budget);
+    }
+    return least;
+  }
+
+  /** No more than `missing`, and equal unless workspaces are of many sizes. */
+  leastMissing(from: number, to: number, budget: number, inFlight: number): number {
+    this.#ranges ??= rangesOf(this.#layers);
+    let least = Number.POSITIVE_INFINITY;
+    for (const { leastBytes, fewestBytes, impossible } of this.#ranges) {
+      if (leastBytes - budget >= least) break;
       if (over(impossible, from, to) > 0) continue;
-      least = Math.min(least, inFlight * over(fewestBytes, from, to) + workspaceBytes - budget);
+      least = Math.min(least, inFlight * over(fewestBytes, from, to) + leastBytes - budget);
     }
     return least;
   }
 }
 
-/** What layers keep at least when no choice of a larger workspace is taken. */
-interface WorkspaceLimit {
-  workspaceBytes: number;
+/** What layers keep at least while the largest workspace is in a range. */
+interface KeptRange {
+  leastBytes: number;
   fewestBytes: Float64Array;
   /** Layers without such a choice. */
   impossible: Float64Array;
 }
 
-/** By rising limit. */
-function limitsOf(layers: readonly (readonly Choice[])[]): WorkspaceLimit[] {
-  const limits = new Set(layers.flat().map(({ workspaceBytes }) => workspaceBytes));
-  return [...limits]
-    .sort((a, b) => a - b)
-    .map((limit) => {
-      const least = layers.map((choices) =>
-        fewest(choices.filter(({ workspaceBytes }) => workspaceBytes <= limit)),
-      );
-      return {
-        workspaceBytes: limit,
-        fewestBytes: prefixSums(least.map((bytes) => (Number.isFinite(bytes) ? bytes : 0))),
-        impossible: prefixSums(least.map((bytes) => (Number.isFinite(bytes) ? 0 : 1))),
-      };
-    });
+/** By rising workspace. */
+function rangesOf(layers: readonly (readonly Choice[])[]): KeptRange[] {
+  return workspaceRanges(layers.flat(), MAX_RANGES).map(({ leastBytes, mostBytes }) => {
+    const least = layers.map((choices) => fewest(choices, mostBytes));
+    return {
+      leastBytes,
+      fewestBytes: prefixSums(least.map((bytes) => (Number.isFinite(bytes) ? bytes : 0))),
+      impossible: prefixSums(least.map((bytes) => (Number.isFinite(bytes) ? 0 : 1))),
+    };
+  });
 }
 
-function fewest(choices: readonly Choice[]): number {
-  return choices.reduce(
-    (least, { activationBytes }) => Math.min(least, activationBytes),
-    Number.POSITIVE_INFINITY,
-  );
+/** Fewest bytes kept by a choice whose workspace is within the limit; infinite when none is. */
+function fewest(choices: readonly Choice[], mostWorkspaceBytes: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const { activationBytes, workspaceBytes } of choices) {
+    if (workspaceBytes <= mostWorkspaceBytes) least = Math.min(least, activationBytes);
+  }
+  return least;
 }
 
 /** Sums of the values in front of each; one entry more than there are values. */

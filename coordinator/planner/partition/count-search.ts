@@ -9,7 +9,7 @@ export interface Picked {
 }
 
 /** Above this many steps the search for the exact least gives way to the relaxed one. */
-const MAX_STEPS = 20_000;
+export const MAX_STEPS = 20_000;
 
 /**
  * Branch and bound over how many layers of each class take each choice: depth
@@ -21,6 +21,7 @@ export class CountSearch {
   readonly #counts: readonly number[];
   readonly #room: number;
   readonly #relaxed: RelaxedKnapsack;
+  readonly #maxSteps: number;
   #upper: number;
   #best: number[][] | undefined;
   #steps = 0;
@@ -34,18 +35,20 @@ export class CountSearch {
     counts: readonly number[],
     room: number,
     upper = Number.POSITIVE_INFINITY,
+    maxSteps = MAX_STEPS,
   ) {
     this.#items = items;
     this.#counts = counts;
     this.#room = room + Math.abs(room) * SLACK;
     this.#relaxed = new RelaxedKnapsack(items, counts);
     this.#upper = upper;
+    this.#maxSteps = maxSteps;
   }
 
   run(): Picked | undefined {
     this.#visit(0, this.#room, 0, []);
     if (this.#best === undefined) return undefined;
-    return { extraMs: this.#upper, isLeast: this.#steps <= MAX_STEPS, picks: this.#best };
+    return { extraMs: this.#upper, isLeast: this.#steps <= this.#maxSteps, picks: this.#best };
   }
 
   #visit(depth: number, room: number, extra: number, picks: number[][]): void {
@@ -56,7 +59,7 @@ export class CountSearch {
       }
       return;
     }
-    if (this.#steps++ > MAX_STEPS && this.#best !== undefined) return;
+    if (this.#steps++ > this.#maxSteps && this.#best !== undefined) return;
     const bound = extra + this.#relaxed.leastExtraMs(depth, room);
     if (bound > this.#upper || (bound === this.#upper && this.#best !== undefined)) return;
     if (bound === Number.POSITIVE_INFINITY) return;
@@ -92,7 +95,7 @@ export class CountSearch {
     for (let take = first; take <= count; take++) {
       const time = extra + take * extraMs;
       if (time > this.#upper) break;
-      if (this.#steps++ > MAX_STEPS && this.#best !== undefined) return;
+      if (this.#steps++ > this.#maxSteps && this.#best !== undefined) return;
       const rest = room - take * activationBytes;
       this.#split(depth, choice - 1, count - take, rest, time, picks, [take, ...taken]);
       if (isLast && this.#best !== undefined && time >= this.#upper) break;

@@ -1,9 +1,7 @@
 import { blockTermMs } from "./block-term.ts";
+import { isShorter } from "./compare-times.ts";
 import { type EvaluatedSplit, evaluateEnds } from "./evaluate-split.ts";
 import type { StageCosts } from "./stage-costs.ts";
-
-/** Times that differ by less are the same up to rounding. */
-const RELATIVE_TOLERANCE = 1e-9;
 
 /** Rounds over all borders at most. */
 const MAX_ROUNDS = 20;
@@ -49,9 +47,4 @@ function leastMs(costs: StageCosts, ends: readonly number[]): number {
 export function isBetter(a: EvaluatedSplit, b: EvaluatedSplit): boolean {
   if (isShorter(a.simulatedMs, b.simulatedMs)) return true;
   return !isShorter(b.simulatedMs, a.simulatedMs) && a.unevenness < b.unevenness * (1 - 1e-9);
-}
-
-/** Shorter by more than rounding. */
-export function isShorter(a: number, b: number): boolean {
-  return a < b * (1 - RELATIVE_TOLERANCE);
 }

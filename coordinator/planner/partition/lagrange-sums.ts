@@ -1,13 +1,14 @@
 import { prefixSums } from "./activation-sums.ts";
-import type { Choice, LayerClasses } from "./recompute-choices.ts";
+import type { LayerClasses } from "./recompute-choices.ts";
 import { type ClassItem, classItem } from "./relaxed-knapsack.ts";
+import { workspaceRanges } from "./workspace-ranges.ts";
 
 /** Ranges of the workspace, and prices of memory, that are tried at most. */
 const MAX_RANGES = 8;
 const MAX_PRICES = 48;
 
 /** Choices whose workspace is no larger than a limit, where the largest is at least `leastBytes`. */
-interface WorkspaceRange {
+interface PricedRange {
   leastBytes: number;
   /** Layers that have no such choice. */
   impossible: Float64Array;
@@ -24,10 +25,10 @@ interface WorkspaceRange {
  */
 export class LagrangeSums {
   readonly #prices: readonly number[];
-  readonly #ranges: readonly WorkspaceRange[];
+  readonly #ranges: readonly PricedRange[];
 
   constructor({ choices, classOf }: LayerClasses) {
-    const ranges = workspaceRanges(choices.flat());
+    const ranges = workspaceRanges(choices.flat(), MAX_RANGES);
     const items = ranges.map(({ mostBytes }) => choices.map((each) => classItem(each, mostBytes)));
     this.#prices = pricesOf(items.flat());
     this.#ranges = ranges.map(({ leastBytes }, range) => {
@@ -59,18 +60,6 @@ export class LagrangeSums {
     }
     return least;
   }
-}
-
-/** All workspaces that occur, in ranges of about as many each. */
-function workspaceRanges(choices: readonly Choice[]): { leastBytes: number; mostBytes: number }[] {
-  const all = [...new Set(choices.map(({ workspaceBytes }) => workspaceBytes))];
-  all.sort((a, b) => a - b);
-  const count = Math.min(MAX_RANGES, all.length);
-  const at = (range: number) => Math.floor((range * all.length) / count);
-  return Array.from({ length: count }, (_, range) => ({
-    leastBytes: all[at(range)] as number,
-    mostBytes: all[at(range + 1) - 1] as number,
-  }));
 }
 
 /** None, and the slopes of the classes' hulls or as many of them as are allowed. */

@@ -12,6 +12,10 @@ test("latency defaults to none, and options to one that keeps everything for fre
   assert.deepEqual(layers[0]?.options, [{ name: "none", extraBackwardMs: 0, activationBytes: 0 }]);
 });
 
+test("a byte order mark in front is passed over", () => {
+  assert.equal(readProblem(`\uFEFF${JSON.stringify(PROBLEM)}`, "p.json").stages, 1);
+});
+
 const option = { name: "none", extraBackwardMs: 0, activationBytes: 0 };
 const WRONG: [what: string, text: string, message: RegExp][] = [
   ["text that is not JSON", "{", /^p\.json: not JSON/],
@@ -44,6 +48,46 @@ const WRONG: [what: string, text: string, message: RegExp][] = [
     "two options of one name",
     edit({ layers: [{ ...LAYER, options: [option, option] }] }),
     /^p\.json: layers\[0\]\.options: two are named "none"/,
+  ],
+  ["a memory that is no number", '{"memoryBytes": NaN}', /^p\.json: not JSON/],
+  [
+    "too long a memory list",
+    edit({ memoryBytes: [1, 2] }),
+    /^p\.json: memoryBytes: 2 entries for 1/,
+  ],
+  [
+    "100,000 layers",
+    edit({ layers: Array(100_000).fill(LAYER) }),
+    /^p\.json: layers: 100000 layers are too many; use at most 1000$/,
+  ],
+  [
+    "a number as large as there is",
+    edit({ layers: [{ ...LAYER, staticBytes: 1e308 }] }),
+    /^p\.json: layers\[0\]\.staticBytes: 1e\+308 is not an amount of bytes/,
+  ],
+  [
+    "an unknown field whose name has two lines",
+    edit({ "a\nb": 1 }),
+    /^p\.json: "a\\nb": unknown field; use stages/,
+  ],
+  [
+    "an unknown field of an option",
+    edit({ layers: [{ ...LAYER, options: [{ ...option, ms: 1 }] }] }),
+    /^p\.json: layers\[0\]\.options\[0\]\.ms: unknown field; use name, extraBackwardMs/,
+  ],
+  [
+    "hundreds of options",
+    edit({
+      layers: [
+        { ...LAYER, options: Array.from({ length: 200 }, (_, i) => ({ ...option, name: `${i}` })) },
+      ],
+    }),
+    /^p\.json: layers\[0\]\.options: 200 are too many; use at most 32$/,
+  ],
+  [
+    "weight gradients that take longer than backward",
+    edit({ layers: [{ ...LAYER, weightGradMs: 3 }] }),
+    /^p\.json: layers\[0\]\.weightGradMs: 3 is too long: it is a part of backwardMs, 2/,
   ],
 ];
 

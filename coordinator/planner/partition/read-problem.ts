@@ -8,6 +8,9 @@ const MOST_LAYERS = 1000;
 /** The simulator holds an entry for each micro-batch of each stage. */
 const MOST_PASSES = 1e6;
 
+/** The solver tries them in every number of layers. */
+const MOST_OPTIONS = 32;
+
 /** What a layer without `options` has: everything is kept, and costs nothing. */
 const KEEP: RecomputeOption = { name: "none", extraBackwardMs: 0, activationBytes: 0 };
 
@@ -26,7 +29,8 @@ export function readProblem(text: string, path: string): PartitionProblem {
   const reader = new Reader(fail);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Some editors begin a file with a byte order mark.
+    value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     const detail = (error as Error).message.replaceAll(/\s+/g, " ");
     fail("", `not JSON (${detail}); write an object with stages, microBatches and layers`);
@@ -90,17 +94,25 @@ class Reader {
         : this.#list(fields.options, `${at}.options`, "options").map((option, index) =>
             this.#option(option, `${at}.options[${index}]`),
           );
+    if (options.length > MOST_OPTIONS) {
+      this.#fail(`${at}.options`, `${options.length} are too many; use at most ${MOST_OPTIONS}`);
+    }
     const twice = options.find(
       ({ name }, index) => options.findIndex((o) => o.name === name) < index,
     );
     if (twice !== undefined) {
       this.#fail(`${at}.options`, `two are named ${JSON.stringify(twice.name)}; use a name once`);
     }
+    const backwardMs = this.#amount(fields.backwardMs, `${at}.backwardMs`, MOST_MS);
     const { weightGradMs } = fields;
+    if (typeof weightGradMs === "number" && weightGradMs > backwardMs) {
+      const rule = `it is a part of backwardMs, ${backwardMs}`;
+      this.#fail(`${at}.weightGradMs`, `${weightGradMs} is too long: ${rule}; use that or less`);
+    }
     return {
       name: this.#name(fields.name, `${at}.name`),
       forwardMs: this.#amount(fields.forwardMs, `${at}.forwardMs`, MOST_MS),
-      backwardMs: this.#amount(fields.backwardMs, `${at}.backwardMs`, MOST_MS),
+      backwardMs,
       ...(weightGradMs === undefined
         ? {}
         : { weightGradMs: this.#amount(weightGradMs, `${at}.weightGradMs`, MOST_MS) }),
@@ -129,7 +141,8 @@ class Reader {
     }
     const unknown = Object.keys(value as Fields).find((name) => !names.includes(name));
     if (unknown !== undefined) {
-      const where = at === "" ? unknown : `${at}.${unknown}`;
+      const name = /^[\w-]+$/.test(unknown) ? unknown : show(unknown);
+      const where = at === "" ? name : `${at}.${name}`;
       this.#fail(where, `unknown field; use ${names.join(", ")}`);
     }
     return value as Fields;

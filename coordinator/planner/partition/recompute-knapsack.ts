@@ -1,5 +1,6 @@
 import { ActivationSums } from "./activation-sums.ts";
 import { CountSearch, type Picked } from "./count-search.ts";
+import { greedyRecompute } from "./greedy-recompute.ts";
 import { LagrangeSums } from "./lagrange-sums.ts";
 import type { PartitionLayer } from "./problem.ts";
 import { type Choice, type LayerClasses, layerClasses } from "./recompute-choices.ts";
@@ -18,6 +19,15 @@ interface Counted {
   order: number[];
   counts: number[];
 }
+
+/** What an interval's layers take under a workspace limit. */
+interface Fitting extends Picked {
+  items: readonly ClassItem[];
+  room: number;
+}
+
+/** Steps to improve on what is found for larger intervals. */
+const IMPROVING_STEPS = 500;
 
 /** Intervals of up to this many layers are solved exactly whatever their classes. */
 const SMALL = 8;
@@ -48,20 +58,24 @@ export class RecomputeKnapsack {
    */
   solve(from: number, to: number, budget: number, inFlight: number): KnapsackResult | undefined {
     const counted = this.#count(from, to);
-    let best: (Picked & { items: ClassItem[] }) | undefined;
+    const isSmall = this.isSmall(from, to);
+    let best: Fitting | undefined;
     let isLeast = true;
     // Options of a large workspace may pay only without it: try each as the limit.
     for (const level of this.#levelsOf(counted)) {
       const items = this.#itemsUnder(counted, level);
       if (items === undefined) break;
       const room = (budget - level) / inFlight;
-      const found = new CountSearch(items, counted.counts, room, best?.extraMs).run();
+      const found = isSmall
+        ? new CountSearch(items, counted.counts, room, best?.extraMs).run()
+        : greedyRecompute(items, counted.counts, room);
       if (found === undefined) continue;
       if (!found.isLeast) isLeast = false;
-      if (best === undefined || found.extraMs < best.extraMs) best = { ...found, items };
+      if (best === undefined || found.extraMs < best.extraMs) best = { ...found, items, room };
       if (best.extraMs === 0) break;
     }
     if (best === undefined) return undefined;
+    if (!isSmall) best = improved(best, counted.counts);
     const options = this.#spread(from, to, counted, best);
     return { extraMs: best.extraMs, isLeast, options };
   }
@@ -92,6 +106,11 @@ export class RecomputeKnapsack {
   /** Bytes by which the interval misses the budget when as little as possible is kept. */
   missing(from: number, to: number, budget: number, inFlight: number): number {
     return this.#sums.missing(from, to, budget, inFlight);
+  }
+
+  /** A lower bound on `missing` in little time. */
+  leastMissing(from: number, to: number, budget: number, inFlight: number): number {
+    return this.#sums.leastMissing(from, to, budget, inFlight);
   }
 
   /** Workspaces that the classes' choices ask for, falling. */
@@ -139,12 +158,7 @@ export class RecomputeKnapsack {
   }
 
   /** Turns counts per class into an option per layer; layers at the end recompute first. */
-  #spread(
-    from: number,
-    to: number,
-    { order }: Counted,
-    { items, picks }: Picked & { items: readonly ClassItem[] },
-  ): number[] {
+  #spread(from: number, to: number, { order }: Counted, { items, picks }: Fitting): number[] {
     const left = picks.map((counts) => [...counts]);
     const options: number[] = [];
     for (let layer = from; layer < to; layer++) {
@@ -156,4 +170,10 @@ export class RecomputeKnapsack {
     }
     return options;
   }
+}
+
+function improved(best: Fitting, counts: readonly number[]): Fitting {
+  const { items, room, extraMs } = best;
+  const found = new CountSearch(items, counts, room, extraMs, IMPROVING_STEPS).run();
+  return found === undefined ? best : { ...best, ...found };
 }

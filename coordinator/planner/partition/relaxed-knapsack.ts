@@ -4,7 +4,9 @@ import type { Choice } from "./recompute-choices.ts";
 export const SLACK = 1e-12;
 
 /** Recompute of a class's layers from one hull point to the next. */
-interface HullStep {
+export interface HullStep {
+  /** Choice that it leads to. */
+  choice: number;
   /** Saved by one layer. */
   bytes: number;
   msPerByte: number;
@@ -44,10 +46,8 @@ function hullOf(choices: readonly Choice[]): HullStep[] {
       }
     }
     if (next === at) return steps;
-    steps.push({
-      bytes: here.activationBytes - (choices[next] as Choice).activationBytes,
-      msPerByte,
-    });
+    const bytes = here.activationBytes - (choices[next] as Choice).activationBytes;
+    steps.push({ choice: next, bytes, msPerByte });
     at = next;
   }
 }

@@ -1,8 +1,9 @@
-import { type BegunSplit, emptySplit, nextSplits } from "./begun-split.ts";
+import { type BegunSplit, emptySplit, nextSplits, simulated } from "./begun-split.ts";
 import type { BoundFronts } from "./bound-fronts.ts";
+import { isShorter } from "./compare-times.ts";
 import { type EvaluatedSplit, evaluateEnds } from "./evaluate-split.ts";
 import { MinHeap } from "./heap.ts";
-import { improveSplit, isBetter, isShorter } from "./improve-split.ts";
+import { improveSplit, isBetter } from "./improve-split.ts";
 import type { StageCosts } from "./stage-costs.ts";
 
 export interface SearchLimits {
@@ -26,47 +27,85 @@ export interface FoundSplit {
 export function searchSplits(
   costs: StageCosts,
   fronts: BoundFronts,
-  { limitMs, maxSimulations, maxExpansions }: SearchLimits,
+  limits: SearchLimits,
 ): FoundSplit | undefined {
-  const { problem } = costs;
-  const heap = new MinHeap<BegunSplit>();
-  // A deeper one of the same bound first: it is nearer to a simulation.
-  const push = (begun: BegunSplit) =>
-    heap.push(begun.boundMs * (1 - 1e-14 * begun.shapes.length), begun);
-  push(emptySplit(fronts));
-  let best: EvaluatedSplit | undefined;
-  let boundMs = limitMs;
-  let simulations = 0;
-  let expansions = 0;
-  for (let entry = heap.pop(); entry !== undefined; entry = heap.pop()) {
-    let begun: BegunSplit | undefined = entry.value;
-    const isProven = best !== undefined && !isShorter(begun.boundMs, best.simulatedMs);
-    const isSpent = simulations >= maxSimulations || expansions >= maxExpansions;
-    if (best !== undefined && (isProven || isSpent)) {
-      boundMs = Math.min(boundMs, begun.boundMs);
-      break;
-    }
-    // Straight down to a whole split while there is none to compare with.
-    while (begun !== undefined && begun.shapes.length < problem.stages) {
-      expansions++;
-      const next = nextSplits(begun, fronts, problem).sort((a, b) => a.boundMs - b.boundMs);
-      // Any split will do when too many begin well and end beyond the limit.
-      const most = best?.simulatedMs ?? (isSpent ? Number.POSITIVE_INFINITY : limitMs);
-      begun = best === undefined && (next[0]?.boundMs ?? most) <= most ? next.shift() : undefined;
-      for (const each of next) {
-        if (each.boundMs <= limitMs && (best === undefined || isShorter(each.boundMs, most))) {
-          push(each);
-        }
-      }
-    }
-    if (begun === undefined) continue;
-    const ends = begun.shapes.map(({ to }) => to);
-    const split = evaluateEnds(costs, ends);
-    simulations++;
-    if (split === undefined || (best !== undefined && !isBetter(split, best))) continue;
-    best = improveSplit(costs, split);
+  return new SplitSearch(costs, fronts, limits).run();
+}
+
+class SplitSearch {
+  readonly #costs: StageCosts;
+  readonly #fronts: BoundFronts;
+  readonly #limits: SearchLimits;
+  readonly #heap = new MinHeap<BegunSplit>();
+  #best: EvaluatedSplit | undefined;
+  #simulations = 0;
+  #expansions = 0;
+
+  constructor(costs: StageCosts, fronts: BoundFronts, limits: SearchLimits) {
+    this.#costs = costs;
+    this.#fronts = fronts;
+    this.#limits = limits;
   }
-  if (best === undefined) return undefined;
-  const { simulatedMs } = best;
-  return { best, boundMs: isShorter(boundMs, simulatedMs) ? boundMs : simulatedMs, simulations };
+
+  run(): FoundSplit | undefined {
+    let { limitMs: boundMs } = this.#limits;
+    this.#push(emptySplit(this.#fronts));
+    for (let entry = this.#heap.pop(); entry !== undefined; entry = this.#heap.pop()) {
+      const begun = entry.value;
+      if (this.#best !== undefined && (this.#isSpent || !this.#canWin(begun))) {
+        boundMs = Math.min(boundMs, begun.boundMs);
+        break;
+      }
+      if (!begun.isSimulated) this.#push(simulated(begun, this.#fronts, this.#costs));
+      else this.#goOn(begun);
+    }
+    const best = this.#best;
+    if (best === undefined) return undefined;
+    const isOpen = isShorter(boundMs, best.simulatedMs);
+    return {
+      best,
+      boundMs: isOpen ? boundMs : best.simulatedMs,
+      simulations: this.#simulations,
+    };
+  }
+
+  get #isSpent(): boolean {
+    const { maxSimulations, maxExpansions } = this.#limits;
+    return this.#simulations >= maxSimulations || this.#expansions >= maxExpansions;
+  }
+
+  /** By one stage; all the way down while there is no whole split to compare with. */
+  #goOn(start: BegunSplit): void {
+    let begun: BegunSplit | undefined = start;
+    while (begun !== undefined && begun.shapes.length < this.#costs.problem.stages) {
+      this.#expansions++;
+      const next = nextSplits(begun, this.#fronts, this.#costs);
+      begun = this.#best === undefined && this.#isWanted(next[0]) ? next.shift() : undefined;
+      for (const each of next) this.#push(each);
+    }
+    if (begun !== undefined) this.#evaluate(begun);
+  }
+
+  /** Any split will do when too many begin well and end beyond the limit. */
+  #isWanted(begun: BegunSplit | undefined): boolean {
+    return begun !== undefined && (this.#isSpent || begun.boundMs <= this.#limits.limitMs);
+  }
+
+  #canWin({ boundMs }: BegunSplit): boolean {
+    return this.#best === undefined || isShorter(boundMs, this.#best.simulatedMs);
+  }
+
+  #push(begun: BegunSplit): void {
+    if (begun.boundMs > this.#limits.limitMs || !this.#canWin(begun)) return;
+    // A deeper one of the same bound first: it is nearer to a simulation.
+    this.#heap.push(begun.boundMs * (1 - 1e-14 * begun.shapes.length), begun);
+  }
+
+  #evaluate({ shapes }: BegunSplit): void {
+    const ends = shapes.map(({ to }) => to);
+    const split = evaluateEnds(this.#costs, ends);
+    this.#simulations++;
+    if (split === undefined || (this.#best !== undefined && !isBetter(split, this.#best))) return;
+    this.#best = improveSplit(this.#costs, split);
+  }
 }

@@ -149,3 +149,19 @@ test("layers that take no time but for their recompute are solved too", () => {
   assert.equal(solution.simulatedMs, 6);
   assert.deepEqual(solution.stages[0]?.recompute, ["none", "full"]);
 });
+
+test("where layers take no time, latency alone is what is bounded and simulated", () => {
+  const options = [{ name: "none", extraBackwardMs: 0, activationBytes: 0 }];
+  const layer = { name: "layer", forwardMs: 0, backwardMs: 0, staticBytes: 0, options };
+  const layers = [layer, layer, layer];
+  const solution = solvePartition({
+    stages: 3,
+    microBatches: 61,
+    p2pMs: 2,
+    memoryBytes: 1,
+    layers,
+  });
+  assert.ok(!("missingBytes" in solution));
+  assert.equal(solution.gap, 0);
+  assert.ok(solution.simulatedMs > 100);
+});

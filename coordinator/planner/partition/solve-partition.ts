@@ -1,6 +1,7 @@
+import { roundMs } from "./block-term.ts";
 import { BoundFronts } from "./bound-fronts.ts";
+import { isShorter } from "./compare-times.ts";
 import { toSolution } from "./evaluate-split.ts";
-import { isShorter } from "./improve-split.ts";
 import type { PartitionProblem, PartitionSolution, PartitionUnfit } from "./problem.ts";
 import { searchSplits } from "./search-splits.ts";
 import { StageCosts } from "./stage-costs.ts";
@@ -19,7 +20,10 @@ export interface PartitionCut {
 }
 
 const MAX_SIMULATIONS = 400;
-const MAX_EXPANSIONS = 4000;
+/** Fewer for a caller who asks for few simulations, or of so many stages that each takes long. */
+const MAX_EXPANSIONS = 20_000;
+const EXPANSIONS_PER_SIMULATION = 500;
+const STAGES_EXPANDED = 16 * MAX_EXPANSIONS;
 
 /**
  * Stages and recompute of least makespan under 1F1B within the memory. The
@@ -45,8 +49,15 @@ export function solvePartition(
 export function solvePartitionUnder(
   problem: PartitionProblem,
   cutoffMs: number,
-  { maxSimulations = MAX_SIMULATIONS, maxExpansions = MAX_EXPANSIONS }: SolveOptions = {},
+  options: SolveOptions = {},
 ): PartitionSolution | PartitionUnfit | PartitionCut {
+  const { maxSimulations = MAX_SIMULATIONS } = options;
+  const mostExpansions = Math.min(
+    MAX_EXPANSIONS,
+    EXPANSIONS_PER_SIMULATION * maxSimulations,
+    STAGES_EXPANDED / problem.stages,
+  );
+  const { maxExpansions = mostExpansions } = options;
   const costs = new StageCosts(problem);
   let limitMs = Math.min(cutoffMs, 1.02 * leastPossibleMs(costs));
   const most = mostPossibleMs(costs);
@@ -72,19 +83,23 @@ export function solvePartitionUnder(
   }
 }
 
-/** All ranks busy all the time, or one micro-batch all the way. */
+/** All ranks busy all the time, full and emptied once, or one micro-batch all the way. */
 function leastPossibleMs({ problem, forward, backward, numLayers }: StageCosts): number {
-  const total = (forward[numLayers] as number) + (backward[numLayers] as number);
+  const workMs = (forward[numLayers] as number) + (backward[numLayers] as number);
   const { stages, microBatches, p2pMs } = problem;
-  return Math.max((microBatches * total) / stages, total + 2 * p2pMs * (stages - 1));
+  const wayMs = workMs + 2 * p2pMs * (stages - 1);
+  const visits = microBatches - 1 - stages;
+  const roundsMs = visits < 0 ? 0 : 2 * wayMs + roundMs({ size: stages, workMs, p2pMs }, visits);
+  return Math.max((microBatches * workMs) / stages, wayMs, roundsMs);
 }
 
-/** One stage after the other with the dearest recompute: no bound is larger. */
+/** One stage after the other with the dearest recompute, and every hop: no bound is larger. */
 function mostPossibleMs({ problem, forward, backward, numLayers }: StageCosts): number {
-  const extra = problem.layers.reduce(
+  const { layers, stages, microBatches, p2pMs } = problem;
+  const extra = layers.reduce(
     (sum, { options }) => sum + Math.max(...options.map(({ extraBackwardMs }) => extraBackwardMs)),
     0,
   );
   const total = (forward[numLayers] as number) + (backward[numLayers] as number) + extra;
-  return 3 * (problem.microBatches * total + 2 * problem.p2pMs * problem.stages);
+  return 3 * (microBatches * total + 2 * p2pMs * (stages + microBatches));
 }

@@ -2,6 +2,8 @@ import { makespan1F1B } from "../schedule/simulate-1f1b.ts";
 import { IntervalWork, type Pipeline, stageWork } from "./pipeline.ts";
 import { type SolveOptions, solvePartition } from "./solve-partition.ts";
 
+export { isShorter, RELATIVE_TOLERANCE } from "./compare-times.ts";
+
 /** The best split of a pipeline whose memory is not counted. */
 export interface Split {
   layersPerStage: number[];
@@ -13,9 +15,6 @@ export interface Split {
   gap: number;
   simulations: number;
 }
-
-/** Times that differ by less are the same up to rounding. */
-export const RELATIVE_TOLERANCE = 1e-9;
 
 /** `solvePartition` for work alone: the embedding stays with the first layer, the head with the last. */
 export function splitPipeline(pipeline: Pipeline, options: SolveOptions = {}): Split {
@@ -62,9 +61,4 @@ export function leastMakespan({ work, numStages, numMicroBatches }: Pipeline): n
   const intervals = new IntervalWork(work);
   const total = intervals.total(0, intervals.numLayers);
   return Math.max(total, (numMicroBatches * total) / numStages);
-}
-
-/** Shorter by more than rounding. */
-export function isShorter(a: number, b: number): boolean {
-  return a < b * (1 - RELATIVE_TOLERANCE);
 }

@@ -29,6 +29,11 @@ function missingBytes(costs: StageCosts, stage: number, from: number, to: number
   return costs.knapsack.missing(from, to, costs.budget(stage, from, to), costs.inFlight(stage));
 }
 
+function leastMissingBytes(costs: StageCosts, stage: number, from: number, to: number): number {
+  const budget = costs.budget(stage, from, to);
+  return costs.knapsack.leastMissing(from, to, budget, costs.inFlight(stage));
+}
+
 /** Ends of the split whose worst stage misses least. */
 function leastMissing(costs: StageCosts): number[] {
   const { stages } = costs.problem;
@@ -53,7 +58,7 @@ function leastMissing(costs: StageCosts): number[] {
 }
 
 function mostMissing(costs: StageCosts, ends: readonly number[]): number {
-  const each = ends.map((to, stage) => missingBytes(costs, stage, ends[stage - 1] ?? 0, to));
+  const each = ends.map((to, stage) => leastMissingBytes(costs, stage, ends[stage - 1] ?? 0, to));
   return Math.max(...each);
 }
 
@@ -73,7 +78,7 @@ function splitWithin(costs: StageCosts, mostBytes: number): number[] | undefined
     for (let to = 1; to <= numLayers; to++) {
       if (starts.has(to - 1)) from = to - 1;
       if (from === undefined) continue;
-      if (missingBytes(costs, stage, from, to) <= mostBytes) first.set(to, from);
+      if (leastMissingBytes(costs, stage, from, to) <= mostBytes) first.set(to, from);
     }
     firsts.push(first);
     starts = first;

@@ -8,42 +8,40 @@ import { solutionOf } from "./schedule-solution.ts";
 import { WorkSums } from "./work-sums.ts";
 
 export interface CertifyOptions {
-  /** Of the mixed integer solver, and of the linear one before it. */
+  /** Of the mixed integer solver. */
   timeLimitSeconds: number;
+  /** What no split beats, where the caller knows it. */
+  boundMs?: number | undefined;
 }
 
 /** Relative: what the solver may leave open and still call optimal. */
 const SOLVER_GAP = 1e-4;
 
+/** Relative: how far the solver's own tolerances may put a bound off. */
+const TOLERANCE = 1e-6;
+
 /**
- * `solveSchedule`, then HiGHS: its linear relaxation bounds the step in this order
- * from below, and the mixed integer programme, when it ends in time, raises the
- * bound to the optimum and may find a better split.
+ * `solveSchedule`, then HiGHS: the mixed integer programme of schedule-milp.ts raises
+ * the bound, to the optimum when it ends in time, and may find a better split.
  */
 export async function certifySchedule(
   problem: ScheduleProblem,
-  { timeLimitSeconds }: CertifyOptions,
+  { timeLimitSeconds, boundMs: known }: CertifyOptions,
 ): Promise<ScheduleSolution | PartitionUnfit> {
-  const heuristic = solveSchedule(problem);
+  const heuristic = solveSchedule(problem, { boundMs: known });
   const { table, numStages } = legalTable(problem);
-  // The package's types are those of its CommonJS build, where the loader is `default`.
-  const solver = await (highs as unknown as typeof highs.default)();
-  const options = { time_limit: timeLimitSeconds, mip_rel_gap: SOLVER_GAP };
+  const limits =
+    "boundMs" in heuristic
+      ? { leastMs: heuristic.boundMs, mostMs: heuristic.simulatedMs * (1 + TOLERANCE) }
+      : {};
+  const exact = await solveMilp(scheduleMilp(problem, table, limits), timeLimitSeconds);
   let boundMs = "boundMs" in heuristic ? heuristic.boundMs : 0;
-  const relaxed = solver.solve(scheduleMilp(problem, table, true), {
-    time_limit: timeLimitSeconds,
-  });
-  // The solvers' own tolerance, off the bound so that it stays one.
-  if (relaxed.Status === "Optimal") {
-    boundMs = Math.max(boundMs, relaxed.ObjectiveValue * (1 - 1e-6));
-  }
-  const exact = solver.solve(scheduleMilp(problem, table, false), options);
-  if (exact.Status === "Optimal") {
-    boundMs = Math.max(boundMs, exact.ObjectiveValue * (1 - SOLVER_GAP));
+  if (exact.dualBound !== undefined) {
+    boundMs = Math.max(boundMs, exact.dualBound * (1 - TOLERANCE));
   }
 
   let best = heuristic;
-  const found = "Columns" in exact ? readChoice(problem, numStages, exact.Columns) : undefined;
+  const found = readChoice(problem, numStages, exact.columns);
   if (found) {
     const compiled = legalTable(problem);
     const sums = new WorkSums(problem.layers);
@@ -63,6 +61,27 @@ export async function certifySchedule(
   boundMs = Math.min(boundMs, best.simulatedMs);
   const gap = best.simulatedMs > 0 ? (best.simulatedMs - boundMs) / best.simulatedMs : 0;
   return { ...best, boundMs, gap };
+}
+
+interface MilpResult {
+  columns: Record<string, object>;
+  /** What the solver had proved when it ended. */
+  dualBound: number | undefined;
+}
+
+async function solveMilp(text: string, timeLimitSeconds: number): Promise<MilpResult> {
+  const lines: string[] = [];
+  // The package's types are those of its CommonJS build, where the loader is `default`.
+  const load = highs as unknown as typeof highs.default;
+  const solver = await load({ print: (line) => lines.push(line) });
+  const { Columns: columns } = solver.solve(text, {
+    time_limit: timeLimitSeconds,
+    mip_rel_gap: SOLVER_GAP,
+  });
+  // The bound of a search that was cut short is in the solver's report alone.
+  const report = lines.findLast((line) => /^\s*Dual bound\s/.test(line));
+  const dualBound = Number(report?.trim().split(/\s+/)[2] ?? Number.NaN);
+  return { columns, dualBound: Number.isFinite(dualBound) ? dualBound : undefined };
 }
 
 /** Split and options of the solver's best answer; undefined when it has none. */

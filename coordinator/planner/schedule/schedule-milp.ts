@@ -10,13 +10,12 @@ export const choiceName = (layer: number, stage: number, option: number) =>
  * programme in CPLEX LP format (PLANNER: with the order fixed, the makespan `T` is
  * linear in the durations). Memory has a row for every in-flight peak of a rank.
  *
- * @param relaxed leave the choices between 0 and 1: a linear programme, whose
- *   optimum bounds every schedule in this order from below
+ * @param leastMs a known lower bound on the step, and `mostMs` a step that exists
  */
 export function scheduleMilp(
   problem: ScheduleProblem,
   table: ScheduleTable,
-  relaxed: boolean,
+  { leastMs, mostMs }: { leastMs?: number | undefined; mostMs?: number | undefined } = {},
 ): string {
   const names: string[] = [];
   const rows = [
@@ -25,7 +24,9 @@ export function scheduleMilp(
     ...memoryRows(problem, table),
     ...timeRows(problem, table),
   ];
-  const kinds = relaxed ? [] : ["Binary", ...names.map((name) => ` ${name}`)];
+  const kinds = ["Binary", ...names.map((name) => ` ${name}`)];
+  if (leastMs !== undefined) rows.push(`T >= ${leastMs}`);
+  if (mostMs !== undefined) rows.push(`T <= ${mostMs}`);
   const body = rows.map((row, index) => ` c${index}: ${row}`);
   return ["Minimize", " obj: T", "Subject To", ...body, ...kinds, "End", ""].join("\n");
 }

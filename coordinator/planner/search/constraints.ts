@@ -23,6 +23,8 @@ export interface Constraints {
   layersPerStage?: readonly number[] | undefined;
   /** Equally many decoder layers a stage, or one more. */
   evenStages?: boolean | undefined;
+  /** Only pipelines whose stages divide the decoder layers. */
+  layersDivide?: boolean | undefined;
   target: Target;
   /** Bytes of each GPU that the plan leaves alone; the memory model's default when absent. */
   reserveBytes?: number | undefined;

@@ -70,10 +70,16 @@ export function solveCandidate(
     ? solved1F1B(problem, fixed, cutoffMs, limits)
     : solveScheduled(problem, fixed, boundMs, maxPasses);
   if (!("stages" in solution)) return solution;
-  const stepTimeMs =
-    solution.simulatedMs +
-    largestOverheadMs({ candidate: costed, parts, schedule, stages: solution.stages });
-  return { candidate: costed, parts, schedule, ...solution, limitBytes, stepTimeMs };
+  return solvedFrom({ candidate: costed, parts, schedule, limitBytes }, solution);
+}
+
+/** A candidate, costed under its schedule, with these stages. */
+export function solvedFrom(
+  { candidate, parts, schedule, limitBytes }: Omit<Solved, keyof ScheduledStages | "stepTimeMs">,
+  solution: ScheduledStages,
+): Solved {
+  const staged = { candidate, parts, schedule, limitBytes, ...solution };
+  return { ...staged, stepTimeMs: solution.simulatedMs + largestOverheadMs(staged) };
 }
 
 /** Without a pipeline every schedule is the same. */

@@ -114,8 +114,10 @@ export class Space {
   }
 
   *#schedules(p: number, m: number): Generator<[ScheduleName, number]> {
-    const { schedules, virtualPipeline: fixed, layersPerStage } = this.#constraints;
+    const { schedules, virtualPipeline: fixed, layersPerStage, layersDivide } = this.#constraints;
+    const numLayers = this.#workload.model.layers.length;
     const allows = (v: number) =>
+      (layersDivide !== true || numLayers % (p * v) === 0) &&
       (fixed === undefined || fixed === v) &&
       (layersPerStage === undefined || layersPerStage.length === p * v);
     if (p === 1) {

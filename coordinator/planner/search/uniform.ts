@@ -6,16 +6,15 @@ import { searchLayouts } from "./search-layouts.ts";
 import type { Solved } from "./solve-candidate.ts";
 
 /**
- * What one gets without unequal stages: the best layout under 1F1B whose stages
- * hold equally many decoder layers (or one more, where they do not divide) and
- * whose layers all recompute the same. Null when none fits.
+ * What one gets without unequal stages: the best layout, under the same schedules,
+ * whose stages hold equally many decoder layers (or one more, where they do not
+ * divide) and whose layers all recompute the same. Null when none fits.
  */
 export function bestUniform(workload: Workload, constraints: Constraints): PlanChoice | null {
   let best: Solved | undefined;
   for (const kind of constraints.recompute) {
     const uniform: Constraints = {
       ...constraints,
-      schedules: ["1f1b"],
       recompute: [kind],
       recomputePerLayer: undefined,
       layersPerStage: undefined,

@@ -41,8 +41,8 @@ export function ringMs(rates: Rates, size: number, stride: number, bytes: number
 }
 
 /** What a ring waits at one node boundary: at least what the link's own latency asks. */
-function hopWait({ machine, inter }: Rates): number {
-  return Math.max(machine.nodeHopMs, inter.latencyMs / 2);
+function hopWait({ stack, inter }: Rates): number {
+  return Math.max(stack.nodeHopMs, inter.latencyMs / 2);
 }
 
 /**

@@ -31,24 +31,20 @@ export function addExperts(
   work.backward += machine.routerMs;
   const copies = own * moe.topK * slots(workload);
   addPasses(work, rates, machine.permutePasses * width * copies * h, false);
-  const dispatch =
-    2 *
-    exchangeMs(
-      rates,
-      ep,
-      etp,
-      own * copiesOnWire(rates, placement, moe, slots(workload)) * h * width,
-    );
+  const wire = own * copiesOnWire(rates, placement, moe, slots(workload)) * h * width;
+  const dispatch = 2 * exchangeMs(rates, ep, etp, wire);
   const isInNode = ep * etp <= rates.gpusPerDomain;
-  const exposed = dispatch * (isInNode || etp > 1 ? 1 : rates.stack.exposedAllToAll);
+  // Split experts have to gather behind the exchange, which then hides behind nothing.
+  const isHidden = !isInNode && etp === 1;
+  const exposed = dispatch * (isHidden ? rates.stack.exposedAllToAll : 1);
   const gather = 2 * ringMs(rates, etp, 1, etp * copies * h * width);
   work.forward += exposed + gather;
   work.backward += exposed + gather;
   work.forwardCommunication += exposed + gather;
   work.backwardCommunication += exposed + gather;
-  const callsMs = 2 * (ep > 1 ? ep : 0) + 2 * (etp > 1 ? etp : 0);
-  work.forwardHost += callsMs * rates.collectiveRankMs;
-  work.backwardHost += callsMs * rates.collectiveRankMs;
+  const hostMs = 2 * ((ep > 1 ? ep : 0) + (etp > 1 ? etp : 0)) * rates.collectiveRankMs;
+  work.forwardCollectiveHost += hostMs;
+  work.backwardCollectiveHost += hostMs;
 
   const f = moe.ffn.hiddenSize / etp;
   const local = moe.experts / ep;
@@ -63,7 +59,7 @@ export function addExperts(
 }
 
 /**
- * Copies of a token that cross the wire. Dispatchers for fine-grained experts
+ * Copies of a token that cross the wire. Dispatchers for whole, fine-grained experts
  * (DeepEP) send one copy to a node, which spreads it: of k uniform choices over
  * g nodes, g·(1 − (1 − 1/g)^k) nodes are met.
  */

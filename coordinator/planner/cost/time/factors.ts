@@ -22,8 +22,6 @@ export interface MachineFactors {
   interShare: number;
   /** An all-to-all's bytes over those of a ring collective: uneven, many peers. */
   allToAll: number;
-  /** Milliseconds a ring collective waits at every node boundary. */
-  nodeHopMs: number;
   /** Reads and writes of routing and permutation, in hidden states a routed copy. */
   permutePasses: number;
   /** Host time of the expert layer's routing and bookkeeping, forward. */
@@ -50,6 +48,8 @@ export interface StackFactors {
   lossBytes: number;
   /** Share of tensor-parallel communication in backward that is not hidden. */
   exposedTensorParallel: number;
+  /** Milliseconds a ring collective waits at every node boundary: library and network of its runs. */
+  nodeHopMs: number;
   /** Share of the gradient reduction that is not hidden. */
   exposedReduction: number;
   /** Collectives over the data-parallel ranks that a step ends with: sums, norms, gathers. */
@@ -90,6 +90,7 @@ const MEGATRON: StackFactors = {
   scorePasses: 0,
   lossBytes: 20,
   exposedTensorParallel: 0.7,
+  nodeHopMs: 0.02,
   exposedReduction: 0.3,
   stepCollectives: 5,
   layerReductions: 3,
@@ -116,7 +117,6 @@ export const STARTING_FACTORS: TimeFactors = {
     intraShare: 0.8,
     interShare: 0.8,
     allToAll: 1,
-    nodeHopMs: 0.02,
     permutePasses: 6,
     routerMs: 0.2,
     straggle: 0.03,
@@ -132,6 +132,7 @@ export const STARTING_FACTORS: TimeFactors = {
       activationPasses: 5,
       lossBytes: 40,
       exposedTensorParallel: 1,
+      nodeHopMs: 0.3,
       exposedReduction: 1,
       exposedGather: 1,
       hopMs: 2,

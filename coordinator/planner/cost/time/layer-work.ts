@@ -48,8 +48,8 @@ export function addTensorParallel(
   work.backward += back;
   work.forwardCommunication += pair;
   work.backwardCommunication += back;
-  work.forwardHost += forwardCalls * tensorParallel * rates.collectiveRankMs;
-  work.backwardHost += backwardCalls * tensorParallel * rates.collectiveRankMs;
+  work.forwardCollectiveHost += forwardCalls * tensorParallel * rates.collectiveRankMs;
+  work.backwardCollectiveHost += backwardCalls * tensorParallel * rates.collectiveRankMs;
 }
 
 /** Attention of one layer: projections, scores and values, TP and CP communication. */

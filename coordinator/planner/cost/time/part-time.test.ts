@@ -129,3 +129,27 @@ test("every part of every preset has a finite positive time", () => {
     }
   }
 });
+
+test("a host that is slow at collectives sets a floor that grows with the group, not with the work", () => {
+  const slow: Workload = { ...workload, cluster: { ...workload.cluster, collectiveRankMs: 10 } };
+  const whole = { ...placement, expertParallel: 1 };
+  const floor = layerMs(slow, whole);
+  // Gather and scatter forward, and once more a gather backward, around one block.
+  const calls = 2 + 3;
+  assert.ok(floor > 0.95 * calls * 4 * 10 && floor < 1.2 * calls * 4 * 10, `${floor} ms`);
+  const longer = layerMs({ ...slow, sequenceLength: 2 * workload.sequenceLength }, whole);
+  assert.ok(longer < 1.1 * floor);
+  assert.ok(layerMs(slow, { ...whole, tensorParallel: 8 }) > 1.8 * floor);
+  assert.ok(stepOverhead(slow, placement, { dense: 1e9, expert: 0 }).gradientReduceMs > 32 * 10);
+});
+
+test("an exchange between nodes hides where experts are whole, and not where they are split", () => {
+  const apart = { ...placement, expertParallel: 16 };
+  const hidden = partTime(workload, apart, "moe").forwardCommunicationMs;
+  const ours = partTime({ ...workload, stack: "moestro" }, apart, "moe").forwardCommunicationMs;
+  assert.ok(hidden < ours);
+  const split = { ...placement, expertParallel: 4, expertTensorParallel: 4 };
+  const shown = partTime(workload, split, "moe").forwardCommunicationMs;
+  const same = partTime({ ...workload, stack: "moestro" }, split, "moe").forwardCommunicationMs;
+  assert.equal(shown, same);
+});

@@ -51,8 +51,8 @@ function toPartTime(
 ): PartTime {
   const { layerHostMs, backwardHost, tensorParallelHostMs } = rates.stack;
   const hostMs = isLayer ? layerHostMs + (isTensorParallel ? tensorParallelHostMs : 0) : 0;
-  const forwardMs = floored(work.forward, hostMs, work.forwardHost);
-  const backwardMs = floored(work.backward, hostMs * backwardHost, work.backwardHost);
+  const forwardMs = floored(work.forward, hostMs, work.forwardCollectiveHost);
+  const backwardMs = floored(work.backward, hostMs * backwardHost, work.backwardCollectiveHost);
   return {
     forwardMs,
     backwardMs,

@@ -8,8 +8,8 @@ export interface PartWork {
   forwardCommunication: number;
   backwardCommunication: number;
   /** What the host spends on collectives, while the GPU works. */
-  forwardHost: number;
-  backwardHost: number;
+  forwardCollectiveHost: number;
+  backwardCollectiveHost: number;
 }
 
 export function noWork(): PartWork {
@@ -20,7 +20,7 @@ export function noWork(): PartWork {
     cheap: 0,
     forwardCommunication: 0,
     backwardCommunication: 0,
-    forwardHost: 0,
-    backwardHost: 0,
+    forwardCollectiveHost: 0,
+    backwardCollectiveHost: 0,
   };
 }

@@ -36,11 +36,12 @@ export function stepOverhead(
   const owned = isSharded ? dense / replicas + expert / copies : dense + expert;
   const reduce = ring(stack.gradientBytes);
   const gather = ring(rates.width);
-  // Without sharding the reduced gradients go back to all: a second round.
+  // The host's part: a gradient matrix at a time where they are not sharded.
   const layers = workload.model.layers.length / placement.pipelineParallel;
   const calls = stack.stepCollectives + (isSharded ? 0 : stack.layerReductions * layers);
   const hostMs = replicas > 1 ? calls * replicas * rates.collectiveRankMs : 0;
   return {
+    // Without sharding the reduced gradients go back to all: a second round.
     gradientReduceMs: stack.exposedReduction * (isSharded ? reduce : 2 * reduce) + hostMs,
     parameterGatherMs: isSharded ? stack.exposedGather * gather : 0,
     optimizerMs: (owned * stack.optimizerBytes) / rates.elementwise,
