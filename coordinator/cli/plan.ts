@@ -1,5 +1,5 @@
 import { toJson } from "@bufbuild/protobuf";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { describeDocument } from "../planner/describe-document.ts";
 import { describePlan } from "../planner/describe-plan.ts";
@@ -19,6 +19,7 @@ interface PlanOptions {
   compare?: string[];
   whatIf?: string;
   profile?: string;
+  certify?: number;
 }
 
 export function planCommand(): Command {
@@ -46,6 +47,15 @@ export function planCommand(): Command {
         "gpus=768,1536: plan for other numbers of GPUs too",
       ).conflicts("profile"),
     )
+    .addOption(
+      new Option(
+        "--certify [seconds]",
+        "prove the stages of schedules other than 1F1B by a mixed integer programme, for so long",
+      )
+        .preset(60)
+        .argParser(parseSeconds)
+        .conflicts(["compare", "whatIf", "profile"]),
+    )
     .option("--profile <file>", "plan for this machine as moestro probe measured it")
     .action(async (path: string, options: PlanOptions) => {
       const file = await loadPlanJob(path);
@@ -63,10 +73,16 @@ export function planCommand(): Command {
       } else if (isLocal(file.job.cluster)) {
         printLocal(file, options.json);
       } else {
-        const document = await planFile(file, options.expressible);
+        const document = await planFile(file, options.expressible, options.certify);
         print(document, describeDocument(document, { color: useColor(process.stdout) }));
       }
     });
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isFinite(seconds) && seconds > 0) return seconds;
+  throw new InvalidArgumentError("use a number of seconds above 0.");
 }
 
 /** The plan that `moestro train` would run on this machine. */

@@ -2,6 +2,7 @@ import type { Workload } from "./cost/workload.ts";
 import { explainDocument } from "./explain-document.ts";
 import { countModelParameters } from "./model/count-parameters.ts";
 import type { PlanChoice, PlanDocument } from "./plan-document.ts";
+import { certifySolved } from "./search/certify-solved.ts";
 import type { Constraints } from "./search/constraints.ts";
 import { planChoice } from "./search/plan-choice.ts";
 import { type SearchResult, searchLayouts } from "./search/search-layouts.ts";
@@ -13,6 +14,8 @@ export interface PlanWorkloadOptions {
   modelName: string;
   /** Milliseconds on any clock; the planner has none of its own. */
   now: () => number;
+  /** Time for HiGHS to prove the best plan's stages; none when absent. */
+  certifySeconds?: number | undefined;
 }
 
 const MAX_ALTERNATIVES = 4;
@@ -22,16 +25,21 @@ const MAX_ALTERNATIVES = 4;
  * else comes close, what simpler choices would cost, and how sure it is.
  * Undefined when nothing fits; the search's `closest` says by how much.
  */
-export function planWorkload(
+export async function planWorkload(
   workload: Workload,
   constraints: Constraints,
   options: PlanWorkloadOptions,
-): { document: PlanDocument | undefined; search: SearchResult } {
+): Promise<{ document: PlanDocument | undefined; search: SearchResult }> {
   const start = options.now();
   const search = searchLayouts(workload, constraints);
   const ms = options.now() - start;
   if (search.best === undefined) return { document: undefined, search };
-  const best = planChoice(search.best);
+  const { certifySeconds: timeLimitSeconds } = options;
+  const { solved, obstacle } =
+    timeLimitSeconds === undefined
+      ? { solved: search.best }
+      : await certifySolved(search.best, constraints, { timeLimitSeconds });
+  const best = planChoice(solved);
   const schemes = {
     edp: bestOfScheme(workload, constraints, "edp"),
     ep: bestOfScheme(workload, constraints, "ep"),
@@ -57,7 +65,7 @@ export function planWorkload(
     best,
     alternatives: search.others.slice(0, MAX_ALTERNATIVES).map(planChoice),
     baselines: { uniform: bestUniform(workload, constraints), ...schemes },
-    sensitivity: sensitivityOf(workload, constraints, search.best),
+    sensitivity: sensitivityOf(workload, constraints, solved),
     reasons: [],
     search: {
       candidates: search.numCandidates,
@@ -67,6 +75,7 @@ export function planWorkload(
     },
   };
   document.reasons = explainDocument(document, constraints);
+  if (obstacle !== undefined) document.reasons.push(`Certificate: ${obstacle}.`);
   return { document, search };
 }
 

@@ -1,4 +1,3 @@
-import { MoestroError } from "../errors.ts";
 import { allowedSchedules, isLocal, wantedRecompute } from "../spec/planning-defaults.ts";
 import { type JobSource, joinAlternatives, problemsToError } from "../spec/problems.ts";
 import type { Job } from "../spec/schema.ts";
@@ -7,17 +6,7 @@ import type { Cluster } from "./hardware/cluster.ts";
 import { clusterPreset } from "./hardware/presets.ts";
 import { fixedSizesOf } from "./layout/check-layout.ts";
 import { shapeOfJob } from "./model/shape-of-job.ts";
-import type { ScheduleName } from "./plan-document.ts";
 import type { Constraints, Target } from "./search/constraints.ts";
-
-/** Schedules with a solver; the others wait for theirs. */
-const PLANNED_SCHEDULES: readonly ScheduleName[] = [
-  "gpipe",
-  "1f1b",
-  "interleaved",
-  "zero-bubble",
-  "dualpipev",
-];
 
 /** Share of a GPU's memory that plans leave free, unless the job says how much. */
 export const RESERVED_SHARE = 0.04;
@@ -77,24 +66,13 @@ export function problemOfJob(
       fixed: sizesOf(job),
       microBatchSize: training.microBatchSize,
       virtualPipeline: job.layout === "auto" ? undefined : job.layout.virtualPipeline,
-      schedules: plannedSchedules(job),
+      schedules: allowedSchedules(job),
       ...recomputeOf(job),
       layersPerStage: job.layout === "auto" ? undefined : job.layout.stages,
       target,
       reserveBytes: reserved === undefined ? RESERVED_SHARE * memoryBytes : reserved * 1e9,
     },
   };
-}
-
-/** Of the schedules that a job allows, those that stages are cut for. */
-function plannedSchedules(job: Job): ScheduleName[] {
-  const allowed = allowedSchedules(job);
-  const planned = allowed.filter((name) => PLANNED_SCHEDULES.includes(name));
-  if (planned.length > 0) return planned;
-  throw new MoestroError(
-    "no_plan",
-    `layout.schedule: stages are planned for ${PLANNED_SCHEDULES.join(", ")} only, not for ${allowed.join(", ")}; allow 1f1b`,
-  );
 }
 
 function sizesOf(job: Job): Constraints["fixed"] {

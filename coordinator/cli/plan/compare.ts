@@ -6,6 +6,7 @@ import type { Constraints, Target } from "../../planner/search/constraints.ts";
 import { planChoice } from "../../planner/search/plan-choice.ts";
 import { searchLayouts } from "../../planner/search/search-layouts.ts";
 import type { JobFile } from "../../spec/load-job.ts";
+import { SCHEDULE_NAMES } from "../../spec/sections/layout.ts";
 import { clusterOf, nothingFits } from "./plan-file.ts";
 
 const SIZES = {
@@ -25,7 +26,7 @@ export async function compareLayouts(
   target: Target,
   layouts: readonly string[],
 ): Promise<{ choices: PlanChoice[]; text: string }> {
-  const problem = problemOfJob(file.job, await clusterOf(file.job), target);
+  const problem = problemOfJob(file.job, await clusterOf(file.job), target, file.source);
   const choices = layouts.map((text) => {
     const { workload, constraints } = problem;
     const fixed = { ...constraints, ...parseLayout(text, constraints) };
@@ -45,14 +46,17 @@ function parseLayout(text: string, constraints: Constraints): Partial<Constraint
     const [key = "", value = ""] = entry.split("=").map((part) => part.trim());
     const number = Number(value);
     const scheme = SCHEMES.find((name) => name === value);
+    const schedule = SCHEDULE_NAMES.find((name) => name === value);
     const isSize = Number.isInteger(number) && number >= 1;
     if (key === "scheme" && scheme !== undefined) fixed.scheme = scheme;
     else if (Object.hasOwn(SIZES, key) && isSize) fixed[SIZES[key as keyof typeof SIZES]] = number;
     else if (key === "mbs" && isSize) parsed.microBatchSize = number;
+    else if (key === "vpp" && isSize) parsed.virtualPipeline = number;
+    else if (key === "schedule" && schedule !== undefined) parsed.schedules = [schedule];
     else {
       throw new MoestroError(
         "invalid_input",
-        `--compare ${text}: ${JSON.stringify(entry)} is no size; use ${Object.keys(SIZES).join(", ")} or mbs with a whole number above 0, or scheme=edp|ep|etp|folded, joined by commas`,
+        `--compare ${text}: ${JSON.stringify(entry)} is no size; use ${Object.keys(SIZES).join(", ")}, vpp or mbs with a whole number above 0, scheme=${SCHEMES.join("|")} or schedule=${SCHEDULE_NAMES.join("|")}, joined by commas`,
       );
     }
   }

@@ -29,20 +29,30 @@ function shortest(path: string): string {
 }
 
 /** @throws MoestroError `no_plan` when nothing legal fits the memory */
-export async function planFile(file: JobFile, target: Target): Promise<PlanDocument> {
+export async function planFile(
+  file: JobFile,
+  target: Target,
+  certifySeconds?: number,
+): Promise<PlanDocument> {
   const { job, source } = file;
   const conflicts = [...checkLists(job), ...checkExperts(job), ...scheduleConflicts(job)];
   if (conflicts.length > 0) throw problemsToError(conflicts, source);
-  return planProblem(problemOfJob(job, await clusterOf(job), target, source), file);
+  const problem = problemOfJob(job, await clusterOf(job), target, source);
+  return planProblem(problem, file, certifySeconds);
 }
 
 /** `planFile` for a problem already made. */
-export function planProblem(problem: PlanProblem, file: JobFile): PlanDocument {
+export async function planProblem(
+  problem: PlanProblem,
+  file: JobFile,
+  certifySeconds?: number,
+): Promise<PlanDocument> {
   const { job } = file;
-  const { document, search } = planWorkload(problem.workload, problem.constraints, {
+  const { document, search } = await planWorkload(problem.workload, problem.constraints, {
     job: job.name,
     modelName: job.name,
     now: () => performance.now(),
+    certifySeconds,
   });
   if (document === undefined) throw nothingFits(problem, search, file);
   return document;

@@ -19,7 +19,7 @@ interface WhatIfRow {
 
 /** The best plan for each of several numbers of GPUs, the batch unchanged. */
 export async function whatIf(
-  { job }: JobFile,
+  { job, source }: JobFile,
   target: Target,
   change: string,
 ): Promise<{ rows: WhatIfRow[]; text: string }> {
@@ -33,7 +33,7 @@ export async function whatIf(
       );
     }
     const changed = { ...cluster, nodes: gpus / gpusPerNode, gpusPerNode };
-    const { workload, constraints } = problemOfJob(job, changed, target);
+    const { workload, constraints } = problemOfJob(job, changed, target, source);
     const { best, closest } = searchLayouts(workload, constraints);
     if (best !== undefined) return { gpus, best: planChoice(best), reason: null };
     const missing = (closest?.missingBytes ?? 0) / 1e9;

@@ -1,4 +1,4 @@
-import { legalValues, sizesAllowed } from "./size-rules.ts";
+import { legalValues } from "./size-rules.ts";
 import {
   type CandidateLayout,
   type FixedSizes,
@@ -68,39 +68,4 @@ function* attentionMeshes(
       if (dataChoices.has(dataParallel)) yield [tensorParallel, contextParallel, dataParallel];
     }
   }
-}
-
-/**
- * Rank numbers near `limits.ranks` for which some layout passes: the largest
- * below and the smallest above, as far as there are any.
- */
-export function nearestRankCounts(
-  limits: LayoutLimits,
-  fixed: FixedSizes,
-  accept: (layout: CandidateLayout) => boolean,
-): number[] {
-  const works = (ranks: number) =>
-    enumerateLayouts({ ...limits, ranks }, fixed).some((layout) => accept(layout));
-  const counts = productsNear(limits, fixed);
-  const below = counts
-    .filter((ranks) => ranks < limits.ranks)
-    .reverse()
-    .find(works);
-  const above = counts.filter((ranks) => ranks > limits.ranks).find(works);
-  return [below, above].filter((ranks) => ranks !== undefined);
-}
-
-/** Products TP·PP·DP (·CP when fixed) that a model and batch allow, ascending. */
-function productsNear(limits: LayoutLimits, fixed: FixedSizes): number[] {
-  // Rank counts above the asked one are of interest too.
-  const anyRanks = { ...limits, ranks: Number.MAX_SAFE_INTEGER };
-  const products = new Set<number>();
-  for (const tp of sizesAllowed("tensorParallel", anyRanks, fixed)) {
-    for (const pp of sizesAllowed("pipelineParallel", anyRanks, fixed)) {
-      for (const dp of sizesAllowed("dataParallel", anyRanks, fixed)) {
-        products.add(tp * pp * dp * (fixed.contextParallel ?? 1));
-      }
-    }
-  }
-  return [...products].sort((a, b) => a - b);
 }

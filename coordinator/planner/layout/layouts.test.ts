@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { enumerateLayouts, nearestRankCounts } from "./enumerate-layouts.ts";
+import { enumerateLayouts } from "./enumerate-layouts.ts";
 import { checkSizes, legalValues, SIZE_NAMES } from "./size-rules.ts";
 import { divisors, type LayoutLimits, schemeOf } from "./sizes.ts";
 
@@ -143,19 +143,5 @@ describe("a size fixed by hand", () => {
         message: "5 does not divide 36 attention heads; use 2, 3, 4, 6, 9 or 12",
       },
     ]);
-  });
-});
-
-describe("nearestRankCounts", () => {
-  it("names the next numbers of ranks, down and up, that have a layout", () => {
-    const limits = { ...skywork(11), layers: 4, heads: 2, kvHeads: 2, globalBatchSize: 3 };
-    assert.deepEqual(
-      nearestRankCounts(limits, {}, () => true),
-      [9, 12],
-    );
-    assert.deepEqual(
-      nearestRankCounts({ ...limits, ranks: 100 }, {}, () => true),
-      [24],
-    );
   });
 });

@@ -1,6 +1,7 @@
 import { begunMakespanMs } from "./begun-makespan.ts";
 import { blockTermMs } from "./block-term.ts";
-import type { BoundFronts, StageShape } from "./bound-fronts.ts";
+import type { BoundFronts } from "./bound-fronts.ts";
+import type { StageShape } from "./stage-bounds.ts";
 import type { StageCosts } from "./stage-costs.ts";
 
 /** The first stages of a split, with a bound on all splits that begin so. */

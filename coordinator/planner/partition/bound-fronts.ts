@@ -1,27 +1,6 @@
-import { roundMs } from "./block-term.ts";
+import { type Front, paretoFront } from "./pareto-front.ts";
+import { StageBounds, type StageShape } from "./stage-bounds.ts";
 import type { StageCosts } from "./stage-costs.ts";
-import { stageTerm } from "./stage-term.ts";
-
-/** A stage of a split as its bound sees it. */
-export interface StageShape {
-  stage: number;
-  from: number;
-  to: number;
-  extraMs: number;
-}
-
-/**
- * Pareto front of what stages k.. may come to from a first layer on: `extra` is
- * their recompute in all, `term` the largest of their bounds counted from the
- * work in front without its recompute.
- */
-interface Front {
-  extra: number[];
-  term: number[];
-}
-
-/** More points than this are joined, towards a lower bound. */
-const MAX_POINTS = 48;
 
 /**
  * The least possible bound from (stage, first layer) to the end, by dynamic
@@ -34,18 +13,14 @@ export class BoundFronts {
   readonly #costs: StageCosts;
   readonly #limitMs: number;
   readonly #fronts: Map<number, Front>[];
-  /** Of all layers and hops, without recompute. */
-  readonly totalMs: number;
-  /** Forward and backward of the layers in front of each. */
-  readonly #work: Float64Array;
+  readonly #bounds: StageBounds;
 
   constructor(costs: StageCosts, limitMs: number) {
     this.#costs = costs;
     this.#limitMs = limitMs;
-    const { stages, p2pMs } = costs.problem;
+    this.#bounds = new StageBounds(costs);
+    const { stages } = costs.problem;
     const { numLayers } = costs;
-    this.#work = costs.forward.map((ms, layer) => ms + (costs.backward[layer] as number));
-    this.totalMs = (this.#work[numLayers] as number) + 2 * p2pMs * (stages - 1);
     this.#fronts = Array.from({ length: stages + 1 }, () => new Map<number, Front>());
     (this.#fronts[stages] as Map<number, Front>).set(numLayers, { extra: [0], term: [0] });
     const most = this.#lastStarts();
@@ -58,6 +33,11 @@ export class BoundFronts {
         if (front.extra.length > 0) rows.set(from, front);
       }
     }
+  }
+
+  /** Of all layers and hops, without recompute. */
+  get totalMs(): number {
+    return this.#bounds.totalMs;
   }
 
   /** No split within the limit is faster; infinite when there is none. */
@@ -87,13 +67,13 @@ export class BoundFronts {
       const behind = front.extra[point] as number;
       let bound = Math.max(
         inFront + (front.term[point] as number),
-        this.totalMs + inFront + behind,
+        this.#bounds.totalMs + inFront + behind,
       );
       let before = 0;
       for (const shape of begun) {
         if (bound >= least) break;
         const after = inFront - before - shape.extraMs + behind;
-        bound = Math.max(bound, this.#term(shape, before, after));
+        bound = Math.max(bound, this.#bounds.termMs(shape, before, after));
         before += shape.extraMs;
       }
       least = Math.min(least, bound);
@@ -122,12 +102,12 @@ export class BoundFronts {
 
   /** Forward and backward of a stage, with recompute. */
   workMs({ from, to, extraMs }: StageShape): number {
-    return (this.#work[to] as number) - (this.#work[from] as number) + extraMs;
+    return this.#bounds.workMs(from, to) + extraMs;
   }
 
   /** Whether layers `[from, to)` alone keep a stage busy for no longer than the limit. */
   #isShort(from: number, to: number, extraMs: number): boolean {
-    const ownMs = this.workMs({ stage: 0, from, to, extraMs });
+    const ownMs = this.#bounds.workMs(from, to) + extraMs;
     return this.#costs.problem.microBatches * ownMs <= this.#limitMs;
   }
 
@@ -164,69 +144,11 @@ export class BoundFronts {
       const front = next.get(shape.to) as Front;
       for (let point = 0; point < front.extra.length; point++) {
         const behind = front.extra[point] as number;
-        const own = this.#term(shape, 0, behind);
+        const own = this.#bounds.termMs(shape, 0, behind);
         const term = Math.max(own, (front.term[point] as number) + shape.extraMs);
         if (term <= this.#limitMs) points.push([behind + shape.extraMs, term]);
       }
     }
-    return pareto(points);
+    return paretoFront(points);
   }
-
-  /** Bound of one stage, given recompute in front of and behind it. */
-  #term({ stage, from, to, extraMs }: StageShape, before: number, after: number): number {
-    const costs = this.#costs;
-    const { stages, microBatches, p2pMs } = costs.problem;
-    const { numLayers } = costs;
-    const hops = stages - 1 - stage;
-    const work = this.#work;
-    const inFront = (work[from] as number) + before;
-    const own = (work[to] as number) - (work[from] as number) + extraMs;
-    const behind = (work[numLayers] as number) - (work[to] as number) + after;
-    const term = stageTerm(
-      inFront + 2 * p2pMs * stage,
-      costs.forwardMs(from, to),
-      costs.backwardMs(from, to) + extraMs,
-      behind + 2 * p2pMs * hops,
-      microBatches,
-      Math.min(microBatches, hops),
-    );
-    // All stages up to this one go round, and all from this one on.
-    const total = inFront + own + behind + 2 * p2pMs * (stages - 1);
-    const visits = microBatches - 1 - stages;
-    const front = { size: stage + 1, workMs: inFront + own, p2pMs };
-    const rear = { size: hops + 1, workMs: own + behind, p2pMs };
-    return Math.max(
-      term,
-      visits < 0 ? 0 : 2 * total + roundMs(front, visits),
-      visits + stage < 0
-        ? 0
-        : 2 * total - inFront - 2 * p2pMs * stage + roundMs(rear, visits + stage),
-    );
-  }
-}
-
-function pareto(points: [extra: number, term: number][]): Front {
-  points.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const front: Front = { extra: [], term: [] };
-  let least = Number.POSITIVE_INFINITY;
-  for (const [extra, term] of points) {
-    if (term >= least) continue;
-    least = term;
-    front.extra.push(extra);
-    front.term.push(term);
-  }
-  return front.extra.length > MAX_POINTS ? thin(front) : front;
-}
-
-/** Joins neighbours into one that is at least as good as each. */
-function thin({ extra, term }: Front): Front {
-  const joined: Front = { extra: [], term: [] };
-  const step = extra.length / MAX_POINTS;
-  for (let index = 0; index < MAX_POINTS; index++) {
-    const first = Math.floor(index * step);
-    const last = Math.floor((index + 1) * step) - 1;
-    joined.extra.push(extra[first] as number);
-    joined.term.push(term[last] as number);
-  }
-  return joined;
 }

@@ -75,8 +75,9 @@ export function solveSchedule(
     }
   }
   if (best.missingBytes > 0) {
-    const rank = best.choices.findIndex((choice) => choice.missingBytes > 0);
-    const missingBytes = best.choices[rank]?.missingBytes ?? 0;
+    const missing = best.choices.map((choice) => choice.missingBytes);
+    const missingBytes = Math.max(...missing);
+    const rank = missing.indexOf(missingBytes);
     const gb = (missingBytes / 1e9).toFixed(2);
     return {
       missingBytes,
