@@ -38,7 +38,7 @@ export async function planWorkload(
   const { solved, obstacle } =
     timeLimitSeconds === undefined
       ? { solved: search.best }
-      : await certifySolved(search.best, constraints, { timeLimitSeconds });
+      : await certifySolved(search.best, { timeLimitSeconds });
   const best = planChoice(solved);
   const schemes = {
     edp: bestOfScheme(workload, constraints, "edp"),

@@ -5,7 +5,7 @@ import type { MeasuredRun, RunKind } from "./measured-run.ts";
 import { predictRun } from "./predict-runs.ts";
 
 /**
- * What all rows of a kind weigh together, in rows of 10 % error: the planner
+ * What all rows of a kind weigh together, in rows of the expected error: the planner
  * is for MoE clusters, so 36 rows of those stand against hundreds of others.
  */
 const KIND_WEIGHT: Record<RunKind, number> = {
@@ -27,13 +27,12 @@ export function calibrateFactors(
   start: TimeFactors,
   rounds = 12,
 ): TimeFactors {
-  const used = runs.filter(({ kind }) => KIND_WEIGHT[kind] > 0);
   const names = fittedFactors(start);
-  const weights = rowWeights(used);
+  const weights = rowWeights(runs);
   const logs = Float64Array.from(names, (name) => Math.log(factorValue(start, name)));
   const residuals = (parameters: Float64Array) => {
     const factors = withValues(start, names, parameters);
-    return Float64Array.from(used, (run) =>
+    return Float64Array.from(runs, (run) =>
       Math.log(predictRun(run, factors).tokensPerSecondPerGpu / run.measured),
     );
   };

@@ -32,6 +32,11 @@ export interface PartitionProblem {
   /** Of every stage, or one entry a stage. */
   memoryBytes: number | readonly number[];
   layers: readonly PartitionLayer[];
+  /**
+   * No free choice of options: the first so many layers of each stage take their
+   * last option, the others their first. What `--recompute-method block` says.
+   */
+  recomputeFirst?: number | undefined;
 }
 
 export interface PartitionStage {

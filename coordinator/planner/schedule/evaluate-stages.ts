@@ -1,4 +1,5 @@
 import type { PartitionLayer, RecomputeOption } from "../partition/problem.ts";
+import { optionsOfFirst } from "../partition/recompute-first.ts";
 import type { CompiledTable } from "./compiled-table.ts";
 import { type RankChoice, RecomputeLadders, rankMemoryBytes } from "./least-extra.ts";
 import { type PassDurations, runPasses } from "./run-passes.ts";
@@ -140,8 +141,13 @@ export class StageEvaluator {
     }));
     const limit = memoryOfRank(this.#problem, rank);
     const vectors = this.#vectors[rank] ?? [];
-    if (given) {
-      const options = chunks.map(({ from, to }) => given.slice(from, to));
+    const first = this.#problem.recomputeFirst;
+    if (given || first !== undefined) {
+      const options = chunks.map(({ from, to }) =>
+        first === undefined
+          ? (given ?? []).slice(from, to)
+          : optionsOfFirst(this.#problem.layers.slice(from, to), first),
+      );
       const memoryBytes = rankMemoryBytes(this.#problem.layers, chunks, options, vectors);
       return { options, memoryBytes, missingBytes: Math.max(0, memoryBytes - limit) };
     }

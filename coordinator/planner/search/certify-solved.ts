@@ -1,5 +1,4 @@
 import { certifySchedule } from "../schedule/certify-schedule.ts";
-import type { Constraints } from "./constraints.ts";
 import { is1F1B, partitionProblem, type Solved, solvedFrom } from "./solve-candidate.ts";
 import { scheduledStages } from "./solve-scheduled.ts";
 import { tableOfSolved } from "./stage-costs.ts";
@@ -19,15 +18,17 @@ export interface CertifyLimits {
  */
 export async function certifySolved(
   solved: Solved,
-  constraints: Constraints,
   { timeLimitSeconds }: CertifyLimits,
 ): Promise<{ solved: Solved; obstacle?: string | undefined }> {
-  const { candidate, parts, schedule, boundMs } = solved;
+  const { candidate, parts, schedule, constraints, boundMs } = solved;
   if (is1F1B(schedule, candidate.placement.pipelineParallel)) return { solved };
   const passes = tableOfSolved(solved).passes.reduce((sum, own) => sum + own.length, 0);
   if (passes > MOST_PASSES) {
     const obstacle = `a step of ${passes} passes is more than the ${MOST_PASSES} that the solver has memory for`;
     return { solved, obstacle };
+  }
+  if (constraints.recomputeFirst !== undefined) {
+    return { solved, obstacle: "the programme has no block recompute" };
   }
   const problem = partitionProblem(candidate, parts, constraints, schedule);
   const solution = await certifySchedule(problem, { timeLimitSeconds, boundMs });

@@ -19,6 +19,8 @@ export interface Constraints {
   recompute: readonly RecomputeKind[];
   /** One entry a layer; undefined leaves a layer free. */
   recomputePerLayer?: readonly (RecomputeKind | undefined)[] | undefined;
+  /** The first so many layers of every chunk recompute most, the others least. */
+  recomputeFirst?: number | undefined;
   /** Decoder layers of each stage, when fixed by hand. */
   layersPerStage?: readonly number[] | undefined;
   /** Equally many decoder layers a stage, or one more. */

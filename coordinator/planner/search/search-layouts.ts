@@ -13,6 +13,7 @@ import {
 import { type Candidate, costCandidate } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import { type ModelParts, modelParts } from "./model-parts.ts";
+import { recomputeForms } from "./recompute-forms.ts";
 import { leastCostsUnder } from "./scheduled-costs.ts";
 import { is1F1B, type Solved, solveCandidate } from "./solve-candidate.ts";
 import { type Arrangement, type LayerKey, Space } from "./space.ts";
@@ -115,12 +116,12 @@ class LayoutSearch {
 
   /** The stages of the winner again, with more time for those that a local search finds. */
   #polished(solved: Solved): Solved {
-    const { candidate, schedule } = solved;
+    const { candidate, schedule, constraints } = solved;
     const { placement } = candidate;
     if (is1F1B(schedule, placement.pipelineParallel)) return solved;
     const uncosted = costCandidate(this.#workload, placement, this.#parts);
     const limits = { boundMs: solved.boundMs, maxPasses: PASSES_OF_WINNER };
-    const again = solveCandidate(uncosted, this.#parts, this.#constraints, schedule, limits);
+    const again = solveCandidate(uncosted, this.#parts, constraints, schedule, limits);
     return "stages" in again && again.stepTimeMs < solved.stepTimeMs ? again : solved;
   }
 
@@ -194,30 +195,50 @@ class LayoutSearch {
     const candidate = costCandidate(this.#workload, placement, this.#parts);
     // The bound is tighter once there is a time to beat.
     if (this.#best !== undefined && this.#boundMs(candidate, schedule) >= toBeatMs) return true;
-    let solved = this.#stages(candidate, schedule, toBeatMs, QUICK_SIMULATIONS);
+    const forms = this.#forms(placement, schedule);
+    const results = forms.map((form) => this.#solveForm(candidate, schedule, form));
+    return results.some((fits) => fits);
+  }
+
+  /** `#solve` with one form of recompute. */
+  #solveForm(candidate: Candidate, schedule: Arrangement["schedule"], form: Constraints): boolean {
+    const { placement } = candidate;
+    const toBeatMs = this.#toBeatMs;
+    let solved = this.#stages(candidate, schedule, form, toBeatMs, QUICK_SIMULATIONS);
     if ("missingBytes" in solved) return false;
     if ("cutoffMs" in solved) return true;
     this.#numSolved++;
     const bestCaseMs = solved.stepTimeMs - (solved.simulatedMs - solved.boundMs);
     const isProvable = is1F1B(schedule, placement.pipelineParallel);
     if (isProvable && solved.gap > 0 && bestCaseMs < toBeatMs) {
-      const again = this.#stages(candidate, schedule, Number.POSITIVE_INFINITY);
+      const again = this.#stages(candidate, schedule, form, Number.POSITIVE_INFINITY);
       if ("stages" in again && again.stepTimeMs <= solved.stepTimeMs) solved = again;
     }
     this.#keep(solved);
     return true;
   }
 
+  /** Forms of recompute; those of more layers than a chunk of equal ones has say the same as all. */
+  #forms(
+    { pipelineParallel, virtualPipeline }: Placement,
+    schedule: Arrangement["schedule"],
+  ): Constraints[] {
+    const numChunks = pipelineParallel * virtualPipeline;
+    const mostLayers = 2 * Math.ceil(this.#workload.model.layers.length / numChunks);
+    return recomputeForms(this.#constraints, schedule, mostLayers);
+  }
+
   #stages(
     candidate: Candidate,
     schedule: Arrangement["schedule"],
+    form: Constraints,
     cutoffMs: number,
     maxSimulations?: number,
   ) {
     const path = this.#path(candidate, schedule);
     const boundMs = path && this.#pipelineBoundMs(candidate, schedule, path);
     const limits = { cutoffMs, maxSimulations, boundMs };
-    return solveCandidate(candidate, this.#parts, this.#constraints, schedule, limits);
+    return solveCandidate(candidate, this.#parts, form, schedule, limits);
   }
 
   #keep(solved: Solved): void {
@@ -241,10 +262,13 @@ class LayoutSearch {
         (a, b) => staticBytes(a.candidate, this.#parts) - staticBytes(b.candidate, this.#parts),
       );
     for (const { placement, schedule, candidate } of byWeights.slice(0, MAX_UNFIT)) {
-      const solved = this.#stages(candidate, schedule, Number.POSITIVE_INFINITY, QUICK_SIMULATIONS);
-      if (!("missingBytes" in solved)) continue;
-      if (closest === undefined || solved.missingBytes < closest.missingBytes) {
-        closest = { placement, missingBytes: solved.missingBytes };
+      for (const form of this.#forms(placement, schedule)) {
+        const limitMs = Number.POSITIVE_INFINITY;
+        const solved = this.#stages(candidate, schedule, form, limitMs, QUICK_SIMULATIONS);
+        if (!("missingBytes" in solved)) continue;
+        if (closest === undefined || solved.missingBytes < closest.missingBytes) {
+          closest = { placement, missingBytes: solved.missingBytes };
+        }
       }
     }
     return closest;

@@ -30,6 +30,8 @@ export interface Solved {
   candidate: Candidate;
   parts: ModelParts;
   schedule: ScheduleName;
+  /** What its stages had to keep to. */
+  constraints: Constraints;
   /** Virtual stages, first to last. */
   stages: SolvedStage[];
   /** Pipeline alone. */
@@ -70,15 +72,15 @@ export function solveCandidate(
     ? solved1F1B(problem, fixed, cutoffMs, limits)
     : solveScheduled(problem, fixed, boundMs, maxPasses);
   if (!("stages" in solution)) return solution;
-  return solvedFrom({ candidate: costed, parts, schedule, limitBytes }, solution);
+  return solvedFrom({ candidate: costed, parts, schedule, constraints, limitBytes }, solution);
 }
 
 /** A candidate, costed under its schedule, with these stages. */
 export function solvedFrom(
-  { candidate, parts, schedule, limitBytes }: Omit<Solved, keyof ScheduledStages | "stepTimeMs">,
+  uncut: Omit<Solved, keyof ScheduledStages | "stepTimeMs">,
   solution: ScheduledStages,
 ): Solved {
-  const staged = { candidate, parts, schedule, limitBytes, ...solution };
+  const staged = { ...uncut, ...solution };
   return { ...staged, stepTimeMs: solution.simulatedMs + largestOverheadMs(staged) };
 }
 
@@ -126,6 +128,7 @@ export function partitionProblem(
     microBatches: numMicroBatches,
     p2pMs,
     memoryBytes: memoryLimitBytes(workload.cluster, constraints.reserveBytes),
+    recomputeFirst: constraints.recomputeFirst,
     layers: parts.map((part) => {
       const cost = classCosts[part.class] as PartCost;
       return {

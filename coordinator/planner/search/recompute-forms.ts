@@ -1,0 +1,48 @@
+import type { ScheduleName } from "../plan-document.ts";
+import { pytorchCannotRun } from "../schedule/pytorch-cannot-run.ts";
+import type { Constraints } from "./constraints.ts";
+
+/**
+ * Constraints with recompute as a target can be told: any choice by layer, or each
+ * form in turn. Megatron-Core has one kind for all layers, or `--recompute-method
+ * block`, which recomputes the first N layers of every chunk in full; torchtitan has
+ * one kind for all. What PyTorch cannot run under a schedule is left out.
+ *
+ * @param mostLayers of a chunk
+ */
+export function recomputeForms(
+  constraints: Constraints,
+  schedule: ScheduleName,
+  mostLayers: number,
+): Constraints[] {
+  const { target } = constraints;
+  switch (target) {
+    case "any":
+      return [constraints];
+    case "moestro":
+      return [{ ...constraints, recompute: runnable(constraints, schedule) }];
+    case "torchtitan":
+      return runnable(constraints, schedule).map((kind) => ({ ...constraints, recompute: [kind] }));
+    case "megatron":
+      return [
+        ...constraints.recompute.map(
+          (kind): Constraints => ({ ...constraints, recompute: [kind] }),
+        ),
+        ...blocks(constraints, mostLayers),
+      ];
+  }
+}
+
+function runnable({ recompute }: Constraints, schedule: ScheduleName): Constraints["recompute"] {
+  return recompute.filter((kind) => pytorchCannotRun(schedule, [kind], false) === undefined);
+}
+
+function blocks(constraints: Constraints, mostLayers: number): Constraints[] {
+  const { recompute } = constraints;
+  if (!recompute.includes("full") || !recompute.includes("none")) return [];
+  return Array.from({ length: Math.max(0, mostLayers - 1) }, (_, index) => ({
+    ...constraints,
+    recompute: ["none", "full"],
+    recomputeFirst: index + 1,
+  }));
+}
