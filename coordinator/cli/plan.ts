@@ -30,7 +30,7 @@ export function planCommand(): Command {
     .addOption(
       new Option(
         "--expressible <target>",
-        "only layouts and schedules that this software can be told; recompute stays free",
+        "only layouts, schedules and recompute that this software can be told; says what that costs",
       )
         .choices(TARGETS)
         .default("any"),

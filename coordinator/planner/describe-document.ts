@@ -204,22 +204,33 @@ function breakdown({ predicted, certificate }: PlanChoice): string[] {
   ];
 }
 
+const BASELINES = {
+  uniform: "uniform stages, one recompute for all",
+  edp: "best with scheme edp",
+  ep: "best with scheme ep",
+  etp: "best with scheme etp",
+  unrestricted: "best that nothing need express",
+} as const;
+
 function baselines({ best, baselines: known }: PlanDocument): string[] {
-  const rows = (["uniform", "edp", "ep", "etp"] as const).map((name) => {
+  const names = Object.keys(BASELINES) as (keyof typeof BASELINES)[];
+  const rows = names.flatMap((name) => {
     const choice = known[name];
-    const label =
-      name === "uniform" ? "uniform stages, one recompute for all" : `best with scheme ${name}`;
-    if (choice === null) return [label, "does not fit", "", ""];
-    const change = choice.predicted.stepTimeMs / best.predicted.stepTimeMs - 1;
-    const { layout } = choice;
-    return [
-      label,
-      formatMs(choice.predicted.stepTimeMs),
-      signed(change),
-      `tp ${layout.tensorParallel} pp ${layout.pipelineParallel} dp ${layout.dataParallel} ep ${layout.expertParallel} etp ${layout.expertTensorParallel} ${layout.schedule}`,
-    ];
+    return choice === undefined ? [] : [baseline(BASELINES[name], choice, best)];
   });
   return table(rows);
+}
+
+function baseline(label: string, choice: PlanChoice | null, best: PlanChoice): string[] {
+  if (choice === null) return [label, "does not fit", "", ""];
+  const change = choice.predicted.stepTimeMs / best.predicted.stepTimeMs - 1;
+  const { layout } = choice;
+  return [
+    label,
+    formatMs(choice.predicted.stepTimeMs),
+    signed(change),
+    `tp ${layout.tensorParallel} pp ${layout.pipelineParallel} dp ${layout.dataParallel} ep ${layout.expertParallel} etp ${layout.expertTensorParallel} ${layout.schedule}`,
+  ];
 }
 
 function sensitivity(document: PlanDocument, heading: (text: string) => string): string[] {

@@ -10,6 +10,7 @@ export function explainDocument(document: PlanDocument, constraints: Constraints
     ...(document.model.experts > 0 ? [whyExperts(document)] : []),
     ...(best.layout.pipelineParallel > 1 ? [whyStages(best), whyNotUniform(document)] : []),
     whyRecompute(best),
+    ...whatTheTargetCosts(document, constraints),
     whatItAssumes(document),
   ];
 }
@@ -69,6 +70,16 @@ function whyRecompute({ stages, predicted }: PlanChoice): string {
   return full + selective === 0
     ? `Recompute: none is needed; ${room}.`
     : `Recompute: ${full} layers in full and ${selective} selectively, the least that fits; ${room}.`;
+}
+
+function whatTheTargetCosts({ best, baselines }: PlanDocument, { target }: Constraints): string[] {
+  const { unrestricted } = baselines;
+  if (unrestricted === undefined) return [];
+  const { layout, predicted } = unrestricted;
+  const cost = 100 * (best.predicted.stepTimeMs / predicted.stepTimeMs - 1);
+  return [
+    `Expressible: what ${target} can be told costs ${cost.toFixed(1)} % of the step time against the best of any layout, schedule and recompute by layer (${layout.schedule}, tp ${layout.tensorParallel}, pp ${layout.pipelineParallel}, vpp ${layout.virtualPipeline}, dp ${layout.dataParallel}, ep ${layout.expertParallel}).`,
+  ];
 }
 
 function whatItAssumes({ cluster, batch }: PlanDocument): string {

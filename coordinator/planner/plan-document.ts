@@ -125,6 +125,8 @@ export interface PlanDocument {
     edp: PlanChoice | null;
     ep: PlanChoice | null;
     etp: PlanChoice | null;
+    /** The best plan that no software is asked to express; absent where none was named. */
+    unrestricted?: PlanChoice | undefined;
   };
   sensitivity: { what: string; change: string; stepTimeMs: number; changeOfStep: number }[];
   reasons: string[];

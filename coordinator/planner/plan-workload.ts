@@ -64,7 +64,11 @@ export async function planWorkload(
     },
     best,
     alternatives: search.others.slice(0, MAX_ALTERNATIVES).map(planChoice),
-    baselines: { uniform: bestUniform(workload, constraints), ...schemes },
+    baselines: {
+      uniform: bestUniform(workload, constraints),
+      ...schemes,
+      ...unrestricted(workload, constraints),
+    },
     sensitivity: sensitivityOf(workload, constraints, solved),
     reasons: [],
     search: {
@@ -77,6 +81,16 @@ export async function planWorkload(
   document.reasons = explainDocument(document, constraints);
   if (obstacle !== undefined) document.reasons.push(`Certificate: ${obstacle}.`);
   return { document, search };
+}
+
+/** What there would be without the limits of the software asked for. */
+function unrestricted(
+  workload: Workload,
+  constraints: Constraints,
+): Pick<PlanDocument["baselines"], "unrestricted"> {
+  if (constraints.target === "any") return {};
+  const { best } = searchLayouts(workload, { ...constraints, target: "any" });
+  return best === undefined ? {} : { unrestricted: planChoice(best) };
 }
 
 function bestOfScheme(

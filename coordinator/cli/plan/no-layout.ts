@@ -101,7 +101,8 @@ export interface FixedThing {
 export function exclusive({ workload, constraints }: PlanProblem): FixedThing[] {
   return fixedThings(workload, constraints).filter(({ without }) =>
     layouts({ workload, constraints: { ...constraints, ...without } }).some(
-      (layout) => whyNotExpressible(without.target ?? constraints.target, layout) === undefined,
+      (layout) =>
+        whyNotExpressible(without.target ?? constraints.target, layout, workload) === undefined,
     ),
   );
 }
@@ -142,7 +143,7 @@ function fixedThings(workload: Workload, constraints: Constraints): FixedThing[]
   }
   if (target !== "any") {
     const [first] = layouts({ workload, constraints });
-    const why = first === undefined ? undefined : whyNotExpressible(target, first);
+    const why = first === undefined ? undefined : whyNotExpressible(target, first, workload);
     things.push({
       path: undefined,
       value: `--expressible ${target}`,

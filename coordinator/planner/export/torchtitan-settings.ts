@@ -1,5 +1,6 @@
 import { MoestroError } from "../../errors.ts";
-import type { PlanChoice, PlanDocument, PlannedLayout, ScheduleName } from "../plan-document.ts";
+import type { PlanChoice, PlanDocument } from "../plan-document.ts";
+import { TORCH_SCHEDULES, whyNotTorchSchedule } from "../schedule/torch-schedules.ts";
 import { moduleNames } from "./torchtitan-modules.ts";
 
 /** v0.2.2, configured in TOML, or the present one, configured in Python. */
@@ -18,32 +19,6 @@ export interface TorchtitanSettings {
   activationCheckpoint: ActivationCheckpoint;
   /** What the plan says and torchtitan cannot, a sentence each. */
   notes: string[];
-}
-
-/** Names of torch.distributed.pipelining.schedules. */
-const SCHEDULES: Record<ScheduleName, string> = {
-  gpipe: "GPipe",
-  "1f1b": "1F1B",
-  interleaved: "Interleaved1F1B",
-  "zero-bubble": "InterleavedZeroBubble",
-  dualpipev: "DualPipeV",
-};
-
-/** Why torch.distributed.pipelining (2.13) cannot run a schedule with so many micro-batches. */
-function whyNotTorchSchedule({
-  schedule,
-  pipelineParallel: pp,
-  numMicroBatches: m,
-}: PlannedLayout) {
-  if (pp === 1) return undefined;
-  const needed = schedule === "1f1b" ? pp : schedule === "dualpipev" ? 2 * pp : 1;
-  if (m < needed)
-    return `torch's ${SCHEDULES[schedule]} needs at least ${needed} micro-batches, not ${m}`;
-  if (schedule !== "interleaved" && schedule !== "zero-bubble") return undefined;
-  const rounds = Math.max(1, Math.floor(m / pp));
-  return m % rounds === 0
-    ? undefined
-    : `torch's ${SCHEDULES[schedule]} needs a multiple of ${rounds} micro-batches on ${pp} ranks, not ${m}`;
 }
 
 /** Why torchtitan cannot run a plan; undefined when it can. */
@@ -76,7 +51,7 @@ export function torchtitanExpressible(
   if (ep > 1 && (sparse / etp) % ep !== 0) {
     return `expertParallel ${ep} does not divide the ${sparse / etp} ranks that torchtitan spreads experts over`;
   }
-  return whyNotTorchSchedule(layout);
+  return whyNotTorchSchedule(layout.schedule, layout.pipelineParallel, layout.numMicroBatches);
 }
 
 /** Throws `invalid_input` where torchtitan cannot run the plan. */
@@ -113,7 +88,7 @@ export function torchtitanSettings(
     replicate: replicated ? layout.dataParallel : 1,
     shard: replicated ? 1 : layout.dataParallel,
     reshardAfterForward: layout.optimizerSharding === "fsdp" ? "always" : "never",
-    schedule: layout.pipelineParallel > 1 ? SCHEDULES[layout.schedule] : undefined,
+    schedule: layout.pipelineParallel > 1 ? TORCH_SCHEDULES[layout.schedule] : undefined,
     modules: moduleNames(best.stages, dialect === "0.2" ? "output" : "lm_head"),
     activationCheckpoint: activationCheckpoint(best, notes),
     notes,

@@ -75,5 +75,5 @@ export function formatSplit(layersPerStage: readonly number[]): string {
     if (last?.layers === layers) last.stages++;
     else runs.push({ layers, stages: 1 });
   }
-  return `[${runs.map(({ layers, stages }) => `${layers} (${stages} stages)`).join(", ")}]`;
+  return `[${runs.map(({ layers, stages }) => `${layers} (${stages} ${stages === 1 ? "stage" : "stages"})`).join(", ")}]`;
 }

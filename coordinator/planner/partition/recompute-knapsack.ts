@@ -5,6 +5,7 @@ import { LagrangeSums } from "./lagrange-sums.ts";
 import type { PartitionLayer } from "./problem.ts";
 import { type Choice, type LayerClasses, layerClasses } from "./recompute-choices.ts";
 import { type ClassItem, classItem } from "./relaxed-knapsack.ts";
+import { workspaceRanges } from "./workspace-ranges.ts";
 
 export interface KnapsackResult {
   extraMs: number;
@@ -29,8 +30,11 @@ interface Fitting extends Picked {
 /** Steps to improve on what is found for larger intervals. */
 const IMPROVING_STEPS = 500;
 
-/** Intervals of up to this many layers are solved exactly whatever their classes. */
-const SMALL = 8;
+/** Intervals of no more are solved exactly. */
+const SMALL = { layers: 8, choicesOfLayers: 24, classes: 4, choicesOfClasses: 12 };
+
+/** Workspace limits that are tried for larger intervals. */
+const MAX_LEVELS = 16;
 
 /**
  * The least extra backward time with which an interval of layers fits a memory
@@ -59,10 +63,27 @@ export class RecomputeKnapsack {
   solve(from: number, to: number, budget: number, inFlight: number): KnapsackResult | undefined {
     const counted = this.#count(from, to);
     const isSmall = this.isSmall(from, to);
+    const fit = (mostLevels: number) => this.#fit(counted, budget, inFlight, isSmall, mostLevels);
+    let best = fit(isSmall ? Number.POSITIVE_INFINITY : MAX_LEVELS);
+    // Some need one of the limits that were left out.
+    if (!isSmall) best ??= fit(Number.POSITIVE_INFINITY);
+    if (best === undefined) return undefined;
+    if (!isSmall) best = improved(best, counted.counts);
+    const options = this.#spread(from, to, counted, best);
+    return { extraMs: best.extraMs, isLeast: best.isLeast, options };
+  }
+
+  #fit(
+    counted: Counted,
+    budget: number,
+    inFlight: number,
+    isSmall: boolean,
+    mostLevels: number,
+  ): Fitting | undefined {
     let best: Fitting | undefined;
     let isLeast = true;
     // Options of a large workspace may pay only without it: try each as the limit.
-    for (const level of this.#levelsOf(counted)) {
+    for (const level of this.#levelsOf(counted, mostLevels)) {
       const items = this.#itemsUnder(counted, level);
       if (items === undefined) break;
       const room = (budget - level) / inFlight;
@@ -74,10 +95,7 @@ export class RecomputeKnapsack {
       if (best === undefined || found.extraMs < best.extraMs) best = { ...found, items, room };
       if (best.extraMs === 0) break;
     }
-    if (best === undefined) return undefined;
-    if (!isSmall) best = improved(best, counted.counts);
-    const options = this.#spread(from, to, counted, best);
-    return { extraMs: best.extraMs, isLeast, options };
+    return best === undefined ? undefined : { ...best, isLeast };
   }
 
   /** A lower bound on `solve`'s extra time; exact where it is plain; infinite when nothing fits. */
@@ -98,9 +116,12 @@ export class RecomputeKnapsack {
     return this.#classes.classOf[layer] as number;
   }
 
-  /** Whether the exact answer is cheap: the interval has few layers or few classes of them. */
+  /** Whether the exact answer is cheap: the interval has few layers or few classes, of few choices. */
   isSmall(from: number, to: number): boolean {
-    return to - from <= SMALL || this.#count(from, to).order.length <= 4;
+    const { order } = this.#count(from, to);
+    const numChoices = order.reduce((sum, index) => sum + this.#choicesOf(index).length, 0);
+    if (to - from <= SMALL.layers) return numChoices <= SMALL.choicesOfLayers;
+    return order.length <= SMALL.classes && numChoices <= SMALL.choicesOfClasses;
   }
 
   /** Bytes by which the interval misses the budget when as little as possible is kept. */
@@ -113,13 +134,12 @@ export class RecomputeKnapsack {
     return this.#sums.leastMissing(from, to, budget, inFlight);
   }
 
-  /** Workspaces that the classes' choices ask for, falling. */
-  #levelsOf({ order }: Counted): number[] {
-    const own = new Set<number>();
-    for (const index of order) {
-      for (const { workspaceBytes } of this.#choicesOf(index)) own.add(workspaceBytes);
-    }
-    return [...own].sort((a, b) => b - a);
+  /** Workspaces that the classes' choices ask for, falling, or some of them. */
+  #levelsOf({ order }: Counted, most: number): number[] {
+    const choices = order.flatMap((index) => this.#choicesOf(index));
+    return workspaceRanges(choices, most)
+      .map(({ mostBytes }) => mostBytes)
+      .reverse();
   }
 
   #count(from: number, to: number): Counted {
@@ -175,5 +195,5 @@ export class RecomputeKnapsack {
 function improved(best: Fitting, counts: readonly number[]): Fitting {
   const { items, room, extraMs } = best;
   const found = new CountSearch(items, counts, room, extraMs, IMPROVING_STEPS).run();
-  return found === undefined ? best : { ...best, ...found };
+  return found === undefined ? best : { ...best, ...found, isLeast: false };
 }

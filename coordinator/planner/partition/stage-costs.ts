@@ -1,5 +1,6 @@
 import { prefixSums } from "./activation-sums.ts";
 import type { PartitionProblem } from "./problem.ts";
+import { optionsOfFirst } from "./recompute-first.ts";
 import { type KnapsackResult, RecomputeKnapsack } from "./recompute-knapsack.ts";
 
 /** Micro-batches alive on a stage under 1F1B. */
@@ -90,8 +91,10 @@ export class StageCosts {
   fitted(stage: number, from: number, to: number): KnapsackResult | undefined {
     const key = this.#key(stage, from, to);
     if (this.#fitted.has(key)) return this.#fitted.get(key);
-    const budget = this.budget(stage, from, to);
-    const found = this.knapsack.solve(from, to, budget, this.inFlight(stage));
+    const found =
+      this.problem.recomputeFirst === undefined
+        ? this.knapsack.solve(from, to, this.budget(stage, from, to), this.inFlight(stage))
+        : this.#first(stage, from, to);
     this.#fitted.set(key, found);
     return found;
   }
@@ -103,7 +106,41 @@ export class StageCosts {
     return (stage * size + start) * size + (to - from);
   }
 
+  /** Memory that layers `[from, to)` lack on a stage, above 0, or have left, with the smallest options. */
+  missingBytes(stage: number, from: number, to: number): number {
+    const budget = this.budget(stage, from, to);
+    if (this.problem.recomputeFirst === undefined) {
+      return this.knapsack.missing(from, to, budget, this.inFlight(stage));
+    }
+    return this.#neededByFirst(stage, from, to).bytes - budget;
+  }
+
+  #first(stage: number, from: number, to: number): KnapsackResult | undefined {
+    const { bytes, extraMs, options } = this.#neededByFirst(stage, from, to);
+    if (bytes > this.budget(stage, from, to)) return undefined;
+    return { extraMs, isLeast: true, options };
+  }
+
+  /** What the options of `recomputeFirst` need beside static bytes. */
+  #neededByFirst(stage: number, from: number, to: number) {
+    const layers = this.problem.layers.slice(from, to);
+    const options = optionsOfFirst(layers, this.problem.recomputeFirst ?? 0);
+    let extraMs = 0;
+    let bytes = 0;
+    let workspace = 0;
+    for (const [index, layer] of layers.entries()) {
+      const option = layer.options[options[index] as number];
+      extraMs += option?.extraBackwardMs ?? 0;
+      bytes += this.inFlight(stage) * (option?.activationBytes ?? 0);
+      workspace = Math.max(workspace, option?.workspaceBytes ?? 0);
+    }
+    return { bytes: bytes + workspace, extraMs, options };
+  }
+
   #leastExtraMs(stage: number, from: number, to: number): number {
+    if (this.problem.recomputeFirst !== undefined) {
+      return this.fitted(stage, from, to)?.extraMs ?? Number.POSITIVE_INFINITY;
+    }
     const budget = this.budget(stage, from, to);
     const inFlight = this.inFlight(stage);
     const plain = this.knapsack.plainExtraMs(from, to, budget, inFlight);

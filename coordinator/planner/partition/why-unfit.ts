@@ -12,7 +12,7 @@ export function whyUnfit(costs: StageCosts, fixed?: readonly number[]): Partitio
   let worst = { stage: 0, from: 0, to: 0, missing: Number.NEGATIVE_INFINITY };
   let from = 0;
   for (const [stage, to] of ends.entries()) {
-    const missing = missingBytes(costs, stage, from, to);
+    const missing = costs.missingBytes(stage, from, to);
     if (missing > worst.missing) worst = { stage, from, to, missing };
     from = to;
   }
@@ -25,11 +25,8 @@ export function whyUnfit(costs: StageCosts, fixed?: readonly number[]): Partitio
   };
 }
 
-function missingBytes(costs: StageCosts, stage: number, from: number, to: number): number {
-  return costs.knapsack.missing(from, to, costs.budget(stage, from, to), costs.inFlight(stage));
-}
-
 function leastMissingBytes(costs: StageCosts, stage: number, from: number, to: number): number {
+  if (costs.problem.recomputeFirst !== undefined) return costs.missingBytes(stage, from, to);
   const budget = costs.budget(stage, from, to);
   return costs.knapsack.leastMissing(from, to, budget, costs.inFlight(stage));
 }

@@ -148,7 +148,8 @@ class LayoutSearch {
     for (const { schedule, ...sizes } of this.#space.arrangements(key)) {
       const placement = { ...key, ...sizes };
       const { target } = this.#constraints;
-      if (whyNotExpressible(target, { ...placement, schedule }) !== undefined) continue;
+      const layout = { ...placement, schedule };
+      if (whyNotExpressible(target, layout, this.#workload) !== undefined) continue;
       // Neighbours differ in how they are scheduled alone, which costs nothing.
       candidate =
         candidate?.placement.pipelineParallel === placement.pipelineParallel

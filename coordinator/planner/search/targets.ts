@@ -1,6 +1,7 @@
-import type { Placement } from "../cost/workload.ts";
+import type { Placement, Workload } from "../cost/workload.ts";
 import { schemeOf } from "../layout/sizes.ts";
 import type { ScheduleName } from "../plan-document.ts";
+import { whyNotTorchSchedule } from "../schedule/torch-schedules.ts";
 import type { Target } from "./constraints.ts";
 
 type Arranged = Placement & { schedule: ScheduleName };
@@ -9,7 +10,11 @@ type Arranged = Placement & { schedule: ScheduleName };
  * Why a layout cannot be said in a target's configuration, or nothing. What our
  * own engine runs is kept in layout/engine-capabilities.ts for layouts.
  */
-export function whyNotExpressible(target: Target, layout: Arranged): string | undefined {
+export function whyNotExpressible(
+  target: Target,
+  layout: Arranged,
+  workload: Workload,
+): string | undefined {
   switch (target) {
     case "any":
       return undefined;
@@ -20,10 +25,20 @@ export function whyNotExpressible(target: Target, layout: Arranged): string | un
         ? undefined
         : `Megatron-Core has no schedule ${layout.schedule}`;
     case "torchtitan":
-      return layout.expertTensorParallel === 1
-        ? undefined
-        : "torchtitan splits no expert (expertTensorParallel must be 1)";
+      return whyNotTorchtitan(layout, workload);
   }
+}
+
+function whyNotTorchtitan(layout: Arranged, workload: Workload): string | undefined {
+  if (layout.expertTensorParallel !== 1) {
+    return "torchtitan splits no expert (expertTensorParallel must be 1)";
+  }
+  const isWhole = layout.pipelineParallel === 1 && layout.contextParallel === 1;
+  if (workload.model.mtpLayers > 0 && !isWhole) {
+    return "torchtitan runs multi-token prediction neither in a pipeline nor with context parallelism";
+  }
+  const numMicroBatches = workload.globalBatchSize / layout.dataParallel / layout.microBatchSize;
+  return whyNotTorchSchedule(layout.schedule, layout.pipelineParallel, numMicroBatches);
 }
 
 function whyNotMoestro(layout: Arranged): string | undefined {
