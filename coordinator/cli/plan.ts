@@ -1,15 +1,12 @@
-import { toJson } from "@bufbuild/protobuf";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { describeDocument } from "../planner/describe-document.ts";
-import { describePlan } from "../planner/describe-plan.ts";
-import { planJob } from "../planner/plan-job.ts";
 import { TARGETS, type Target } from "../planner/search/constraints.ts";
-import { type JobFile, loadPlanJob } from "../spec/load-job.ts";
+import { loadPlanJob } from "../spec/load-job.ts";
 import { isLocal } from "../spec/planning-defaults.ts";
 import { useColor } from "./options.ts";
 import { compareLayouts } from "./plan/compare.ts";
 import { planFile } from "./plan/plan-file.ts";
+import { describeLocal, localDocument } from "./plan/plan-local.ts";
 import { planProbed } from "./plan/plan-probed.ts";
 import { whatIf } from "./plan/what-if.ts";
 
@@ -71,7 +68,9 @@ export function planCommand(): Command {
         const { value, text } = await planProbed(file, options.profile, useColor(process.stdout));
         print(value, text);
       } else if (isLocal(file.job.cluster)) {
-        printLocal(file, options.json);
+        const color = useColor(process.stdout);
+        if (options.json) console.log(JSON.stringify(await localDocument(file), null, 2));
+        else console.log(describeLocal(file, color));
       } else {
         const document = await planFile(file, options.expressible, options.certify);
         print(document, describeDocument(document, { color: useColor(process.stdout) }));
@@ -83,11 +82,4 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (Number.isFinite(seconds) && seconds > 0) return seconds;
   throw new InvalidArgumentError("use a number of seconds above 0.");
-}
-
-/** The plan that `moestro train` would run on this machine. */
-function printLocal({ job, source }: JobFile, json: boolean): void {
-  const plan = planJob(job, { source });
-  if (json) console.log(JSON.stringify(toJson(PlanSchema, plan), null, 2));
-  else console.log(describePlan(plan, job, { color: useColor(process.stdout) }));
 }

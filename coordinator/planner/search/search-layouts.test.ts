@@ -104,6 +104,58 @@ test("when nothing fits, the layout that misses least is told", () => {
   assert.ok(closest !== undefined && closest.missingBytes > 0);
 });
 
+test("what Megatron-Core is to be told recomputes the first layers of every chunk, or all alike", () => {
+  const model = { ...MIXTRAL, layers: MIXTRAL.layers.slice(0, 10) };
+  const workload = workloadOf(model, 1, 8);
+  const { memoryBytes } = workload.cluster.accelerator;
+  const kinds = new Set<string>();
+  for (const reserved of [0, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65]) {
+    const constraints = constraintsOf(8, {
+      target: "megatron",
+      fixed: { tensorParallel: 1 },
+      schedules: ["1f1b", "interleaved"],
+      reserveBytes: reserved * memoryBytes,
+    });
+    const { best } = searchLayouts(workload, constraints);
+    const free = searchLayouts(workload, { ...constraints, target: "any" }).best;
+    if (best === undefined || free === undefined) continue;
+    assert.ok(free.stepTimeMs <= best.stepTimeMs * (1 + 1e-9));
+    const layers = best.stages.map(({ from, recompute }) =>
+      recompute.filter((_, index) => best.parts.parts[from + index]?.layer !== undefined),
+    );
+    const first = Math.max(...layers.map((own) => own.lastIndexOf("full") + 1));
+    const isBlock = layers.every((own) =>
+      own.every((kind, index) => kind === (index < first ? "full" : "none")),
+    );
+    const isAlike = new Set(layers.flat()).size === 1;
+    assert.ok(isBlock || isAlike, JSON.stringify(layers));
+    kinds.add(isAlike ? `all ${layers.flat()[0]}` : "block");
+  }
+  assert.ok(kinds.has("block") && kinds.size > 1, [...kinds].join());
+});
+
+test("no plan for PyTorch's zero-bubble schedule recomputes selectively", () => {
+  const model = { ...MIXTRAL, layers: MIXTRAL.layers.slice(0, 7) };
+  const workload = workloadOf(model, 1, 8);
+  const { memoryBytes } = workload.cluster.accelerator;
+  for (const reserved of [0, 0.3]) {
+    const { best, others } = searchLayouts(
+      workload,
+      constraintsOf(8, {
+        target: "torchtitan",
+        schedules: ["zero-bubble"],
+        fixed: { pipelineParallel: 4 },
+        reserveBytes: reserved * memoryBytes,
+      }),
+    );
+    assert.ok(best !== undefined);
+    for (const { schedule, stages } of [best, ...others]) {
+      assert.equal(schedule, "zero-bubble");
+      assert.ok(!stages.some(({ recompute }) => recompute.includes("selective")));
+    }
+  }
+});
+
 test("fixing a size restricts the search to it", () => {
   const fixed = { tensorParallel: 2, pipelineParallel: 4 };
   const { best } = searchLayouts(workloadOf(MIXTRAL, 2, 8), constraintsOf(16, { fixed }));
