@@ -8,7 +8,7 @@ const INPUT_GRAD = 1;
 const WEIGHT_GRAD = 2;
 
 /** Steps of the fictitious play that mixes the paths; more hardly raise the bound. */
-const NUM_ROUNDS = 64;
+const NUM_ROUNDS = 24;
 
 /** Time of all layers together and of the quickest single one, by kind of work, ms. */
 export interface WorkOfModel {
@@ -55,6 +55,14 @@ export interface InFlightPeak {
 export function leastInFlight({ numChunks, sum, least }: InFlightPeak, mostLayers: number): number {
   const others = Math.max(0, mostLayers - numChunks);
   return (sum + others * least) / (numChunks + others);
+}
+
+/** The bound of any schedule: ranks that never wait, and keep nothing alive. */
+export function busyBound(numRanks: number): PathBound {
+  const none = [0, 0, 0];
+  const peak = { numChunks: 1, sum: 0, least: 0 };
+  const peaks = Array.from({ length: numRanks }, () => peak);
+  return { least: none, sum: none, numRanks, numStages: numRanks, peaks };
 }
 
 /** @param layersPerStage of the mean stage: how much more than one layer there is to place */

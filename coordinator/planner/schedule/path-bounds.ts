@@ -3,7 +3,7 @@ import { type PathBound, pathBound } from "./path-bound.ts";
 import { scheduleTable } from "./schedule-table.ts";
 
 /** Micro-batches a rank after which no schedule enters or leaves its ranks another way. */
-const ROUNDS = 4;
+const ROUNDS = 2;
 
 /** Layers a stage are told apart in steps this fine. */
 const STEPS = 4;

@@ -1,7 +1,7 @@
 import type { Placement, Workload } from "../cost/workload.ts";
 import { schemeOf } from "../layout/sizes.ts";
 import { MinHeap } from "../partition/heap.ts";
-import type { PathBound } from "../schedule/path-bound.ts";
+import { busyBound, type PathBound } from "../schedule/path-bound.ts";
 import { PathBounds } from "../schedule/path-bounds.ts";
 import {
   arrangementBoundMs,
@@ -14,7 +14,7 @@ import { type Candidate, costCandidate } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import { type ModelParts, modelParts } from "./model-parts.ts";
 import { recomputeForms } from "./recompute-forms.ts";
-import { leastCostsUnder } from "./scheduled-costs.ts";
+import { hidesCommunication, leastCostsUnder } from "./scheduled-costs.ts";
 import { is1F1B, type Solved, solveCandidate } from "./solve-candidate.ts";
 import { type Arrangement, type LayerKey, Space } from "./space.ts";
 import { whyNotExpressible } from "./targets.ts";
@@ -44,7 +44,13 @@ export interface SearchResult {
 
 type Node =
   | { level: "layer"; key: LayerKey }
-  | { level: "arrangement"; placement: Placement; schedule: Arrangement["schedule"] };
+  | {
+      level: "arrangement";
+      placement: Placement;
+      schedule: Arrangement["schedule"];
+      /** Whether its place in the queue is by the bound of its schedule, or by any schedule's. */
+      isBounded: boolean;
+    };
 
 /** Simulations of a candidate before it is known whether it can win. */
 const QUICK_SIMULATIONS = 3;
@@ -97,6 +103,7 @@ class LayoutSearch {
       const { priority, value } = entry;
       if (this.#best !== undefined && priority >= this.#toBeatMs) break;
       if (value.level === "layer") this.#pushArrangements(value.key);
+      else if (!value.isBounded) this.#pushBounded(value);
       else if (priority === Number.POSITIVE_INFINITY) unfit.push(value);
       else if (!this.#solve(value.placement, value.schedule)) unfit.push(value);
     }
@@ -145,24 +152,43 @@ class LayoutSearch {
 
   #pushArrangements(key: LayerKey): void {
     let candidate: Candidate | undefined;
+    let busyMs = new Map<boolean, number>();
     for (const { schedule, ...sizes } of this.#space.arrangements(key)) {
       const placement = { ...key, ...sizes };
       const { target } = this.#constraints;
       const layout = { ...placement, schedule };
       if (whyNotExpressible(target, layout, this.#workload) !== undefined) continue;
+      const { pipelineParallel } = placement;
       // Neighbours differ in how they are scheduled alone, which costs nothing.
-      candidate =
-        candidate?.placement.pipelineParallel === placement.pipelineParallel
-          ? { ...candidate, placement }
-          : costCandidate(this.#workload, placement, this.#parts);
-      const node: Node = { level: "arrangement", placement, schedule };
-      this.#heap.push(this.#boundMs(candidate, schedule), node);
+      if (candidate?.placement.pipelineParallel === pipelineParallel) {
+        candidate = { ...candidate, placement };
+      } else {
+        candidate = costCandidate(this.#workload, placement, this.#parts);
+        busyMs = new Map();
+      }
+      const isBounded = is1F1B(schedule, pipelineParallel);
+      const hides = hidesCommunication(schedule);
+      let bound = isBounded ? this.#boundMs(candidate, schedule) : busyMs.get(hides);
+      if (bound === undefined) {
+        bound = this.#boundMs(candidate, schedule, busyBound(pipelineParallel));
+        busyMs.set(hides, bound);
+      }
+      this.#heap.push(bound, { level: "arrangement", placement, schedule, isBounded });
     }
   }
 
-  #boundMs(candidate: Candidate, schedule: Arrangement["schedule"]): number {
+  /** Puts an arrangement where its own schedule's bound has it. */
+  #pushBounded(node: Extract<Node, { level: "arrangement" }>): void {
+    const candidate = costCandidate(this.#workload, node.placement, this.#parts);
+    this.#heap.push(this.#boundMs(candidate, node.schedule), { ...node, isBounded: true });
+  }
+
+  #boundMs(
+    candidate: Candidate,
+    schedule: Arrangement["schedule"],
+    path: PathBound | undefined = this.#path(candidate, schedule),
+  ): number {
     const limits = this.#boundLimits(this.#toBeatMs);
-    const path = this.#path(candidate, schedule);
     const bounds = leastCostsUnder(schedule, candidate).map((least) =>
       arrangementBoundMs(least, this.#parts, limits, path),
     );
