@@ -100,7 +100,17 @@ function report(title: string, settings: readonly Setting[]): void {
   console.log(
     "equal: every stage holds as many decoder layers; nearly equal: or one more, where they do not divide",
   );
-  console.log(`equal: ${summary(equal)}\nnearly equal: ${summary(nearly)}\n`);
+  for (const [name, gains] of [
+    ["equal", equal],
+    ["nearly equal", nearly],
+  ] as const) {
+    console.log(`${name}: ${summary(gains)}`);
+    for (const gpu of new Set(settings.map((setting) => setting.gpu))) {
+      const own = gains.filter((_, index) => settings[index]?.gpu === gpu);
+      console.log(`  ${gpu}: median ${percent(median(own))} over ${own.length}`);
+    }
+  }
+  console.log();
 }
 
 interface Gain {
@@ -126,9 +136,10 @@ function summary(gains: readonly number[]): string {
     missed > 0
       ? `${missed.toFixed(1)} points under the aim of ${AIMED_GAIN} %`
       : `the aim is ${AIMED_GAIN} %`;
-  return `median ${middle.toFixed(1)} % over ${gains.length} settings; ${verdict}`;
+  const without = gains.filter((value) => !Number.isFinite(value)).length;
+  return `median ${middle.toFixed(1)} % over ${gains.length} settings, ${without} of them without such a plan; ${verdict}`;
 }
 
 function percent(value: number): string {
-  return Number.isFinite(value) ? `+${value.toFixed(1)} %` : "does not fit";
+  return Number.isFinite(value) ? `+${value.toFixed(1)} %` : "no plan";
 }
