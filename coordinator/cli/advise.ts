@@ -80,7 +80,7 @@ async function readModel(
 }
 
 /** The advice in a few lines, for people. */
-export function describeAdvice(advice: Advice): string {
+function describeAdvice(advice: Advice): string {
   const { decision, moe, dense, reason, learningRate, initialization, warnings } = advice;
   return [
     decision === "upcycle" ? "Upcycle the dense model." : "Train from scratch.",

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { describeDocument } from "../planner/describe-document.ts";
+import { describeDocument } from "../planner/describe/describe-document.ts";
 import { TARGETS, type Target } from "../planner/search/constraints.ts";
 import { loadPlanJob } from "../spec/load-job.ts";
 import { isLocal } from "../spec/planning-defaults.ts";

@@ -25,6 +25,7 @@ import type { RunStore } from "../store/run-store.ts";
 import { openSqliteStore } from "../store/sqlite-store.ts";
 import { epilogue } from "./epilogue.ts";
 import { runsDirectoryOption, STORE_FILE, useColor } from "./options.ts";
+import { planByProbe } from "./plan/plan-probed.ts";
 import { newRunId, parseRunId, runToResume } from "./run-ids.ts";
 import { stopOnSignals } from "./signals.ts";
 import { chooseMode } from "./view/terminal.ts";
@@ -40,6 +41,7 @@ type TrainOptions = {
   json: boolean;
   plain: boolean;
   listen: { host: string; port: number };
+  profile?: string;
 };
 
 export function trainCommand(): Command {
@@ -51,6 +53,7 @@ export function trainCommand(): Command {
       "continue a run behind its last checkpoint (default: the job's newest)",
     )
     .option("--run-id <id>", "name of the new run's folder", parseRunId)
+    .option("--profile <file>", "run the layout that is quickest by what moestro probe measured")
     .option("--json", "one JSON object a line, for programs", false)
     .option("--plain", "plain lines even on a terminal", false)
     .option(
@@ -72,7 +75,11 @@ export function trainCommand(): Command {
 async function train(path: string, options: TrainOptions): Promise<number> {
   const file = await loadJob(path);
   refuseUntrainable(file);
-  const plan = planJob(file.job, { source: file.source });
+  const { profile } = options;
+  const plan =
+    profile === undefined
+      ? planJob(file.job, { source: file.source })
+      : await planByProbe(file, profile);
   const python = await requirePython();
   const device = await chooseDevice(file.job.cluster);
   const runsDirectory = ensureDirectory(resolve(options.runsDir));

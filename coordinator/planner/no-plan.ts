@@ -1,8 +1,9 @@
 import { MoestroError } from "../errors.ts";
 import { joinAlternatives } from "../spec/problems.ts";
+import type { FittingChange } from "./fitting/fitting-change.ts";
+import { whatWouldFit } from "./fitting/what-would-fit.ts";
 import type { PlanProblem } from "./problem-of-job.ts";
 import type { Constraints } from "./search/constraints.ts";
-import { type FittingChange, whatWouldFit } from "./what-would-fit.ts";
 
 /**
  * Why nothing was found and what would be, in one line.

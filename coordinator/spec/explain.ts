@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { expectation, homesOf, keysAt, schemaAt } from "./expectation.ts";
 import { type JobPath, joinAlternatives, type Problem } from "./problems.ts";
 import { nearestName } from "./suggest.ts";
+import { valueAt } from "./value-at.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -78,16 +79,6 @@ function unknownKey(parent: JobPath, key: string): string {
   const homes = homesOf(key);
   if (homes.length > 0) return `unknown key here; did you mean ${joinAlternatives(homes)}?`;
   return `unknown key; the keys here are ${siblings.join(", ")}`;
-}
-
-function valueAt(raw: unknown, path: JobPath): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === "object" && value !== null && Object.hasOwn(value, key)
-        ? (value as Record<string | number, unknown>)[key]
-        : undefined,
-    raw,
-  );
 }
 
 function kindOf(value: unknown): string {

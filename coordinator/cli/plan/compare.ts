@@ -1,12 +1,12 @@
 import { MoestroError } from "../../errors.ts";
-import { comparison } from "../../planner/describe-document.ts";
+import { comparison } from "../../planner/describe/comparison.ts";
 import type { PlanChoice } from "../../planner/plan-document.ts";
 import { problemOfJob } from "../../planner/problem-of-job.ts";
 import type { Constraints, Target } from "../../planner/search/constraints.ts";
 import { planChoice } from "../../planner/search/plan-choice.ts";
 import { searchLayouts } from "../../planner/search/search-layouts.ts";
 import type { JobFile } from "../../spec/load-job.ts";
-import { SCHEDULE_NAMES } from "../../spec/sections/layout.ts";
+import { SCHEDULE_NAMES, SCHEME_NAMES } from "../../spec/sections/layout.ts";
 import { clusterOf, nothingFits } from "./plan-file.ts";
 
 const SIZES = {
@@ -17,8 +17,6 @@ const SIZES = {
   ep: "expertParallel",
   etp: "expertTensorParallel",
 } as const;
-
-const SCHEMES = ["edp", "ep", "etp", "folded"] as const;
 
 /** The best plan of each layout, side by side; what a layout leaves open is searched. */
 export async function compareLayouts(
@@ -45,7 +43,7 @@ function parseLayout(text: string, constraints: Constraints): Partial<Constraint
   for (const entry of text.split(",")) {
     const [key = "", value = ""] = entry.split("=").map((part) => part.trim());
     const number = Number(value);
-    const scheme = SCHEMES.find((name) => name === value);
+    const scheme = SCHEME_NAMES.find((name) => name === value);
     const schedule = SCHEDULE_NAMES.find((name) => name === value);
     const isSize = Number.isInteger(number) && number >= 1;
     if (key === "scheme" && scheme !== undefined) fixed.scheme = scheme;
@@ -56,7 +54,7 @@ function parseLayout(text: string, constraints: Constraints): Partial<Constraint
     else {
       throw new MoestroError(
         "invalid_input",
-        `--compare ${text}: ${JSON.stringify(entry)} is no size; use ${Object.keys(SIZES).join(", ")}, vpp or mbs with a whole number above 0, scheme=${SCHEMES.join("|")} or schedule=${SCHEDULE_NAMES.join("|")}, joined by commas`,
+        `--compare ${text}: ${JSON.stringify(entry)} is no size; use ${Object.keys(SIZES).join(", ")}, vpp or mbs with a whole number above 0, scheme=${SCHEME_NAMES.join("|")} or schedule=${SCHEDULE_NAMES.join("|")}, joined by commas`,
       );
     }
   }

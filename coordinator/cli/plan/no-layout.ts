@@ -1,4 +1,5 @@
 import type { Workload } from "../../planner/cost/workload.ts";
+import { type FixedSetting, fixedSettings } from "../../planner/fixed-settings.ts";
 import { checkLayout, fixedSizesOf } from "../../planner/layout/check-layout.ts";
 import type { PlanProblem } from "../../planner/problem-of-job.ts";
 import type { Constraints } from "../../planner/search/constraints.ts";
@@ -85,11 +86,9 @@ export function scheduleConflicts(job: Job): Problem[] {
 }
 
 /** Something that is fixed, and the constraints without it. */
-export interface FixedThing {
+export interface FixedThing extends Omit<FixedSetting, "path"> {
   /** Where the job fixes it; undefined for an option. */
   path: JobPath | undefined;
-  value: string;
-  without: Partial<Constraints>;
   /** The rule, where it is one that the target has. */
   why?: string | undefined;
 }
@@ -108,39 +107,8 @@ export function exclusive({ workload, constraints }: PlanProblem): FixedThing[] 
 }
 
 function fixedThings(workload: Workload, constraints: Constraints): FixedThing[] {
-  const { fixed, microBatchSize, virtualPipeline, schedules, target } = constraints;
-  const things: FixedThing[] = Object.entries(fixed).flatMap(([name, value]) =>
-    value === undefined
-      ? []
-      : [
-          {
-            path: ["layout", name],
-            value: String(value),
-            without: { fixed: { ...fixed, [name]: undefined } },
-          },
-        ],
-  );
-  if (microBatchSize !== undefined) {
-    things.push({
-      path: ["training", "microBatchSize"],
-      value: String(microBatchSize),
-      without: { microBatchSize: undefined },
-    });
-  }
-  if (virtualPipeline !== undefined) {
-    things.push({
-      path: ["layout", "virtualPipeline"],
-      value: String(virtualPipeline),
-      without: { virtualPipeline: undefined },
-    });
-  }
-  if (!schedules.includes("1f1b")) {
-    things.push({
-      path: ["layout", "schedule"],
-      value: joinAlternatives(schedules),
-      without: { schedules: [...schedules, "1f1b"] },
-    });
-  }
+  const { target } = constraints;
+  const things: FixedThing[] = fixedSettings(constraints);
   if (target !== "any") {
     const [first] = layouts({ workload, constraints });
     const why = first === undefined ? undefined : whyNotExpressible(target, first, workload);

@@ -1,5 +1,5 @@
 import { toJson } from "@bufbuild/protobuf";
-import { PlanSchema } from "../../../proto/gen/moestro/v1/plan_pb.js";
+import { type Plan, PlanSchema } from "../../../proto/gen/moestro/v1/plan_pb.js";
 import { MoestroError } from "../../errors.ts";
 import { describePlan } from "../../planner/describe-plan.ts";
 import { loadCluster } from "../../planner/hardware/cluster-file.ts";
@@ -14,24 +14,35 @@ import type { Job } from "../../spec/schema.ts";
 
 /** The plans that the engine can run here, by the step time a probe of this machine predicts. */
 export async function planProbed(
-  { job }: JobFile,
+  file: JobFile,
   profile: string,
   color: boolean,
 ): Promise<{ value: unknown; text: string }> {
-  const plans = probedPlans(job, await measuredFor(job, profile));
+  const { job } = file;
+  const plans = await plansByProbe(file, profile);
   const [best] = plans;
-  if (best === undefined) {
-    throw new MoestroError(
-      "no_plan",
-      `${profile}: measured no layout of this job on ${job.cluster.ranks} ranks; run moestro probe with the job and --ranks ${job.cluster.ranks}`,
-    );
-  }
   const value = plans.map(({ plan, stepTimeMs }) => ({
     ...(toJson(PlanSchema, plan) as object),
     predicted: { stepTimeMs, tokensPerSecondPerGpu: tokensPerSecond(job, stepTimeMs) },
   }));
   const text = [...describeAll(plans, job), "", describePlan(best.plan, job, { color })].join("\n");
   return { value: { best: value[0], plans: value }, text };
+}
+
+/** The plan of a job that a probe of this machine predicts to be quickest. */
+export async function planByProbe(file: JobFile, profile: string): Promise<Plan> {
+  const [best] = await plansByProbe(file, profile);
+  return best.plan;
+}
+
+/** Quickest first. @throws MoestroError `no_plan` when the probe measured none of the job's */
+async function plansByProbe({ job }: JobFile, profile: string) {
+  const [best, ...others] = probedPlans(job, await measuredFor(job, profile));
+  if (best !== undefined) return [best, ...others] as const;
+  throw new MoestroError(
+    "no_plan",
+    `${profile}: measured no layout of this job on ${job.cluster.ranks} ranks; run moestro probe with the job and --ranks ${job.cluster.ranks}`,
+  );
 }
 
 async function measuredFor(job: Job, profile: string): Promise<Measured> {

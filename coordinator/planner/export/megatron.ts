@@ -11,7 +11,7 @@ export interface Exported {
 }
 
 /** Letters of a stage in Megatron's layout: `Ettt`, `ttmL`. */
-export function stageLetters(stage: PlannedStage): string {
+function stageLetters(stage: PlannedStage): string {
   const layers = stage.layers === null ? 0 : stage.layers[1] - stage.layers[0] + 1;
   return `${stage.hasEmbedding ? "E" : ""}${"t".repeat(layers)}${"m".repeat(stage.mtpLayers)}${stage.hasHead ? "L" : ""}`;
 }

@@ -4,7 +4,7 @@ import type { PlannedStage } from "../plan-document.ts";
  * Stages in the order a token passes them: as their layers come. DualPipeV's V
  * is undone, since torchtitan lays stages out in a V by itself.
  */
-export function inModelOrder(stages: readonly PlannedStage[]): PlannedStage[] {
+function inModelOrder(stages: readonly PlannedStage[]): PlannedStage[] {
   return [...stages].sort((a, b) => place(a) - place(b) || a.stage - b.stage);
 }
 

@@ -22,10 +22,7 @@ export interface TorchtitanSettings {
 }
 
 /** Why torchtitan cannot run a plan; undefined when it can. */
-export function torchtitanExpressible(
-  choice: PlanChoice,
-  dialect: TorchtitanDialect,
-): string | undefined {
+function torchtitanExpressible(choice: PlanChoice, dialect: TorchtitanDialect): string | undefined {
   const { layout, stages } = choice;
   const { tensorParallel: tp, contextParallel: cp, expertParallel: ep } = layout;
   const etp = layout.expertTensorParallel;

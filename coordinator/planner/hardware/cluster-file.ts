@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { type JobPath, type Problem, problemsToError } from "../../spec/problems.ts";
 import { readTextFile } from "../../spec/read-text.ts";
 import { nearestName } from "../../spec/suggest.ts";
+import { valueAt } from "../../spec/value-at.ts";
 import { parseYaml } from "../../spec/yaml-source.ts";
 import type { Cluster } from "./cluster.ts";
 import {
@@ -157,16 +158,6 @@ const KEYS: Record<string, readonly string[]> = {
 
 function keysAt(path: JobPath): readonly string[] {
   return KEYS[path.join(".")] ?? [];
-}
-
-function valueAt(raw: unknown, path: JobPath): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === "object" && value !== null && Object.hasOwn(value, key)
-        ? (value as Record<string | number, unknown>)[key]
-        : undefined,
-    raw,
-  );
 }
 
 function show(value: unknown): string {

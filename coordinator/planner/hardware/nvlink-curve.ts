@@ -3,7 +3,7 @@
  * (NVIDIA/dgxc-benchmarking@841f546, nccl/README.md, float sum, out of place).
  * From 8 KiB up; below it the time is all latency.
  */
-export const H100_ALL_REDUCE: readonly (readonly [bytes: number, microseconds: number])[] = [
+const H100_ALL_REDUCE: readonly (readonly [bytes: number, microseconds: number])[] = [
   [8192, 17.4],
   [16384, 17.93],
   [32768, 19.33],

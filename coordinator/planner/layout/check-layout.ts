@@ -1,7 +1,8 @@
 import type { Problem } from "../../spec/problems.ts";
 import type { Job } from "../../spec/schema.ts";
 import { formatSplit } from "../partition/pipeline.ts";
-import { diagnose, diagnoseRanks, type RanksOfJob } from "./diagnose.ts";
+import { diagnose } from "./diagnose.ts";
+import { diagnoseRanks, type RanksOfJob } from "./diagnose-ranks.ts";
 import { isRunnable, whyNotRunnable } from "./engine-capabilities.ts";
 import { enumerateLayouts } from "./enumerate-layouts.ts";
 import { checkSizes } from "./size-rules.ts";

@@ -5,7 +5,7 @@ import type { CandidateLayout, SizeName } from "./sizes.ts";
  * What the PyTorch engine runs today, out of everything that is legal. Kept as
  * data and apart from legality: the engine grows, the rules stay.
  */
-export const ENGINE_CAPABILITIES = {
+const ENGINE_CAPABILITIES = {
   schemes: ["edp"],
   sizes: { contextParallel: [1], expertTensorParallel: [1] },
 } as const satisfies {

@@ -22,7 +22,7 @@ const KIND_WEIGHT: Record<RunKind, number> = {
 const EXPECTED_ERROR = 0.05;
 
 /** Fits all factors to runs, by tokens a second; deterministic. */
-export function calibrateFactors(
+function calibrateFactors(
   runs: readonly MeasuredRun[],
   start: TimeFactors,
   rounds = 12,

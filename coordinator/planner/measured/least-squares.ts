@@ -2,7 +2,7 @@
  * Solves the normal equations of a damped Gauss-Newton step: symmetric,
  * positive, by Cholesky. `a` is row-major and overwritten.
  */
-export function solveSymmetric(a: Float64Array, b: Float64Array): Float64Array {
+function solveSymmetric(a: Float64Array, b: Float64Array): Float64Array {
   const n = b.length;
   for (let j = 0; j < n; j++) {
     for (let i = j; i < n; i++) {

@@ -9,7 +9,7 @@ export async function readRunsFile(path: string): Promise<{ table: CsvTable; row
 }
 
 /** The files that constants are fitted on. */
-export const CALIBRATION_FILES = ["calibration.csv", "nanotron-h100.csv", "vtrain-a100.csv"];
+const CALIBRATION_FILES = ["calibration.csv", "nanotron-h100.csv", "vtrain-a100.csv"];
 
 /** All runs of the calibration files in a folder. */
 export async function readCalibrationRuns(folder: string): Promise<MeasuredRun[]> {

@@ -9,7 +9,7 @@ export interface Picked {
 }
 
 /** Above this many steps the search for the exact least gives way to the relaxed one. */
-export const MAX_STEPS = 20_000;
+const MAX_STEPS = 20_000;
 
 /**
  * Branch and bound over how many layers of each class take each choice: depth

@@ -23,7 +23,8 @@ export function layerClasses(layers: readonly PartitionLayer[]): LayerClasses {
   const classOf = new Int32Array(layers.length);
   for (const [index, { options }] of layers.entries()) {
     const before = layers[index - 1]?.options;
-    if (before !== undefined && areEqual(before, options)) {
+    // Spares most layers the key.
+    if (before !== undefined && areSameOptions(before, options)) {
       classOf[index] = classOf[index - 1] as number;
       continue;
     }
@@ -36,8 +37,12 @@ export function layerClasses(layers: readonly PartitionLayer[]): LayerClasses {
   return { choices, classOf };
 }
 
-/** Spares most layers the key. */
-function areEqual(a: PartitionLayer["options"], b: PartitionLayer["options"]): boolean {
+/** Whether two layers choose among the same times, memory and workspaces. */
+export function areSameOptions(
+  a: PartitionLayer["options"],
+  b: PartitionLayer["options"],
+): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   return a.every((one, index) => {
     const other = b[index];

@@ -10,8 +10,8 @@ import { certifySchedule } from "./certify-schedule.ts";
 import { simulateSchedule } from "./event-simulator.ts";
 import { pytorchCannotRun } from "./pytorch-cannot-run.ts";
 import { memoryOfRank, tableOfProblem } from "./schedule-problem.ts";
-import { costsOf } from "./schedule-solution.ts";
 import { scheduleIllegal } from "./schedule-table.ts";
+import { costsOfStage } from "./stage-costs.ts";
 
 const small = problemArbitrary({ maxLayers: 7, maxStages: 3, maxMicroBatches: 6 });
 
@@ -58,7 +58,9 @@ test("solutions of real size cut the layers in order and fit when simulated", ()
       }
       assert.equal(next, problem.layers.length);
       const { p2pMs } = problem;
-      const timeline = simulateSchedule(tableOfProblem(asked), costsOf(solution.stages), { p2pMs });
+      const timeline = simulateSchedule(tableOfProblem(asked), solution.stages.map(costsOfStage), {
+        p2pMs,
+      });
       assert.ok(Math.abs(timeline.makespanMs / solution.simulatedMs - 1) < 1e-9);
       for (const { rank, peakBytes } of timeline.ranks) {
         const planned = solution.memoryBytesOfRank[rank] ?? 0;

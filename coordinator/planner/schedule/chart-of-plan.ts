@@ -1,8 +1,8 @@
 import type { Chart, ChartBlock, ChartRank } from "../export/chart.ts";
-import type { PlanChoice, PlannedStage } from "../plan-document.ts";
+import type { PlanChoice } from "../plan-document.ts";
 import { cachedTable } from "./cached-table.ts";
 import { simulateSchedule } from "./event-simulator.ts";
-import type { StageCosts } from "./stage-costs.ts";
+import { costsOfStage } from "./stage-costs.ts";
 import type { ScheduleTable } from "./table.ts";
 import type { TimelinePass } from "./timeline.ts";
 
@@ -38,21 +38,6 @@ export function chartOfPlan({ layout, stages, predicted }: PlanChoice): Chart {
 export function numPassesOf({ layout, stages }: PlanChoice): number {
   const splits = layout.schedule === "zero-bubble" || layout.schedule === "dualpipev";
   return (splits ? 3 : 2) * stages.length * layout.numMicroBatches;
-}
-
-function costsOfStage(stage: PlannedStage): StageCosts {
-  const { forwardCommunicationMs, backwardCommunicationMs, weightGradMs } = stage;
-  return {
-    forwardMs: stage.forwardMs - forwardCommunicationMs,
-    inputGradMs: stage.backwardMs - weightGradMs - backwardCommunicationMs,
-    weightGradMs,
-    recomputeMs: stage.recomputeMs,
-    forwardCommunicationMs,
-    backwardCommunicationMs,
-    staticBytes: stage.staticBytes,
-    activationBytes: stage.activationBytes,
-    workspaceBytes: stage.workspaceBytes,
-  };
 }
 
 /** A pair that runs together is drawn as its forward and then its backward, each half as long. */

@@ -1,10 +1,9 @@
-import type { PartitionLayer, RecomputeOption } from "../partition/problem.ts";
-import { optionsOfFirst } from "../partition/recompute-first.ts";
 import type { CompiledTable } from "./compiled-table.ts";
-import { type RankChoice, RecomputeLadders, rankMemoryBytes } from "./least-extra.ts";
+import type { RankChoice } from "./least-extra.ts";
+import { RankChoices } from "./rank-choices.ts";
 import { type PassDurations, runPasses } from "./run-passes.ts";
-import { memoryOfRank, type ScheduleProblem } from "./schedule-problem.ts";
-import { inFlightVectors, stageOf } from "./table.ts";
+import type { ScheduleProblem } from "./schedule-problem.ts";
+import { stageOf } from "./table.ts";
 import type { WorkSums } from "./work-sums.ts";
 
 export interface Evaluation {
@@ -19,12 +18,8 @@ export class StageEvaluator {
   readonly #problem: ScheduleProblem;
   readonly #compiled: CompiledTable;
   readonly #sums: WorkSums;
-  readonly #vectors: number[][][];
   readonly #stagesOfRank: number[][];
-  readonly #choices = new Map<string, RankChoice>();
-  readonly #ladders: RecomputeLadders;
-  readonly #alikeUntil: Int32Array;
-  readonly #kinds: Int32Array;
+  readonly #choices: RankChoices;
   readonly #durations: PassDurations;
   readonly #rough: CompiledTable;
   numSimulations = 0;
@@ -40,13 +35,9 @@ export class StageEvaluator {
     this.#compiled = compiled;
     this.#rough = rough;
     this.#sums = sums;
-    this.#ladders = new RecomputeLadders(problem.layers);
-    this.#kinds = kindsOf(problem.layers);
-    this.#alikeUntil = runsOf(this.#kinds);
     const { table, numStages } = compiled;
-    const ranks = Array.from({ length: table.numRanks }, (_, rank) => rank);
-    this.#vectors = ranks.map((rank) => inFlightVectors(table, rank));
-    this.#stagesOfRank = ranks.map((rank) =>
+    this.#choices = new RankChoices(problem, table);
+    this.#stagesOfRank = Array.from({ length: table.numRanks }, (_, rank) =>
       Array.from({ length: table.chunksPerRank }, (_, chunk) => stageOf(table, rank, chunk)),
     );
     const zeros = () => new Float64Array(numStages);
@@ -109,7 +100,7 @@ export class StageEvaluator {
     const { forwardCommunicationMs, backwardCommunicationMs } = this.#durations;
     let missingBytes = 0;
     const choices = this.#stagesOfRank.map((stages, rank) => {
-      const choice = this.#choose(starts, stages, rank, given);
+      const choice = this.#choices.of(starts, stages, rank, given);
       missingBytes += choice.missingBytes;
       for (const [chunk, stage] of stages.entries()) {
         const from = starts[stage] as number;
@@ -129,42 +120,6 @@ export class StageEvaluator {
     return { missingBytes, choices };
   }
 
-  #choose(
-    starts: readonly number[],
-    stages: readonly number[],
-    rank: number,
-    given?: readonly number[],
-  ): RankChoice {
-    const chunks = stages.map((stage) => ({
-      from: starts[stage] as number,
-      to: starts[stage + 1] as number,
-    }));
-    const limit = memoryOfRank(this.#problem, rank);
-    const vectors = this.#vectors[rank] ?? [];
-    const first = this.#problem.recomputeFirst;
-    if (given || first !== undefined) {
-      const options = chunks.map(({ from, to }) =>
-        first === undefined
-          ? (given ?? []).slice(from, to)
-          : optionsOfFirst(this.#problem.layers.slice(from, to), first),
-      );
-      const memoryBytes = rankMemoryBytes(this.#problem.layers, chunks, options, vectors);
-      return { options, memoryBytes, missingBytes: Math.max(0, memoryBytes - limit) };
-    }
-    // Layers that cost the same are treated the same, wherever they are.
-    let key = `${rank}`;
-    for (const { from, to } of chunks) {
-      const isAlike = (this.#alikeUntil[from] as number) >= to;
-      key += isAlike ? `,${this.#kinds[from]}*${to - from}` : `,${from}-${to}`;
-    }
-    let choice = this.#choices.get(key);
-    if (!choice) {
-      choice = this.#ladders.leastExtra(chunks, vectors, limit);
-      this.#choices.set(key, choice);
-    }
-    return choice;
-  }
-
   #extraMs(from: number, options: readonly number[]): number {
     let extra = 0;
     for (const [index, option] of options.entries()) {
@@ -172,43 +127,4 @@ export class StageEvaluator {
     }
     return extra;
   }
-}
-
-/** A number for each layer, the same for layers that cost the same. */
-function kindsOf(layers: readonly PartitionLayer[]): Int32Array {
-  const examples: PartitionLayer[] = [];
-  return Int32Array.from(layers, (layer) => {
-    const known = examples.findIndex((example) => costsAlike(example, layer));
-    return known >= 0 ? known : examples.push(layer) - 1;
-  });
-}
-
-function costsAlike(a: PartitionLayer, b: PartitionLayer): boolean {
-  return (
-    a.forwardMs === b.forwardMs &&
-    a.backwardMs === b.backwardMs &&
-    a.staticBytes === b.staticBytes &&
-    (a.options === b.options ||
-      (a.options.length === b.options.length &&
-        a.options.every((option, index) => isSameOption(option, b.options[index]))))
-  );
-}
-
-function isSameOption(a: RecomputeOption, b: RecomputeOption | undefined): boolean {
-  return (
-    b !== undefined &&
-    a.extraBackwardMs === b.extraBackwardMs &&
-    a.activationBytes === b.activationBytes &&
-    a.workspaceBytes === b.workspaceBytes
-  );
-}
-
-/** For each layer, the first one behind it of another kind. */
-function runsOf(kinds: Int32Array): Int32Array {
-  const until = new Int32Array(kinds.length);
-  for (let layer = kinds.length - 1; layer >= 0; layer--) {
-    const isSame = layer + 1 < kinds.length && kinds[layer] === kinds[layer + 1];
-    until[layer] = isSame ? (until[layer + 1] as number) : layer + 1;
-  }
-  return until;
 }

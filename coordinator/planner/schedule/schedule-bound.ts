@@ -1,7 +1,8 @@
 import type { PartitionLayer } from "../partition/problem.ts";
-import { pathBound, pathBoundMs, type WorkOfModel } from "./path-bound.ts";
+import { pathBound, pathBoundMs } from "./path-bound.ts";
 import { type ScheduleProblem, weightGradMsOf } from "./schedule-problem.ts";
 import type { ScheduleTable } from "./table.ts";
+import { addLayers, noWork, type WorkOfModel } from "./work-of-model.ts";
 
 /**
  * Milliseconds that no split and no choice of options can beat in a schedule: the
@@ -16,14 +17,7 @@ export function scheduleLowerBoundMs(problem: ScheduleProblem, table: ScheduleTa
 
 /** @param hides whether a pass may hide its communication behind another */
 function workOf(layers: readonly PartitionLayer[], hides: boolean): WorkOfModel {
-  const work: WorkOfModel = {
-    forwardMs: 0,
-    inputGradMs: 0,
-    weightGradMs: 0,
-    leastForwardMs: Number.POSITIVE_INFINITY,
-    leastInputGradMs: Number.POSITIVE_INFINITY,
-    leastWeightGradMs: Number.POSITIVE_INFINITY,
-  };
+  const work = noWork();
   for (const layer of layers) {
     const { forwardCommunicationMs = 0, backwardCommunicationMs = 0 } = layer;
     const extraMs = Math.min(...layer.options.map((option) => option.extraBackwardMs));
@@ -31,12 +25,7 @@ function workOf(layers: readonly PartitionLayer[], hides: boolean): WorkOfModel 
     const forwardMs = layer.forwardMs - (hides ? forwardCommunicationMs : 0);
     const inputGradMs =
       layer.backwardMs - weightGradMs + extraMs - (hides ? backwardCommunicationMs : 0);
-    work.forwardMs += forwardMs;
-    work.inputGradMs += inputGradMs;
-    work.weightGradMs += weightGradMs;
-    work.leastForwardMs = Math.min(work.leastForwardMs, forwardMs);
-    work.leastInputGradMs = Math.min(work.leastInputGradMs, inputGradMs);
-    work.leastWeightGradMs = Math.min(work.leastWeightGradMs, weightGradMs);
+    addLayers(work, { forwardMs, inputGradMs, weightGradMs });
   }
   return work;
 }

@@ -1,6 +1,5 @@
 import type { Evaluation } from "./evaluate-stages.ts";
 import type { ScheduleProblem, ScheduleSolution, ScheduleStage } from "./schedule-problem.ts";
-import type { StageCosts } from "./stage-costs.ts";
 import { inFlightVectors, type ScheduleTable, stageOf } from "./table.ts";
 import type { WorkSums } from "./work-sums.ts";
 
@@ -48,13 +47,4 @@ export function solutionOf(
     gap: simulatedMs > 0 ? (simulatedMs - boundMs) / simulatedMs : 0,
     simulations,
   };
-}
-
-/** Costs of a solution's stages as the simulator takes them. */
-export function costsOf(stages: readonly ScheduleStage[]): StageCosts[] {
-  return stages.map(({ forwardMs, backwardMs, ...stage }) => ({
-    ...stage,
-    forwardMs: forwardMs - stage.forwardCommunicationMs,
-    inputGradMs: backwardMs - stage.weightGradMs - stage.backwardCommunicationMs,
-  }));
 }

@@ -1,3 +1,5 @@
+import type { ScheduleStage } from "./schedule-problem.ts";
+
 /** What one stage (one model chunk) costs for one micro-batch, in milliseconds and bytes. */
 export interface StageCosts {
   /** Computing of the forward. */
@@ -25,4 +27,26 @@ export interface SimulationOptions {
   p2pMs?: number | undefined;
   /** After a rank's last pass: of every rank, or one entry a rank. */
   optimizerMs?: number | readonly number[] | undefined;
+}
+
+/** A stage of a plan, whose communication counts within its passes. */
+type TimedStage = Omit<
+  ScheduleStage,
+  "rank" | "chunk" | "layers" | "recompute" | "inFlightMicroBatches"
+>;
+
+/** What a stage of a plan costs, as the simulator takes it. */
+export function costsOfStage(stage: TimedStage): StageCosts {
+  const { forwardCommunicationMs, backwardCommunicationMs, weightGradMs } = stage;
+  return {
+    forwardMs: stage.forwardMs - forwardCommunicationMs,
+    inputGradMs: stage.backwardMs - weightGradMs - backwardCommunicationMs,
+    weightGradMs,
+    recomputeMs: stage.recomputeMs,
+    forwardCommunicationMs,
+    backwardCommunicationMs,
+    staticBytes: stage.staticBytes,
+    activationBytes: stage.activationBytes,
+    workspaceBytes: stage.workspaceBytes,
+  };
 }

@@ -3,7 +3,9 @@ import { hopMs, partTime } from "../cost/time/part-time.ts";
 import { straggleOf } from "../cost/time/straggle.ts";
 import type {
   PartKind,
+  PartMemory,
   PartParameters,
+  PartTime,
   Placement,
   RecomputeKind,
   Workload,
@@ -12,16 +14,7 @@ import { partParameters } from "../model/count-parameters.ts";
 import type { ModelParts } from "./model-parts.ts";
 
 /** Everything one class of parts costs on one rank of a placement. */
-export interface PartCost {
-  forwardMs: number;
-  backwardMs: number;
-  weightGradMs: number;
-  forwardCommunicationMs: number;
-  backwardCommunicationMs: number;
-  recomputeMs: Record<RecomputeKind, number>;
-  staticBytes: number;
-  activationBytes: Record<RecomputeKind, number>;
-  workspaceBytes: Record<RecomputeKind, number>;
+export interface PartCost extends PartTime, PartMemory {
   parameters: PartParameters;
 }
 
@@ -60,6 +53,18 @@ export function costCandidate(
     classCosts: classes.map(({ kinds }) => kinds.map(costOf).reduce(addCosts)),
     p2pMs: placement.pipelineParallel > 1 ? slower * hopMs(workload, placement) : 0,
   };
+}
+
+/** Weights, gradients and optimizer state of the mean rank. */
+export function meanStaticBytes(
+  { classCosts, placement }: Candidate,
+  { classes }: ModelParts,
+): number {
+  let bytes = 0;
+  for (const [index, { count }] of classes.entries()) {
+    bytes += count * (classCosts[index] as PartCost).staticBytes;
+  }
+  return bytes / placement.pipelineParallel;
 }
 
 export function gpusOf(placement: Placement): number {

@@ -5,6 +5,8 @@ const MAX_RANKS = 1_000_000;
 
 export const SCHEDULE_NAMES = ["gpipe", "1f1b", "interleaved", "zero-bubble", "dualpipev"] as const;
 
+export const SCHEME_NAMES = ["edp", "ep", "etp", "folded"] as const;
+
 const schedule = z.enum(SCHEDULE_NAMES);
 const recompute = z.enum(["none", "selective", "full", "auto"]);
 
@@ -21,7 +23,7 @@ const fixedLayout = z.strictObject({
   expertTensorParallel: size().describe("Ranks that share one expert."),
   contextParallel: size().describe("Ranks that share a sequence outside tensor parallelism."),
   scheme: z
-    .enum(["edp", "ep", "etp", "folded"])
+    .enum(SCHEME_NAMES)
     .optional()
     .describe(
       "How the experts' mesh lies on the attention's: edp (expert parallel = tensor parallel), ep, etp or folded.",

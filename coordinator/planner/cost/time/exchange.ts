@@ -7,7 +7,7 @@ function perDomain(rates: Rates, size: number, stride: number): number {
 }
 
 /** Bytes a ms of a link for messages of some bytes, interpolated in the logarithm of the size. */
-export function linkRate({ curve }: Link, bytes: number): number {
+function linkRate({ curve }: Link, bytes: number): number {
   let previous = curve[0];
   if (previous === undefined) return Number.POSITIVE_INFINITY;
   for (const point of curve) {

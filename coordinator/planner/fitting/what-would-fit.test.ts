@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RECOMPUTE_KINDS, type Workload } from "./cost/workload.ts";
-import { clusterPreset } from "./hardware/presets.ts";
-import type { ModelShape } from "./model/model-shape.ts";
-import { MODEL_SHAPES } from "./model/shapes.ts";
-import { noPlanError } from "./no-plan.ts";
-import { type PlanProblem, RESERVED_SHARE } from "./problem-of-job.ts";
-import type { Constraints } from "./search/constraints.ts";
-import { searchLayouts } from "./search/search-layouts.ts";
-import { type FittingChange, whatWouldFit } from "./what-would-fit.ts";
+import { RECOMPUTE_KINDS, type Workload } from "../cost/workload.ts";
+import { clusterPreset } from "../hardware/presets.ts";
+import type { ModelShape } from "../model/model-shape.ts";
+import { MODEL_SHAPES } from "../model/shapes.ts";
+import { noPlanError } from "../no-plan.ts";
+import { type PlanProblem, RESERVED_SHARE } from "../problem-of-job.ts";
+import type { Constraints } from "../search/constraints.ts";
+import { searchLayouts } from "../search/search-layouts.ts";
+import type { FittingChange } from "./fitting-change.ts";
+import { whatWouldFit } from "./what-would-fit.ts";
 
 const MIXTRAL = MODEL_SHAPES["mixtral-8x7b"] as ModelShape;
 const GB = 1e9;
