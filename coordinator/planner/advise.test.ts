@@ -45,4 +45,22 @@ describe("advise", () => {
     assert.deepEqual(advise(input(1)).warnings, [
       "The dense model's weights cannot all be copied as they are: vocabulary 65519 where the MoE model has 65536.",
     ]));
+
+  const from = (source: keyof typeof MODEL_SHAPES, target: keyof typeof MODEL_SHAPES) =>
+    advise({
+      moe: { name: "moe", shape: MODEL_SHAPES[target], tokens: 1e11 },
+      dense: { name: "dense", shape: MODEL_SHAPES[source], tokens: 1e13 },
+      sequenceLength: 4096,
+    });
+
+  it("does not upcycle an MoE model, nor one of other sizes", () => {
+    const { decision, rule, reason } = from("deepseek-v3", "mixtral-8x7b");
+    assert.deepEqual([decision, rule], ["scratch", "nothing-to-copy"]);
+    assert.match(reason, /an MoE model itself, hidden size 7168 where the MoE model has 4096/);
+    assert.match(from("llama2-13b", "mixtral-8x7b").reason, /hidden size 5120 .*layers 40 /);
+    assert.match(from("llama3-8b", "mixtral-8x7b").reason, /upcycled: vocabulary 128256 where/);
+  });
+
+  it("upcycles Mistral 7B into Mixtral 8x7B", () =>
+    assert.deepEqual(from("mistral-7b", "mixtral-8x7b").warnings, []));
 });

@@ -13,7 +13,12 @@ export interface TrainingCost {
 }
 
 /** Which case of the rule applies. */
-export type AdviceRule = "no-dense-checkpoint" | "much-less" | "between" | "at-least-twice";
+export type AdviceRule =
+  | "no-dense-checkpoint"
+  | "nothing-to-copy"
+  | "much-less"
+  | "between"
+  | "at-least-twice";
 
 /** `moestro advise --json`. */
 export interface Advice {
@@ -46,13 +51,19 @@ export interface AdviceInput {
 const MUCH_LESS = 0.5;
 const FROM_SCRATCH = 2;
 
+/** Rows of a vocabulary that are added so that it divides over ranks, at most. */
+const VOCABULARY_PADDING = 128;
+
+const NEW_RUN = "Take the schedule of a new run: warm-up to the peak, then decay.";
+
 const LEARNING_RATE: Record<AdviceRule, string> = {
-  "no-dense-checkpoint": "Take the schedule of a new run: warm-up to the peak, then decay.",
+  "no-dense-checkpoint": NEW_RUN,
+  "nothing-to-copy": NEW_RUN,
   "much-less":
     "Tune the schedule here too: try the dense run's final rate held constant against one re-warmed to about 3 times that, and watch how alike the experts stay.",
   between:
     "Tune the schedule, it decides: re-warm to about 3 times the final rate, or start at an earlier checkpoint; experts that continue at a constant low rate stay alike (similarity 0.23, against 0.15 and 0.08; from scratch 0.00).",
-  "at-least-twice": "Take the schedule of a new run: warm-up to the peak, then decay.",
+  "at-least-twice": NEW_RUN,
 };
 
 /**
@@ -63,12 +74,13 @@ export function advise({ moe, dense, sequenceLength }: AdviceInput): Advice {
   const cost = trainingCost(moe, sequenceLength);
   const sunk = dense === null ? null : trainingCost(dense, sequenceLength);
   const ratio = sunk === null ? null : cost.flops / sunk.flops;
-  const rule = ruleFor(ratio);
+  const obstacles = dense === null ? [] : copyObstacles(moe.shape, dense.shape);
+  const rule = obstacles.length > 0 ? "nothing-to-copy" : ruleFor(ratio);
   const decision = rule === "much-less" || rule === "between" ? "upcycle" : "scratch";
   return {
     decision,
     rule,
-    reason: reasonFor(rule, ratio),
+    reason: reasonFor(rule, ratio, obstacles),
     moe: cost,
     dense: sunk,
     ratio,
@@ -88,11 +100,13 @@ function ruleFor(ratio: number | null): AdviceRule {
   return ratio < MUCH_LESS ? "much-less" : "between";
 }
 
-function reasonFor(rule: AdviceRule, ratio: number | null): string {
+function reasonFor(rule: AdviceRule, ratio: number | null, obstacles: readonly string[]): string {
   const share = `C_MoE is ${ratio?.toPrecision(3)} of C_dense`;
   switch (rule) {
     case "no-dense-checkpoint":
       return "There is no dense checkpoint to upcycle, so the model is trained from scratch.";
+    case "nothing-to-copy":
+      return `The model to start from cannot be upcycled: ${obstacles.join(", ")}.`;
     case "much-less":
       return `${share}, less than ${MUCH_LESS}: too little to reach from scratch what the dense model already knows, so upcycle.`;
     case "between":
@@ -111,22 +125,42 @@ function trainingCost(
   return { name, totalParameters: total, activeParameters: active, tokens, flops };
 }
 
-/** Copying needs the same widths; layers and vocabulary can be cut or grown. */
-function mismatches(moe: ModelShape, dense: ModelShape): string[] {
-  const widths: [what: string, ofMoe: number | undefined, ofDense: number | undefined][] = [
-    ["hidden size", moe.hiddenSize, dense.hiddenSize],
-    ["layers", moe.layers.length, dense.layers.length],
-    ["attention heads", moe.attention.heads, dense.attention.heads],
-    ["FFN width", moe.moe?.ffn.hiddenSize, dense.dense?.hiddenSize ?? dense.moe?.ffn.hiddenSize],
-    ["vocabulary", moe.vocabSize, dense.vocabSize],
+/** What keeps a model's weights from becoming those of the MoE model at all. */
+function copyObstacles(moe: ModelShape, source: ModelShape): string[] {
+  const padding = moe.vocabSize - source.vocabSize;
+  const isPadded = padding >= 0 && padding < VOCABULARY_PADDING;
+  return [
+    ...(source.moe === undefined ? [] : ["it is an MoE model itself"]),
+    ...unlike([
+      ["hidden size", moe.hiddenSize, source.hiddenSize],
+      ["layers", moe.layers.length, source.layers.length],
+      ["attention heads", moe.attention.heads, source.attention.heads],
+      ...(isPadded ? [] : [["vocabulary", moe.vocabSize, source.vocabSize] as Size]),
+    ]),
   ];
-  const unlike = widths
+}
+
+/** What cannot be copied as it is, where the rest can. */
+function mismatches(moe: ModelShape, dense: ModelShape): string[] {
+  const sizes = unlike([
+    ["key-value heads", keyValueHeads(moe), keyValueHeads(dense)],
+    ["FFN width", moe.moe?.ffn.hiddenSize, dense.dense?.hiddenSize],
+    ["vocabulary", moe.vocabSize, dense.vocabSize],
+  ]);
+  return sizes.length === 0
+    ? []
+    : [`The dense model's weights cannot all be copied as they are: ${sizes.join(", ")}.`];
+}
+
+type Size = [what: string, ofMoe: number | undefined, ofDense: number | undefined];
+
+function unlike(sizes: readonly Size[]): string[] {
+  return sizes
     .filter(([, ofMoe, ofDense]) => ofMoe !== ofDense)
     .map(([what, ofMoe, ofDense]) => `${what} ${ofDense} where the MoE model has ${ofMoe}`);
-  const warnings =
-    unlike.length === 0
-      ? []
-      : [`The dense model's weights cannot all be copied as they are: ${unlike.join(", ")}.`];
-  if (dense.moe !== undefined) warnings.push("The model to start from is an MoE model itself.");
-  return warnings;
+}
+
+/** Latent attention has none of its own. */
+function keyValueHeads({ attention }: ModelShape): number {
+  return attention.kind === "gqa" ? attention.kvHeads : attention.heads;
 }

@@ -116,6 +116,8 @@ export interface PlanDocument {
     capacityFactor: number | "dropless";
     imbalance: number;
   };
+  /** What the job left no choice of, by name: sizes, stages, recompute, schedule, micro-batch. */
+  fixed?: Record<string, string> | undefined;
   best: PlanChoice;
   /** Different in kind from the best and each other. */
   alternatives: PlanChoice[];

@@ -1,4 +1,5 @@
 import type { Workload } from "./cost/workload.ts";
+import { fixedValues } from "./describe/fixed-values.ts";
 import { explainDocument } from "./explain-document.ts";
 import { countModelParameters } from "./model/count-parameters.ts";
 import type { PlanChoice, PlanDocument } from "./plan-document.ts";
@@ -62,6 +63,7 @@ export async function planWorkload(
       capacityFactor: workload.capacityFactor,
       imbalance: workload.imbalance,
     },
+    fixed: fixedValues(constraints),
     best,
     alternatives: search.others.slice(0, MAX_ALTERNATIVES).map(planChoice),
     baselines: {
@@ -99,6 +101,8 @@ function bestOfScheme(
   scheme: "edp" | "ep" | "etp",
 ): PlanChoice | null {
   const { fixed } = constraints;
+  // A dense model has no experts to lay out.
+  if (workload.model.moe === undefined) return null;
   if (fixed.scheme !== undefined && fixed.scheme !== scheme) return null;
   const { best } = searchLayouts(workload, { ...constraints, fixed: { ...fixed, scheme } });
   return best === undefined ? null : planChoice(best);

@@ -7,6 +7,7 @@ import { clusterPreset } from "./hardware/presets.ts";
 import { fixedSizesOf } from "./layout/check-layout.ts";
 import { shapeOfJob } from "./model/shape-of-job.ts";
 import type { Constraints, Target } from "./search/constraints.ts";
+import { fixedKinds } from "./search/recompute-forms.ts";
 
 /** Share of a GPU's memory that plans leave free, unless the job says how much. */
 export const RESERVED_SHARE = 0.04;
@@ -48,6 +49,11 @@ export function problemOfJob(
   if (reserved !== undefined && reserved * 1e9 >= memoryBytes) {
     const message = `${reserved} GB leaves nothing of the ${(memoryBytes / 1e9).toFixed(1)} GB of ${name}; use less`;
     throw problemsToError([{ path: ["cluster", "memoryReserve"], message }], source);
+  }
+  const kinds = fixedKinds(recomputeOf(job));
+  if ((target === "megatron" || target === "torchtitan") && kinds.length > 1) {
+    const message = `lists ${joinAlternatives(kinds).replace(" or ", " and ")} by layer, but ${target} can be told one kind for all; give one kind, or plan without --expressible ${target}`;
+    throw problemsToError([{ path: ["layout", "recompute"], message }], source);
   }
   return {
     workload: {

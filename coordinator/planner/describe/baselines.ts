@@ -11,23 +11,41 @@ const BASELINES = {
 } as const;
 
 /** What simpler plans would take, beside the best. */
-export function baselines({ best, baselines: known }: PlanDocument): string[] {
-  const names = Object.keys(BASELINES) as (keyof typeof BASELINES)[];
+export function baselines({ best, baselines: known, fixed, model }: PlanDocument): string[] {
+  const hasExperts = model.experts > 0;
+  const names = (Object.keys(BASELINES) as (keyof typeof BASELINES)[]).filter(
+    (name) => hasExperts || !isScheme(name),
+  );
   const rows = names.flatMap((name) => {
     const choice = known[name];
-    return choice === undefined ? [] : [baseline(BASELINES[name], choice, best)];
+    if (choice === undefined) return [];
+    if (choice !== null) return [baseline(BASELINES[name], choice, best, hasExperts)];
+    const { scheme } = fixed ?? {};
+    const isAsked = !isScheme(name) || scheme === undefined || scheme === name;
+    return [[BASELINES[name], isAsked ? "no layout fits" : "not asked for", "", ""]];
   });
   return table(rows);
 }
 
-function baseline(label: string, choice: PlanChoice | null, best: PlanChoice): string[] {
-  if (choice === null) return [label, "does not fit", "", ""];
+function isScheme(name: keyof typeof BASELINES): boolean {
+  return name === "edp" || name === "ep" || name === "etp";
+}
+
+function baseline(
+  label: string,
+  choice: PlanChoice,
+  best: PlanChoice,
+  hasExperts: boolean,
+): string[] {
   const change = choice.predicted.stepTimeMs / best.predicted.stepTimeMs - 1;
   const { layout } = choice;
+  const experts = hasExperts
+    ? ` ep ${layout.expertParallel} etp ${layout.expertTensorParallel}`
+    : "";
   return [
     label,
     formatMs(choice.predicted.stepTimeMs),
     signed(change),
-    `tp ${layout.tensorParallel} pp ${layout.pipelineParallel} dp ${layout.dataParallel} ep ${layout.expertParallel} etp ${layout.expertTensorParallel} ${layout.schedule}`,
+    `tp ${layout.tensorParallel} pp ${layout.pipelineParallel} dp ${layout.dataParallel}${experts} ${layout.schedule}`,
   ];
 }

@@ -2,21 +2,20 @@ import type { PlanChoice } from "../plan-document.ts";
 import { table } from "../text-table.ts";
 import { formatMs, gigabytes, signed } from "./figures.ts";
 
-/** One row a choice; used for the best few and for `--compare`. */
-export function comparison(choices: readonly PlanChoice[]): string[] {
+/** One row a choice; used for the best few and for `--compare`. A dense model has no scheme. */
+export function comparison(choices: readonly PlanChoice[], hasExperts: boolean): string[] {
   const [first] = choices;
   const rows = choices.map((choice) => {
     const { layout, predicted } = choice;
     const slower = first === undefined ? 1 : predicted.stepTimeMs / first.predicted.stepTimeMs;
     return [
-      layout.scheme,
+      ...(hasExperts ? [layout.scheme] : []),
       String(layout.tensorParallel),
       String(layout.contextParallel),
       String(layout.pipelineParallel),
       String(layout.virtualPipeline),
       String(layout.dataParallel),
-      String(layout.expertParallel),
-      String(layout.expertTensorParallel),
+      ...(hasExperts ? [layout.expertParallel, layout.expertTensorParallel].map(String) : []),
       `${layout.microBatchSize}x${layout.numMicroBatches}`,
       layout.schedule,
       formatMs(predicted.stepTimeMs),
@@ -27,14 +26,13 @@ export function comparison(choices: readonly PlanChoice[]): string[] {
     ];
   });
   const heads = [
-    "scheme",
+    ...(hasExperts ? ["scheme"] : []),
     "tp",
     "cp",
     "pp",
     "vpp",
     "dp",
-    "ep",
-    "etp",
+    ...(hasExperts ? ["ep", "etp"] : []),
     "batch",
     "schedule",
     "step",

@@ -18,7 +18,7 @@ export function describeDocument(document: PlanDocument, { color }: { color: boo
     ...describeProblem(document),
     "",
     heading("Best layouts (different in kind)"),
-    ...indent(comparison([best, ...document.alternatives])),
+    ...indent(comparison([best, ...document.alternatives], document.model.experts > 0)),
     "",
     heading("Chosen: stages"),
     ...indent(stageTable(best)),

@@ -17,6 +17,11 @@ export const EXPORT_FORMATS = [
 ] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
+/** Whether a format shows the step pass by pass. */
+export function isDrawn(format: ExportFormat): boolean {
+  return format === "perfetto" || format === "html";
+}
+
 /**
  * A plan as another tool reads it, with what it cannot say there. `perfetto` and
  * `html` show the timeline. Throws `invalid_input` where the target cannot run the plan.
@@ -58,7 +63,7 @@ function needed(timeline: Chart | undefined): Chart {
   if (timeline === undefined) {
     throw new MoestroError(
       "invalid_input",
-      "export: a plan without a timeline cannot be drawn; export from the job file (.yaml)",
+      "export: the plan has too many micro-batches and stages to be drawn; export to json, megatron or torchtitan",
     );
   }
   return timeline;

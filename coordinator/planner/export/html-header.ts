@@ -41,7 +41,7 @@ function facts({ model, cluster, batch, best: { layout } }: PlanDocument): [stri
     ],
     [
       "Layout",
-      `tensor ${layout.tensorParallel} · context ${layout.contextParallel} · pipeline ${layout.pipelineParallel}${chunks} · data ${layout.dataParallel}; experts: ${layout.scheme}, parallel ${layout.expertParallel}, tensor ${layout.expertTensorParallel}, data ${layout.expertDataParallel}`,
+      `tensor ${layout.tensorParallel} · context ${layout.contextParallel} · pipeline ${layout.pipelineParallel}${chunks} · data ${layout.dataParallel}${model.experts === 0 ? "" : `; experts: ${layout.scheme}, parallel ${layout.expertParallel}, tensor ${layout.expertTensorParallel}, data ${layout.expertDataParallel}`}`,
     ],
     [
       "Schedule",

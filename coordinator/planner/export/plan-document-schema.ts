@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { SCHEDULE_NAMES, SCHEME_NAMES } from "../../spec/sections/layout.ts";
 import { RECOMPUTE_KINDS } from "../cost/workload.ts";
+import { layoutFaults, placeFaults } from "./layout-faults.ts";
 import { modelShapeSchema } from "./model-shape-schema.ts";
 
 const whole = z.int().nonnegative();
@@ -80,7 +81,8 @@ const choice = z
     certificate: z.object({
       simulatedMs: amount,
       boundMs: amount,
-      gap: z.number(),
+      // Rounding may leave the bound just above the simulated time.
+      gap: z.number().min(-1e-9).lt(1),
       covers: z.string(),
     }),
   })
@@ -88,7 +90,19 @@ const choice = z
     ({ layout: { pipelineParallel, virtualPipeline }, stages }) =>
       stages.length === pipelineParallel * virtualPipeline,
     { error: "stages must number pipelineParallel × virtualPipeline" },
-  );
+  )
+  .refine(
+    ({ layout, predicted }) => predicted.memoryBytesPerStage.length === layout.pipelineParallel,
+    {
+      path: ["predicted", "memoryBytesPerStage"],
+      error: "must have one entry for each of pipelineParallel ranks",
+    },
+  )
+  .superRefine(({ layout, stages }, context) => {
+    for (const { path, message } of [...layoutFaults(layout), ...placeFaults(layout, stages)]) {
+      context.addIssue({ code: "custom", path, message });
+    }
+  });
 
 const fields = z.looseObject({
   job: z.string(),
@@ -140,6 +154,15 @@ export const planDocumentSchema = fields
       path: ["best", "layout"],
       error:
         "must have tensorParallel × contextParallel × pipelineParallel × dataParallel = cluster.gpus",
+    },
+  )
+  .refine(
+    ({ best: { layout }, batch }) =>
+      batch.globalBatchSize ===
+      layout.microBatchSize * layout.numMicroBatches * layout.dataParallel,
+    {
+      path: ["best", "layout"],
+      error: "must have microBatchSize × numMicroBatches × dataParallel = batch.globalBatchSize",
     },
   );
 

@@ -75,7 +75,7 @@ export function torchtitanSettings(
       `optimizer sharding ${layout.optimizerSharding}: torchtitan shards weights too; fsdp_reshard_after_forward = never gathers them once a step, which is nearest`,
     );
   }
-  if (batch.capacityFactor !== "dropless") {
+  if (document.model.experts > 0 && batch.capacityFactor !== "dropless") {
     notes.push(
       `capacity factor ${batch.capacityFactor}: torchtitan drops no token, so memory grows with imbalance`,
     );

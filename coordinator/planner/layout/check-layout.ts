@@ -1,3 +1,4 @@
+import { isLocal } from "../../spec/planning-defaults.ts";
 import type { Problem } from "../../spec/problems.ts";
 import type { Job } from "../../spec/schema.ts";
 import { formatSplit } from "../partition/pipeline.ts";
@@ -133,7 +134,7 @@ export function checkLists(job: Job): Problem[] {
   if (job.layout === "auto") return [];
   const { stages, recompute, pipelineParallel, virtualPipeline = 1 } = job.layout;
   const { layers } = job.model;
-  const problems: Problem[] = [];
+  const problems = checkEmptyStages(job);
   if (stages !== undefined) {
     const sum = stages.reduce((total, count) => total + count, 0);
     if (sum !== layers) {
@@ -167,6 +168,23 @@ export function checkLists(job: Job): Problem[] {
     });
   }
   return problems;
+}
+
+/** The head may be a stage of its own, but not in the engine, whose stages hold a layer each. */
+function checkEmptyStages({ layout, cluster }: Job): Problem[] {
+  const stages = layout === "auto" ? [] : (layout.stages ?? []);
+  const empty = stages.indexOf(0);
+  const mayEnd = !isLocal(cluster) && stages.length > 1;
+  if (empty === -1 || (mayEnd && empty === stages.length - 1)) return [];
+  const rule = isLocal(cluster)
+    ? "every stage of moestro's engine holds at least one"
+    : "only the last of several stages may hold none, for the head alone";
+  return [
+    {
+      path: ["layout", "stages", empty],
+      message: `stage ${empty} holds no layer, but ${rule}; give it one or more`,
+    },
+  ];
 }
 
 /** A pipeline size that was never written came from the list of stages. */

@@ -37,6 +37,8 @@ export interface PartitionProblem {
    * last option, the others their first. What `--recompute-method block` says.
    */
   recomputeFirst?: number | undefined;
+  /** What the layers of any one stage may weigh at most, beside its memory. */
+  mostStaticBytes?: number | undefined;
 }
 
 export interface PartitionStage {

@@ -91,8 +91,9 @@ export class StageCosts {
   fitted(stage: number, from: number, to: number): KnapsackResult | undefined {
     const key = this.#key(stage, from, to);
     if (this.#fitted.has(key)) return this.#fitted.get(key);
-    const found =
-      this.problem.recomputeFirst === undefined
+    const found = this.#isTooHeavy(from, to)
+      ? undefined
+      : this.problem.recomputeFirst === undefined
         ? this.knapsack.solve(from, to, this.budget(stage, from, to), this.inFlight(stage))
         : this.#first(stage, from, to);
     this.#fitted.set(key, found);
@@ -113,6 +114,11 @@ export class StageCosts {
       return this.knapsack.missing(from, to, budget, this.inFlight(stage));
     }
     return this.#neededByFirst(stage, from, to).bytes - budget;
+  }
+
+  #isTooHeavy(from: number, to: number): boolean {
+    const { mostStaticBytes } = this.problem;
+    return mostStaticBytes !== undefined && this.staticBytes(from, to) > mostStaticBytes;
   }
 
   #first(stage: number, from: number, to: number): KnapsackResult | undefined {
@@ -141,6 +147,7 @@ export class StageCosts {
     if (this.problem.recomputeFirst !== undefined) {
       return this.fitted(stage, from, to)?.extraMs ?? Number.POSITIVE_INFINITY;
     }
+    if (this.#isTooHeavy(from, to)) return Number.POSITIVE_INFINITY;
     const budget = this.budget(stage, from, to);
     const inFlight = this.inFlight(stage);
     const plain = this.knapsack.plainExtraMs(from, to, budget, inFlight);

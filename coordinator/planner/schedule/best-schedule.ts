@@ -7,34 +7,37 @@ import { fewestAlike } from "./path-bounds.ts";
 import { scheduleLowerBoundMs } from "./schedule-bound.ts";
 import { type ScheduleProblem, type ScheduleSolution, tableOfProblem } from "./schedule-problem.ts";
 import { solutionOf } from "./schedule-solution.ts";
+import { searchSplits } from "./split-search.ts";
 import { WorkSums } from "./work-sums.ts";
 
 export interface SolveScheduleOptions {
   /** Passes to simulate in all; the default takes some 50 ms. A count, so plans repeat exactly. */
   maxPasses?: number | undefined;
-  /** First layer of each stage, and the number of layers, where the split is not free. */
-  starts?: readonly number[] | undefined;
+  /** Fresh starts in a row that may find nothing better before the search ends. */
+  patience?: number | undefined;
   /** What no split beats, where the caller knows it better than schedule-bound.ts. */
   boundMs?: number | undefined;
 }
 
 const DEFAULT_PASSES = 500_000;
-
-interface Candidate extends Evaluation {
-  starts: number[];
-}
+const DEFAULT_PATIENCE = 20;
 
 /**
  * Layers of each stage and recompute of each layer for a schedule of any kind:
- * starts from the even split by time and by count, then moves single layers
- * between stages as long as the simulated step gets shorter.
+ * starts from the even splits by time, by count and by weights, and searches from
+ * there (split-search.ts) for the shortest simulated step.
  *
  * @throws MoestroError `no_plan` when the schedule's sizes are illegal
  */
 export function solveSchedule(
   problem: ScheduleProblem,
-  { maxPasses = DEFAULT_PASSES, starts: fixed, boundMs: known }: SolveScheduleOptions = {},
+  {
+    maxPasses = DEFAULT_PASSES,
+    patience = DEFAULT_PATIENCE,
+    boundMs: known,
+  }: SolveScheduleOptions = {},
 ): ScheduleSolution | PartitionUnfit {
+  const { starts: fixed } = problem;
   const compiled = legalTable(problem);
   const boundMs = known ?? scheduleLowerBoundMs(problem, compiled.table);
   const sums = new WorkSums(problem.layers);
@@ -45,35 +48,23 @@ export function solveSchedule(
   const passes = rough.kinds.reduce((sum, own) => sum + own.length, 0);
   const maxSimulations = Math.max(2, Math.ceil(maxPasses / passes));
 
-  const estimate = (starts: number[]): Candidate => ({ starts, ...evaluator.estimate(starts) });
-  let best: Candidate;
-  if (fixed === undefined) {
-    const begun = [
-      evenTimeSplit(sums.timesMs, numStages),
-      evenCountSplit(numLayers, numStages),
-      evenTimeSplit(sums.staticShares, numStages),
-    ];
-    best = begun.map(estimate).reduce((a, b) => (better(b, a) ? b : a));
-  } else {
-    best = estimate([...fixed]);
-  }
+  const begun =
+    fixed === undefined
+      ? [
+          evenTimeSplit(sums.timesMs, numStages),
+          evenCountSplit(numLayers, numStages),
+          evenTimeSplit(sums.staticShares, numStages),
+        ]
+      : [[...fixed]];
   // Splits that do not fit cost no simulation: bound them too.
   let tries = fixed === undefined ? 8 * maxSimulations : 0;
-  const spent = () =>
-    evaluator.numSimulations >= maxSimulations || tries <= 0 || best.simulatedMs <= boundMs;
-  for (let improved = true; improved && !spent(); ) {
-    improved = false;
-    for (const starts of neighbours(best.starts)) {
-      if (spent()) break;
-      tries--;
-      const next = estimate(starts);
-      if (better(next, best)) {
-        best = next;
-        improved = true;
-        break;
-      }
-    }
-  }
+  const estimate = (starts: number[]) => {
+    tries--;
+    return evaluator.estimate(starts);
+  };
+  const isSpent = ({ simulatedMs }: Evaluation) =>
+    evaluator.numSimulations >= maxSimulations || tries <= 0 || simulatedMs <= boundMs;
+  let best = searchSplits(begun, estimate, patience, isSpent);
   if (best.missingBytes > 0) {
     const missing = best.choices.map((choice) => choice.missingBytes);
     const missingBytes = Math.max(...missing);
@@ -116,25 +107,5 @@ export function legalTable(problem: ScheduleProblem) {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new MoestroError("no_plan", `schedule ${schedule}: ${error.message}`);
-  }
-}
-
-function better(a: Evaluation, b: Evaluation): boolean {
-  if (a.missingBytes !== b.missingBytes) return a.missingBytes < b.missingBytes;
-  return a.simulatedMs < b.simulatedMs * (1 - 1e-9);
-}
-
-/** One layer less in one stage and one more in another, near pairs first. */
-function* neighbours(starts: readonly number[]): Generator<number[]> {
-  const numStages = starts.length - 1;
-  for (let distance = 1; distance < numStages; distance++) {
-    for (let low = 0; low + distance < numStages; low++) {
-      const high = low + distance;
-      for (const move of [1, -1]) {
-        const donor = move > 0 ? high : low;
-        if ((starts[donor + 1] as number) - (starts[donor] as number) < 2) continue;
-        yield starts.map((start, stage) => (stage > low && stage <= high ? start + move : start));
-      }
-    }
   }
 }

@@ -78,11 +78,18 @@ export function simulateSchedule(
   };
 }
 
-/** The bubble by cause: what each fact of life adds, simulated one after the other. */
+/**
+ * The bubble by cause: what each fact of life adds, simulated one after the other.
+ * One that fills idle time rather than adding to it has no part.
+ *
+ * @param countsCommunication whether communication inside passes is work of a rank,
+ *   for schedules that hide none of it, or idle time as far as it shows
+ */
 export function bubbleSplit(
   table: ScheduleTable,
   stages: readonly StageCosts[],
   p2pMs: number,
+  countsCommunication = false,
 ): BubbleSplit {
   const silent = { forwardCommunicationMs: 0, backwardCommunicationMs: 0 };
   const computing = stages.map((stage) => ({ ...stage, ...silent }));
@@ -101,29 +108,45 @@ export function bubbleSplit(
   };
   const even = stages.map(() => average);
   const bubble = (variant: readonly StageCosts[], hopMs: number) =>
-    makespanOf(table, variant, { p2pMs: hopMs }) - meanComputeMs(table, variant);
+    makespanOf(table, variant, { p2pMs: hopMs }) - meanWorkMs(table, variant, countsCommunication);
   const idealMs = bubble(even, 0);
   const uneven = bubble(plain, 0);
   const recomputing = bubble(computing, 0);
   const totalMs = bubble(stages, p2pMs);
-  return {
-    idealMs,
-    imbalanceMs: uneven - idealMs,
-    recomputeMs: recomputing - uneven,
-    communicationMs: totalMs - recomputing,
-    totalMs,
-  };
+  return sharesOf(totalMs, idealMs, [
+    uneven - idealMs,
+    recomputing - uneven,
+    totalMs - recomputing,
+  ]);
 }
 
-/** Milliseconds the mean rank computes, recompute counted, communication not. */
-function meanComputeMs(
+/** Parts that sum to the total, none below 0: increases share what is beyond the ideal. */
+function sharesOf(
+  totalMs: number,
+  ideal: number,
+  increases: readonly [imbalance: number, recompute: number, communication: number],
+): BubbleSplit {
+  const idealMs = Math.max(0, Math.min(ideal, totalMs));
+  const above = increases.map((ms) => Math.max(0, ms));
+  const sum = above.reduce((a, b) => a + b, 0);
+  const scale = sum > 0 ? (totalMs - idealMs) / sum : 0;
+  const [imbalanceMs = 0, recomputeMs = 0, communicationMs = 0] = above.map((ms) => scale * ms);
+  return { idealMs, imbalanceMs, recomputeMs, communicationMs, totalMs };
+}
+
+/** Milliseconds the mean rank works, recompute counted. */
+function meanWorkMs(
   { numRanks, numMicroBatches }: ScheduleTable,
   stages: readonly StageCosts[],
+  countsCommunication: boolean,
 ): number {
-  const total = stages.reduce(
-    (sum, { forwardMs, inputGradMs, weightGradMs }) => sum + forwardMs + inputGradMs + weightGradMs,
-    0,
-  );
+  let total = 0;
+  for (const stage of stages) {
+    total += stage.forwardMs + stage.inputGradMs + stage.weightGradMs;
+    if (countsCommunication) {
+      total += (stage.forwardCommunicationMs ?? 0) + (stage.backwardCommunicationMs ?? 0);
+    }
+  }
   return (numMicroBatches * total) / numRanks;
 }
 

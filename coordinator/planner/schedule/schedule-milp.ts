@@ -31,8 +31,13 @@ export function scheduleMilp(
   return ["Minimize", " obj: T", "Subject To", ...body, ...kinds, "End", ""].join("\n");
 }
 
-/** Stages that leave a layer to every stage before and after. */
-function stagesOfLayer({ layers }: ScheduleProblem, { rankOfStage }: ScheduleTable, layer: number) {
+/** Stages that a layer may be on: those that leave a layer to every other, or the one it is fixed to. */
+function stagesOfLayer(
+  { layers, starts }: ScheduleProblem,
+  { rankOfStage }: ScheduleTable,
+  layer: number,
+) {
+  if (starts !== undefined) return [starts.findLastIndex((start) => start <= layer)];
   const numStages = rankOfStage.length;
   const first = Math.max(0, numStages - (layers.length - layer));
   const last = Math.min(layer, numStages - 1);

@@ -10,6 +10,8 @@ export interface ScheduleProblem extends PartitionProblem {
   chunks?: number | undefined;
   /** Of interleaving; default: the least legal. */
   groupSize?: number | undefined;
+  /** First layer of each stage, and the number of layers, where the split is not free. */
+  starts?: readonly number[] | undefined;
 }
 
 export interface ScheduleStage {

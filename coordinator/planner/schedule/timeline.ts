@@ -33,8 +33,8 @@ export interface TimelineRank {
 
 /**
  * Time in which the mean rank does not compute, optimizer apart, by cause. Each
- * part is the bubble that one more fact of life adds, in this order, so a part
- * can be negative and they sum to the total.
+ * part is in proportion to the bubble that one more fact of life adds, in this
+ * order; none is below 0 and they sum to the total.
  */
 export interface BubbleSplit {
   /** The same work spread evenly over the stages, no recompute, free communication. */

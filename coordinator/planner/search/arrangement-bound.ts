@@ -3,7 +3,7 @@ import { roundMs } from "../partition/block-term.ts";
 import { inFlightOf } from "../partition/stage-costs.ts";
 import { leastInFlight } from "../schedule/in-flight-peak.ts";
 import { type PathBound, pathBoundMs } from "../schedule/path-bound.ts";
-import { type Candidate, meanStaticBytes, type PartCost } from "./candidate.ts";
+import { type Candidate, meanStaticBytes } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import {
   fullestRankMs,
@@ -13,7 +13,7 @@ import {
   workOfModel,
 } from "./least-work.ts";
 import type { ModelParts } from "./model-parts.ts";
-import { overheadMs } from "./overhead.ts";
+import { meanOverheadMs } from "./overhead.ts";
 import { fullestExtraMs, leastExtraMs } from "./recompute-bound.ts";
 
 /** What a placement is judged against. */
@@ -36,18 +36,9 @@ export function arrangementBoundMs(
   limits: BoundLimits,
   path?: PathBound,
 ): number {
-  const { workload, placement, classCosts } = candidate;
   const pipelineMs = pipelineBoundMs(candidate, parts, limits, path);
   if (pipelineMs === Number.POSITIVE_INFINITY) return pipelineMs;
-  const p = placement.pipelineParallel;
-  let dense = 0;
-  let expert = 0;
-  for (const [index, { count }] of parts.classes.entries()) {
-    const { parameters } = classCosts[index] as PartCost;
-    dense += count * parameters.dense;
-    expert += count * parameters.expert;
-  }
-  return pipelineMs + overheadMs(workload, placement, { dense: dense / p, expert: expert / p });
+  return pipelineMs + meanOverheadMs(candidate, parts);
 }
 
 /** `arrangementBoundMs` without what follows the pipeline. */

@@ -11,7 +11,7 @@ import type {
   Workload,
 } from "../cost/workload.ts";
 import { partParameters } from "../model/count-parameters.ts";
-import type { ModelParts } from "./model-parts.ts";
+import { hasLayer, type ModelParts } from "./model-parts.ts";
 
 /** Everything one class of parts costs on one rank of a placement. */
 export interface PartCost extends PartTime, PartMemory {
@@ -50,7 +50,12 @@ export function costCandidate(
     workload,
     placement,
     numMicroBatches: sequences / placement.microBatchSize,
-    classCosts: classes.map(({ kinds }) => kinds.map(costOf).reduce(addCosts)),
+    classCosts: classes.map(({ kinds }) => {
+      const isLayer = hasLayer(kinds);
+      return kinds
+        .map((kind) => (isLayer ? besideLayer(kind, costOf(kind)) : costOf(kind)))
+        .reduce(addCosts);
+    }),
     p2pMs: placement.pipelineParallel > 1 ? slower * hopMs(workload, placement) : 0,
   };
 }
@@ -89,6 +94,22 @@ function costKind(
     backwardCommunicationMs: slower * time.backwardCommunicationMs,
     recomputeMs: { none: slower * none, selective: slower * selective, full: slower * full },
     parameters: partParameters(workload.model, kind, placement),
+  };
+}
+
+/** A head or MTP layer beside a decoder layer is never recomputed, whatever the layer does. */
+function besideLayer(kind: PartKind, cost: PartCost): PartCost {
+  if (kind !== "head" && kind !== "mtp") return cost;
+  const always = ({ none }: Record<RecomputeKind, number>) => ({
+    none,
+    selective: none,
+    full: none,
+  });
+  return {
+    ...cost,
+    recomputeMs: always(cost.recomputeMs),
+    activationBytes: always(cost.activationBytes),
+    workspaceBytes: always(cost.workspaceBytes),
   };
 }
 

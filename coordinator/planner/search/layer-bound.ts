@@ -5,7 +5,7 @@ import { straggleOf } from "../cost/time/straggle.ts";
 import type { PartKind, PartTime, Placement, Workload } from "../cost/workload.ts";
 import { gpusOf } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
-import type { ModelParts } from "./model-parts.ts";
+import { type ModelParts, mayRecompute } from "./model-parts.ts";
 import { hidesCommunication, SLOWDOWN_BESIDE_COMMUNICATION } from "./scheduled-costs.ts";
 import type { AttentionKey, LayerKey } from "./space.ts";
 
@@ -81,7 +81,8 @@ function leastPartsMs(
     const sum = (pick: (time: PartTime) => number) =>
       count * own.reduce((ms, time) => ms + pick(time), 0);
     const sent = sum((time) => time.forwardCommunicationMs + time.backwardCommunicationMs);
-    const extraMs = Math.min(...recompute.map((kind) => sum((time) => time.recomputeMs[kind])));
+    const allowed = mayRecompute(kinds, recompute);
+    const extraMs = Math.min(...allowed.map((kind) => sum((time) => time.recomputeMs[kind])));
     const workMs = sum((time) => time.forwardMs + time.backwardMs) + extraMs;
     total += workMs;
     compute += workMs - sent;

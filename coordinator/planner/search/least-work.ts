@@ -1,7 +1,7 @@
-import type { PartKind, RecomputeKind } from "../cost/workload.ts";
+import type { RecomputeKind } from "../cost/workload.ts";
 import { addLayers, noWork, type WorkOfModel } from "../schedule/work-of-model.ts";
 import type { Candidate, PartCost } from "./candidate.ts";
-import type { ModelParts } from "./model-parts.ts";
+import { hasLayer, type ModelParts, mayRecompute } from "./model-parts.ts";
 import type { LeastLayer } from "./recompute-bound.ts";
 
 /** What may be recomputed. */
@@ -14,9 +14,10 @@ export function leastTotalMs(
   recompute: Kinds,
 ): number {
   let total = 0;
-  for (const [index, { count }] of classes.entries()) {
+  for (const [index, { count, kinds }] of classes.entries()) {
     const cost = classCosts[index] as PartCost;
-    total += count * (cost.forwardMs + cost.backwardMs + leastRecomputeMs(cost, recompute));
+    const extraMs = leastRecomputeMs(cost, mayRecompute(kinds, recompute));
+    total += count * (cost.forwardMs + cost.backwardMs + extraMs);
   }
   return total;
 }
@@ -28,10 +29,11 @@ export function workOfModel(
   recompute: Kinds,
 ): WorkOfModel {
   const work = noWork();
-  for (const [index, { count }] of classes.entries()) {
+  for (const [index, { count, kinds }] of classes.entries()) {
     const cost = classCosts[index] as PartCost;
     const { forwardMs, weightGradMs } = cost;
-    const inputGradMs = cost.backwardMs - weightGradMs + leastRecomputeMs(cost, recompute);
+    const extraMs = leastRecomputeMs(cost, mayRecompute(kinds, recompute));
+    const inputGradMs = cost.backwardMs - weightGradMs + extraMs;
     addLayers(work, { forwardMs, inputGradMs, weightGradMs }, count);
   }
   return work;
@@ -102,8 +104,4 @@ function leastOf(a: Record<RecomputeKind, number>, b: Record<RecomputeKind, numb
     selective: Math.min(a.selective, b.selective),
     full: Math.min(a.full, b.full),
   };
-}
-
-function hasLayer(kinds: readonly PartKind[]): boolean {
-  return kinds.includes("dense") || kinds.includes("moe");
 }

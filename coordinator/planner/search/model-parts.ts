@@ -1,4 +1,4 @@
-import type { PartKind } from "../cost/workload.ts";
+import type { PartKind, RecomputeKind } from "../cost/workload.ts";
 import type { ModelShape } from "../model/model-shape.ts";
 
 /** One row of the partition problem: a decoder layer with what is glued to it, or the head. */
@@ -22,6 +22,19 @@ export interface ModelParts {
   /** First to last. */
   parts: readonly ModelPart[];
   classes: readonly PartClass[];
+}
+
+/** Whether a decoder layer is among what a part is made of. */
+export function hasLayer(kinds: readonly PartKind[]): boolean {
+  return kinds.includes("dense") || kinds.includes("moe");
+}
+
+/** What a part may recompute of what is allowed; the head alone has nothing to gain. */
+export function mayRecompute(
+  kinds: readonly PartKind[],
+  allowed: readonly RecomputeKind[],
+): readonly RecomputeKind[] {
+  return hasLayer(kinds) ? allowed : ["none"];
 }
 
 /**

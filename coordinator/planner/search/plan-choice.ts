@@ -5,7 +5,7 @@ import { bubbleSplit } from "../schedule/event-simulator.ts";
 import { rankOf } from "../schedule/table.ts";
 import { gpusOf } from "./candidate.ts";
 import { hidesCommunication } from "./scheduled-costs.ts";
-import type { Solved } from "./solve-candidate.ts";
+import { is1F1B, type Solved } from "./solve-candidate.ts";
 import { stageCosts, tableOfSolved } from "./stage-costs.ts";
 
 /** A solved candidate as the plan document tells it. */
@@ -35,12 +35,22 @@ export function planChoice(solved: Solved): PlanChoice {
       simulatedMs: solved.simulatedMs,
       boundMs: solved.boundMs,
       gap: solved.gap,
-      covers:
-        schedule === "1f1b"
-          ? "all splits and recompute choices of this layout under 1F1B"
-          : `a lower bound on all splits and recompute choices of this layout under ${schedule}`,
+      covers: coverOf(solved),
     },
   };
+}
+
+/** What the bound of a candidate's pipeline is a bound on. */
+function coverOf({ candidate, schedule, constraints }: Solved): string {
+  const { layersPerStage, evenStages } = constraints;
+  const isExact = is1F1B(schedule, candidate.placement.pipelineParallel);
+  if (isExact && (layersPerStage !== undefined || evenStages === true)) {
+    return "the pipeline with all recompute choices of these stages under 1F1B";
+  }
+  const all = "all splits and recompute choices of this layout";
+  return isExact
+    ? `the pipeline with ${all} under 1F1B`
+    : `a lower bound on the pipeline with ${all} under ${schedule}`;
 }
 
 function plannedStages(solved: Solved): PlannedStage[] {
@@ -98,7 +108,7 @@ function predict(solved: Solved): Predicted {
   const communicationMs = hidesCommunication(schedule)
     ? 0
     : perRank((stage) => stage.forwardCommunicationMs + stage.backwardCommunicationMs);
-  const bubble = bubbleSplit(tableOfSolved(solved), costs, p2pMs);
+  const bubble = bubbleSplit(tableOfSolved(solved), costs, p2pMs, !hidesCommunication(schedule));
   return {
     stepTimeMs,
     tokensPerSecondPerGpu,
@@ -115,7 +125,7 @@ function predict(solved: Solved): Predicted {
       idealBubbleMs: bubble.idealMs,
       imbalanceBubbleMs: bubble.imbalanceMs,
       recomputeBubbleMs: bubble.recomputeMs,
-      communicationBubbleMs: bubble.communicationMs - communicationMs,
+      communicationBubbleMs: bubble.communicationMs,
       optimizerMs: stepTimeMs - simulatedMs,
     },
   };

@@ -1,3 +1,4 @@
+import type { RecomputeKind } from "../cost/workload.ts";
 import type { ScheduleName } from "../plan-document.ts";
 import { pytorchCannotRun } from "../schedule/pytorch-cannot-run.ts";
 import type { Constraints } from "./constraints.ts";
@@ -22,15 +23,28 @@ export function recomputeForms(
     case "moestro":
       return [{ ...constraints, recompute: runnable(constraints, schedule) }];
     case "torchtitan":
-      return runnable(constraints, schedule).map((kind) => ({ ...constraints, recompute: [kind] }));
+      return alike(constraints, runnable(constraints, schedule));
     case "megatron":
       return [
-        ...constraints.recompute.map(
-          (kind): Constraints => ({ ...constraints, recompute: [kind] }),
-        ),
-        ...blocks(constraints, mostLayers),
+        ...alike(constraints, constraints.recompute),
+        ...(fixedKinds(constraints).length > 0 ? [] : blocks(constraints, mostLayers)),
       ];
   }
+}
+
+/** One kind for all layers, as far as none is fixed to another. */
+function alike(constraints: Constraints, kinds: Constraints["recompute"]): Constraints[] {
+  const fixed = fixedKinds(constraints);
+  return kinds
+    .filter((kind) => fixed.every((other) => other === kind))
+    .map((kind) => ({ ...constraints, recompute: [kind], recomputePerLayer: undefined }));
+}
+
+/** The kinds that a person gave to single layers. */
+export function fixedKinds({
+  recomputePerLayer = [],
+}: Pick<Constraints, "recomputePerLayer">): RecomputeKind[] {
+  return [...new Set(recomputePerLayer.filter((kind) => kind !== undefined))];
 }
 
 function runnable({ recompute }: Constraints, schedule: ScheduleName): Constraints["recompute"] {

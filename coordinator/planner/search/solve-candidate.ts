@@ -2,7 +2,7 @@ import { memoryLimitBytes } from "../cost/memory/memory-limit.ts";
 import type { RecomputeKind } from "../cost/workload.ts";
 import { evaluateSplit } from "../partition/evaluate-split.ts";
 import { evenSplit } from "../partition/pipeline.ts";
-import type { PartitionProblem, PartitionSolution, PartitionUnfit } from "../partition/problem.ts";
+import type { PartitionSolution, PartitionUnfit } from "../partition/problem.ts";
 import {
   type PartitionCut,
   type SolveOptions,
@@ -12,6 +12,7 @@ import type { ScheduleName } from "../plan-document.ts";
 import type { ScheduleProblem } from "../schedule/schedule-problem.ts";
 import type { Candidate, PartCost } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
+import { lighterStages } from "./lighter-stages.ts";
 import type { ModelPart, ModelParts } from "./model-parts.ts";
 import { costsUnder } from "./scheduled-costs.ts";
 import { type ScheduledStages, solveScheduled } from "./solve-scheduled.ts";
@@ -64,15 +65,21 @@ export function solveCandidate(
 ): Solved | PartitionUnfit | PartitionCut {
   const { cutoffMs = Number.POSITIVE_INFINITY, boundMs, maxPasses, ...limits } = options;
   const costed = costsUnder(schedule, candidate);
-  const { pipelineParallel, virtualPipeline } = candidate.placement;
+  const { pipelineParallel } = candidate.placement;
   const limitBytes = memoryLimitBytes(candidate.workload.cluster, constraints.reserveBytes);
   const problem = partitionProblem(costed, parts, constraints, schedule);
-  const fixed = fixedStages(parts, constraints, pipelineParallel * virtualPipeline);
   const solution = is1F1B(schedule, pipelineParallel)
-    ? solved1F1B(problem, fixed, cutoffMs, limits)
-    : solveScheduled(problem, fixed, boundMs, maxPasses);
+    ? solved1F1B(problem, cutoffMs, limits)
+    : solveScheduled(problem, boundMs, maxPasses);
   if (!("stages" in solution)) return solution;
-  return solvedFrom({ candidate: costed, parts, schedule, constraints, limitBytes }, solution);
+  const uncut = { candidate: costed, parts, schedule, constraints, limitBytes };
+  const solved = solvedFrom(uncut, solution);
+  const isFree = problem.starts === undefined && pipelineParallel > 1;
+  if (!isFree || !is1F1B(schedule, pipelineParallel)) return solved;
+  return lighterStages(solved, (mostStaticBytes, limitMs) => {
+    const lighter = solved1F1B({ ...problem, mostStaticBytes }, limitMs, limits);
+    return "stages" in lighter ? solvedFrom(uncut, lighter) : undefined;
+  });
 }
 
 /** A candidate, costed under its schedule, with these stages. */
@@ -90,19 +97,22 @@ export function is1F1B(schedule: ScheduleName, pipelineParallel: number): boolea
 }
 
 function solved1F1B(
-  problem: PartitionProblem,
-  fixed: readonly number[] | undefined,
+  problem: ScheduleProblem,
   cutoffMs: number,
   limits: SolveOptions,
 ): ScheduledStages | PartitionUnfit | PartitionCut {
   const solution =
-    fixed === undefined
+    problem.starts === undefined
       ? solvePartitionUnder(problem, cutoffMs, limits)
-      : evaluateSplit(problem, fixed);
+      : evaluateSplit(problem, countsOf(problem.starts));
   if (!("stages" in solution)) return solution;
   const { simulatedMs, boundMs, gap } = solution;
   const memoryBytesOfRank = solution.stages.map(({ memoryBytes }) => memoryBytes);
   return { stages: solvedStages(solution), simulatedMs, boundMs, gap, memoryBytesOfRank };
+}
+
+function countsOf(starts: readonly number[]): number[] {
+  return starts.slice(1).map((end, stage) => end - (starts[stage] as number));
 }
 
 function solvedStages(solution: PartitionSolution): SolvedStage[] {
@@ -117,10 +127,11 @@ function solvedStages(solution: PartitionSolution): SolvedStage[] {
 /** The candidate as `moestro partition` would get it, and the order of its passes. */
 export function partitionProblem(
   { placement, classCosts, numMicroBatches, p2pMs, workload }: Candidate,
-  { parts }: ModelParts,
+  modelParts: ModelParts,
   constraints: Constraints,
   schedule: ScheduleName,
 ): ScheduleProblem {
+  const numStages = placement.pipelineParallel * placement.virtualPipeline;
   return {
     schedule,
     chunks: placement.virtualPipeline,
@@ -129,7 +140,8 @@ export function partitionProblem(
     p2pMs,
     memoryBytes: memoryLimitBytes(workload.cluster, constraints.reserveBytes),
     recomputeFirst: constraints.recomputeFirst,
-    layers: parts.map((part) => {
+    starts: fixedStarts(modelParts, constraints, numStages),
+    layers: modelParts.parts.map((part) => {
       const cost = classCosts[part.class] as PartCost;
       return {
         name: part.name,
@@ -157,8 +169,8 @@ function kindsOf(part: ModelPart, constraints: Constraints): readonly RecomputeK
   return fixed === undefined ? constraints.recompute : [fixed];
 }
 
-/** Parts of each stage, when the split is not free. */
-function fixedStages(
+/** First part of each stage, and the number of parts, when the split is not free. */
+function fixedStarts(
   { parts }: ModelParts,
   { layersPerStage, evenStages }: Constraints,
   numStages: number,
@@ -166,6 +178,9 @@ function fixedStages(
   const numLayers = parts.filter(({ layer }) => layer !== undefined).length;
   const split = evenStages === true ? evenSplit(numLayers, numStages) : layersPerStage;
   if (split === undefined) return undefined;
-  const behind = parts.length - numLayers;
-  return split.map((count, stage) => (stage === split.length - 1 ? count + behind : count));
+  const starts = [0];
+  for (const count of split) starts.push((starts.at(-1) as number) + count);
+  // What has no layer lies behind the last one.
+  starts[split.length] = parts.length;
+  return starts;
 }

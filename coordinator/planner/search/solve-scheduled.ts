@@ -7,6 +7,8 @@ import type { SolvedStage } from "./solve-candidate.ts";
 /** Passes to simulate for one candidate of a search, some 5 ms. */
 const PASSES_OF_CANDIDATE = 15_000;
 
+const PATIENCE_OF_CANDIDATE = 2;
+
 export interface ScheduledStages {
   stages: SolvedStage[];
   simulatedMs: number;
@@ -18,21 +20,19 @@ export interface ScheduledStages {
 /**
  * Stages and recompute under a schedule other than 1F1B, by local search.
  *
- * @param fixed parts of each stage, where the split is not free
  * @param boundMs what no split beats, where it is known
  * @param maxPasses simulated passes; a search's default when absent
  */
 export function solveScheduled(
   problem: ScheduleProblem,
-  fixed: readonly number[] | undefined,
   boundMs: number | undefined,
-  maxPasses = PASSES_OF_CANDIDATE,
+  maxPasses?: number,
 ): ScheduledStages | PartitionUnfit {
-  const solution = solveSchedule(problem, {
-    maxPasses,
-    boundMs,
-    starts: fixed === undefined ? undefined : startsOf(fixed),
-  });
+  const effort =
+    maxPasses === undefined
+      ? { maxPasses: PASSES_OF_CANDIDATE, patience: PATIENCE_OF_CANDIDATE }
+      : { maxPasses };
+  const solution = solveSchedule(problem, { ...effort, boundMs });
   return "missingBytes" in solution ? solution : scheduledStages(solution);
 }
 
@@ -47,10 +47,4 @@ export function scheduledStages(solution: ScheduleSolution): ScheduledStages {
     }),
   );
   return { stages, simulatedMs, boundMs, gap, memoryBytesOfRank };
-}
-
-function startsOf(counts: readonly number[]): number[] {
-  const starts = [0];
-  for (const count of counts) starts.push((starts.at(-1) as number) + count);
-  return starts;
 }

@@ -121,8 +121,8 @@ export class Space {
       (fixed === undefined || fixed === v) &&
       (layersPerStage === undefined || layersPerStage.length === p * v);
     if (p === 1) {
-      // Without a pipeline every schedule is the same.
-      if (allows(1)) yield [schedules.includes("1f1b") ? "1f1b" : (schedules[0] ?? "1f1b"), 1];
+      // Without a pipeline every schedule is this one.
+      if (allows(1)) yield ["1f1b", 1];
       return;
     }
     for (const schedule of schedules) {
