@@ -53,6 +53,10 @@ describe("moestro advise", () => {
       /^--model: llama3-8b is a dense model/,
     ],
     "tokens that are no number": [["--model", "dbrx", "--tokens", "NaN"], /number of tokens/],
+    "tokens whose FLOPs no number holds": [
+      ["--model", "dbrx", "--tokens", "1e300", "--no-dense"],
+      /number of tokens from 1 to 1e\+18/,
+    ],
     "negative tokens": [["--model", "dbrx", "--tokens=-5"], /number of tokens/],
   };
   for (const [name, [flags, message]] of Object.entries(refused)) {

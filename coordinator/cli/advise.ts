@@ -11,6 +11,9 @@ import { nearestName } from "../spec/suggest.ts";
 /** Where no job says one. */
 const USUAL_SEQUENCE_LENGTH = 4096;
 
+/** Far beyond all text there is; FLOPs of as many stay finite. */
+const MOST_TOKENS = 1e18;
+
 type AdviseOptions = {
   model: string;
   tokens: number;
@@ -101,8 +104,10 @@ function describeCost({ name, activeParameters, totalParameters, tokens, flops }
 
 function parseTokens(text: string): number {
   const tokens = Number(text);
-  if (text.trim() !== "" && Number.isFinite(tokens) && tokens >= 1) return tokens;
-  throw new InvalidArgumentError("give a number of tokens, such as 1.2e12");
+  if (text.trim() !== "" && tokens >= 1 && tokens <= MOST_TOKENS) return tokens;
+  throw new InvalidArgumentError(
+    `give a number of tokens from 1 to ${MOST_TOKENS.toExponential()}, such as 1.2e12`,
+  );
 }
 
 function parseLength(text: string): number {

@@ -6,32 +6,40 @@ import {
   EXPORT_FORMATS,
   type ExportFormat,
   exportWithNotes,
+  isDrawn,
 } from "../planner/export/export-plan.ts";
 import { readPlanDocument } from "../planner/export/read-plan-document.ts";
 import type { PlanDocument } from "../planner/plan-document.ts";
+import type { Target } from "../planner/search/constraints.ts";
 
-/** A plan and the step it predicts. */
-export interface PlannedStep {
-  document: PlanDocument;
-  timeline?: Chart | undefined;
-}
+/** What a job is planned for, so that the format can say all of the plan. */
+const TARGET_OF: Record<ExportFormat, Target> = {
+  megatron: "megatron",
+  torchtitan: "torchtitan",
+  "torchtitan-0.2": "torchtitan",
+  json: "any",
+  perfetto: "any",
+  html: "any",
+};
 
-/** The step that a plan read from a file predicts; undefined when its numbers do not suffice. */
+/** The step that a plan predicts; undefined when its passes are too many to draw. */
 type TimelineOf = (document: PlanDocument) => Chart | undefined;
 
 /**
  * `moestro export`: a job's plan, or one that `moestro plan --json` wrote, for another tool.
  *
- * @param planOf plans a job file
- * @param timelineOf needed to draw plans that come from files
+ * @param planOf plans a job file with what a format's own software can be told
  */
 export function exportCommand(
-  planOf: (path: string) => Promise<PlannedStep>,
-  timelineOf?: TimelineOf,
+  planOf: (path: string, target: Target) => Promise<PlanDocument>,
+  timelineOf: TimelineOf,
 ): Command {
   return new Command("export")
     .description("write a plan for Megatron-Core, torchtitan or Perfetto, or as a page to look at")
-    .argument("<plan>", "a job file (.yaml), or a plan that `moestro plan --json` wrote (.json)")
+    .argument(
+      "<plan>",
+      "a job file (.yaml), planned for what the format's software can be told (the other formats: for anything), or a plan that `moestro plan --json` wrote (.json), taken as it is",
+    )
     .addOption(
       new Option("--to <format>", "what to write")
         .choices([...EXPORT_FORMATS])
@@ -39,19 +47,15 @@ export function exportCommand(
     )
     .option("--out <file>", "where to write it; standard output when absent")
     .action(async (path: string, options: { to: ExportFormat; out?: string }) => {
-      const { document, timeline } = /\.ya?ml$/i.test(path)
-        ? await planOf(path)
-        : await stored(path, timelineOf);
+      const document = /\.ya?ml$/i.test(path)
+        ? await planOf(path, TARGET_OF[options.to])
+        : readPlanDocument(await read(path), path);
+      const timeline = isDrawn(options.to) ? timelineOf(document) : undefined;
       const { text, notes } = exportWithNotes(document, timeline, options.to);
       for (const note of notes) console.error(`note: ${note}`);
       if (options.out === undefined) process.stdout.write(text);
       else await write(options.out, text);
     });
-}
-
-async function stored(path: string, timelineOf: TimelineOf | undefined): Promise<PlannedStep> {
-  const document = readPlanDocument(await read(path), path);
-  return { document, timeline: timelineOf?.(document) };
 }
 
 async function read(path: string): Promise<string> {

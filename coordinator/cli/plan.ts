@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { MoestroError } from "../errors.ts";
 import { describeDocument } from "../planner/describe/describe-document.ts";
 import { TARGETS, type Target } from "../planner/search/constraints.ts";
 import { loadPlanJob } from "../spec/load-job.ts";
@@ -30,7 +31,8 @@ export function planCommand(): Command {
         "only layouts, schedules and recompute that this software can be told; says what that costs",
       )
         .choices(TARGETS)
-        .default("any"),
+        .default("any")
+        .conflicts("profile"),
     )
     .addOption(
       new Option(
@@ -68,6 +70,7 @@ export function planCommand(): Command {
         const { value, text } = await planProbed(file, options.profile, useColor(process.stdout));
         print(value, text);
       } else if (isLocal(file.job.cluster)) {
+        refuseForLocal(options);
         const color = useColor(process.stdout);
         if (options.json) console.log(JSON.stringify(await localDocument(file), null, 2));
         else console.log(describeLocal(file, color));
@@ -76,6 +79,21 @@ export function planCommand(): Command {
         print(document, describeDocument(document, { color: useColor(process.stdout) }));
       }
     });
+}
+
+/** The engine's own planner makes the plans of this machine, and takes neither. */
+function refuseForLocal({ expressible, certify }: PlanOptions): void {
+  const option =
+    expressible !== "any"
+      ? `--expressible ${expressible}`
+      : certify === undefined
+        ? undefined
+        : "--certify";
+  if (option === undefined) return;
+  throw new MoestroError(
+    "invalid_input",
+    `${option}: is for jobs that plan for a cluster, and this one runs on this machine's own engine; leave it out, or give the job a cluster.gpu`,
+  );
 }
 
 function parseSeconds(text: string): number {

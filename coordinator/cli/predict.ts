@@ -2,7 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { MoestroError } from "../errors.ts";
-import { predictRow } from "../planner/measured/predict-runs.ts";
+import type { CsvTable } from "../planner/measured/csv.ts";
+import { type PredictedRow, predictRow } from "../planner/measured/predict-runs.ts";
 import {
   describePredictions,
   predictedCsv,
@@ -26,7 +27,10 @@ export function predictCommand(): Command {
         throw new MoestroError("invalid_input", `${out}: --out is the input; give another file`);
       }
       const { table, rows } = await readRunsFile(path);
-      const predictions = rows.map(predictRow);
+      if (rows.length === 0) {
+        throw new MoestroError("invalid_input", `${path}: has no rows; give a line for each run`);
+      }
+      const predictions = rows.map((row, index) => named(predictRow(row), table.rows[index]));
       if (out !== undefined) await writeOutput(out, predictedCsv(table, predictions));
       if (options.json) {
         const summary = summariseRows(predictions);
@@ -36,6 +40,13 @@ export function predictCommand(): Command {
       console.log(describePredictions(predictions));
       console.log(`\nwritten: ${out}`);
     });
+}
+
+/** A row without a prediction by its own words: the name or model that it gives. */
+function named(row: PredictedRow, fields: CsvTable["rows"][number] | undefined): PredictedRow {
+  if (row.name !== null) return row;
+  const own = [fields?.name, fields?.model].find((text) => text !== undefined && text !== "");
+  return { ...row, name: own ?? null };
 }
 
 async function writeOutput(path: string, text: string): Promise<void> {

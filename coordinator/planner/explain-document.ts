@@ -8,7 +8,7 @@ export function explainDocument(document: PlanDocument, { target }: Constraints)
   return [
     whyLayout(document, target),
     ...(document.model.experts > 0 ? [whyExperts(document)] : []),
-    ...(best.layout.pipelineParallel > 1 ? [whyStages(best), whyNotUniform(document)] : []),
+    ...(best.layout.pipelineParallel > 1 ? [whyStages(document), whyNotUniform(document)] : []),
     whyRecompute(best, document, target),
     ...whatTheTargetCosts(document, target),
     whatItAssumes(document),
@@ -37,7 +37,11 @@ function whyExperts({ best, baselines, model, fixed }: PlanDocument): string {
     fixed?.scheme === undefined ? others.join(", ") : "other schemes were not asked for";
   const whole =
     layout.expertTensorParallel === 1 ? "whole" : `each split over ${layout.expertTensorParallel}`;
-  return `Experts: scheme ${layout.scheme} puts ${held} of ${model.experts} experts on a rank, ${whole}, in ${layout.expertDataParallel} replicas; ${against}.`;
+  return `Experts: scheme ${layout.scheme} puts ${held} of ${model.experts} experts on a rank, ${whole}, ${replicas(layout.expertDataParallel)}; ${against}.`;
+}
+
+function replicas(count: number): string {
+  return count === 1 ? "in one replica" : `in ${count} replicas`;
 }
 
 /** What another plan would take, beside the best one. */
@@ -47,8 +51,11 @@ function wouldTake(other: PlanChoice, best: PlanChoice): string {
   return `would take ${Math.abs(change).toFixed(1)} % ${change > 0 ? "longer" : "less"}`;
 }
 
-function whyStages({ stages, certificate }: PlanChoice): string {
+function whyStages({ best: { stages, certificate }, fixed }: PlanDocument): string {
   const counts = stages.map(({ layers }) => (layers === null ? 0 : layers[1] - layers[0] + 1));
+  if (fixed?.stages !== undefined) {
+    return `Stages: ${formatSplit(counts)} decoder layers, as the job fixes them.`;
+  }
   const gap = 100 * certificate.gap;
   const sure =
     certificate.gap <= 1e-9

@@ -65,7 +65,7 @@ export async function planWorkload(
     },
     fixed: fixedValues(constraints),
     best,
-    alternatives: search.others.slice(0, MAX_ALTERNATIVES).map(planChoice),
+    alternatives: alternatives(best, [...search.others.map(planChoice), ...Object.values(schemes)]),
     baselines: {
       uniform: bestUniform(workload, constraints),
       ...schemes,
@@ -83,6 +83,26 @@ export async function planWorkload(
   document.reasons = explainDocument(document, constraints);
   if (obstacle !== undefined) document.reasons.push(`Certificate: ${obstacle}.`);
   return { document, search };
+}
+
+/** The quickest that differ from the best and each other in kind. */
+function alternatives(best: PlanChoice, others: readonly (PlanChoice | null)[]): PlanChoice[] {
+  const kinds = new Set([kindOf(best)]);
+  return others
+    .filter((choice) => choice !== null)
+    .sort((a, b) => a.predicted.stepTimeMs - b.predicted.stepTimeMs)
+    .filter((choice) => {
+      const kind = kindOf(choice);
+      const isNew = !kinds.has(kind);
+      kinds.add(kind);
+      return isNew;
+    })
+    .slice(0, MAX_ALTERNATIVES);
+}
+
+function kindOf({ layout }: PlanChoice): string {
+  const { scheme, schedule, pipelineParallel, tensorParallel } = layout;
+  return [scheme, schedule, pipelineParallel, tensorParallel].join(" ");
 }
 
 /** What there would be without the limits of the software asked for. */

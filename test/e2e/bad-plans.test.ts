@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { test } from "node:test";
-import { Workplace } from "./moestro.ts";
+import { fileURLToPath } from "node:url";
+import type { PlanDocument } from "../../coordinator/planner/plan-document.ts";
+import { tinyJob, Workplace } from "./moestro.ts";
+
+const LAUNCHER = fileURLToPath(new URL("../../bin/moestro.mjs", import.meta.url));
 
 /** Runs of moestro that share two cores. */
 const AT_ONCE = { concurrency: 2 };
@@ -234,7 +239,7 @@ const CONFLICTS: Case[] = [
     "a layout that the asked software cannot be told",
     layout({ expertTensorParallel: 2 }),
     3,
-    /^job\.yaml:1:\d+: layout\.expertTensorParallel: 2 excludes --expressible torchtitan on 32 ranks, since torchtitan splits no expert.*; .*\n$/,
+    /^job\.yaml:1:\d+: layout\.expertTensorParallel: 2 excludes what torchtitan can be told on 32 ranks, since torchtitan splits no expert.*; .*\n$/,
     ["--expressible", "torchtitan"],
   ],
   [
@@ -357,7 +362,106 @@ const INPUTS: Case[] = [
   ["an empty job", { "job.yaml": "" }, 2, /^job\.yaml:1:1: the file is empty; .*\n$/],
 ];
 
+/** Things asked for beside each other, or of what has none of it. */
+const OPTIONS: Case[] = [
+  [
+    "a micro-batch to compare that does not divide the batch",
+    job(),
+    2,
+    /^--compare mbs=7: training\.microBatchSize: 7 does not divide globalBatchSize 64; use 2, 4, 8 or 16\n$/,
+    ["--compare", "mbs=7"],
+  ],
+  [
+    "chunks to compare under a schedule without",
+    job(),
+    2,
+    /^--compare vpp=2,schedule=1f1b: layout\.virtualPipeline: 2 is for schedule interleaved, but 1f1b .*; use .*\n$/,
+    ["--compare", "vpp=2,schedule=1f1b"],
+  ],
+  [
+    "a schedule to compare that needs a pipeline",
+    job(),
+    2,
+    /^--compare schedule=dualpipev,pp=1: layout\.schedule: dualpipev needs a pipeline, .*; use .*\n$/,
+    ["--compare", "schedule=dualpipev,pp=1"],
+  ],
+  [
+    "stages of the job against a pipeline to compare",
+    layout({ stages: [8, 8, 8, 8] }),
+    2,
+    /^--compare pp=2: layout\.stages: \[8,8,8,8\] is 4 stages, but layout\.pipelineParallel is 2; .*\n$/,
+    ["--compare", "pp=2"],
+  ],
+  [
+    "a size to compare that stands twice",
+    job(),
+    2,
+    /^--compare tp=1,tp=2: tp stands twice; .*\n$/,
+    ["--compare", "tp=1,tp=2"],
+  ],
+  [
+    "experts to compare in a dense model",
+    job({ model: { preset: "llama3-8b" } }),
+    2,
+    /^--compare ep=2: layout\.expertParallel: 2 splits experts, but the model has none; .*\n$/,
+    ["--compare", "ep=2"],
+  ],
+  [
+    "what the job excludes, for other numbers of GPUs too",
+    layout({ virtualPipeline: 2, pipelineParallel: 4, schedule: "1f1b" }),
+    2,
+    /^job\.yaml:1:\d+: layout\.virtualPipeline: 2 is for schedule interleaved, .*\n$/,
+    ["--what-if", "gpus=8,16"],
+  ],
+  [
+    "other software for a job of this machine",
+    { "job.yaml": tinyJob() },
+    2,
+    /^--expressible megatron: is for jobs that plan for a cluster, .*; leave it out, or .*\n$/,
+    ["--expressible", "megatron"],
+  ],
+  [
+    "a certificate for a job of this machine",
+    { "job.yaml": tinyJob() },
+    2,
+    /^--certify: is for jobs that plan for a cluster, .*; leave it out, or .*\n$/,
+    ["--certify", "5"],
+  ],
+  [
+    "other software for a probed machine",
+    { "job.yaml": tinyJob() },
+    2,
+    /^error: option '--expressible <target>' cannot be used with option '--profile <file>'\n$/,
+    ["--expressible", "megatron", "--profile", "probe.json"],
+  ],
+];
+
+/** Stages without a layer. */
+const EMPTY_STAGES: Case[] = [
+  [
+    "a stage without layers that is not the last",
+    layout({ stages: [16, 0, 16] }),
+    2,
+    /^job\.yaml:1:\d+: layout\.stages\[1\]: stage 1 holds no layer, but only the last .*; give it .*\n$/,
+  ],
+  [
+    "a stage of the head alone on this machine",
+    { "job.yaml": tinyJob({ layout: { stages: [3, 0], tensorParallel: 2 } }) },
+    2,
+    /^job\.yaml:\d+:\d+: layout\.stages\[1\]: stage 1 holds no layer, but every stage of moestro's engine .*\n$/,
+  ],
+  [
+    "a stage of the head alone in moestro's engine on a cluster",
+    layout({ stages: [16, 16, 0], tensorParallel: 1 }),
+    2,
+    /^job\.yaml:1:\d+: layout\.stages: the last stage holds no layer, but .* without --expressible moestro\n$/,
+    ["--expressible", "moestro"],
+  ],
+];
+
 for (const [about, cases] of [
+  ["options that exclude each other, or the job, are refused", OPTIONS],
+  ["only the last stage may hold no layer", EMPTY_STAGES],
   ["when nothing fits, a plan says in one line", FITTING],
   ["what excludes each other is named with its rule", CONFLICTS],
   ["a faulty number or file is named where it stands", INPUTS],
@@ -403,7 +507,11 @@ test(
     const planned = await runApart(job(), ["plan", "job.yaml", "--json"]);
     assert.equal(planned.exitCode, 0, planned.stderr);
     type Sizes = Record<string, unknown>;
-    type Stored = { best: { layout: Sizes; stages: Sizes[] }; cluster: Sizes; model: Sizes };
+    type Stored = {
+      best: { layout: Sizes; stages: Sizes[]; certificate: Sizes };
+      cluster: Sizes;
+      model: Sizes;
+    };
     const cases: [change: (plan: Stored) => void, told: RegExp][] = [
       [
         ({ best }) => {
@@ -442,6 +550,30 @@ test(
         /best\.layout: must have tensorParallel × .* = cluster\.gpus/,
       ],
       [
+        ({ best }) => {
+          best.layout.numMicroBatches = 3;
+        },
+        /best\.layout: must have microBatchSize × numMicroBatches × dataParallel = batch/,
+      ],
+      [
+        ({ best }) => {
+          best.layout.expertDataParallel = 7;
+        },
+        /best\.layout: must have expertParallel × expertTensorParallel × expertDataParallel = /,
+      ],
+      [
+        ({ best }) => {
+          (best.stages[0] as Sizes).pipelineRank = 9;
+        },
+        /best\.stages\[0\]\.pipelineRank: must be 0, where the schedule/,
+      ],
+      [
+        ({ best }) => {
+          best.certificate.gap = 1.5;
+        },
+        /best\.certificate\.gap: 1\.5 must be below 1/,
+      ],
+      [
         (plan) => {
           delete (plan as Partial<Stored>).cluster;
         },
@@ -462,6 +594,61 @@ test(
     await Promise.all(refused);
   },
 );
+
+test("a stage of the head alone can be fixed, as the planner has it", async () => {
+  const stages = [11, 11, 10, 0];
+  const files = layout({ stages, tensorParallel: 1, schedule: "1f1b" });
+  const { stdout, stderr, exitCode } = await runApart(files, ["plan", "job.yaml", "--json"]);
+  assert.equal(exitCode, 0, stderr);
+  const { best, fixed } = JSON.parse(stdout) as PlanDocument;
+  const last = best.stages.at(-1);
+  assert.deepEqual([last?.layers, last?.hasHead], [null, true]);
+  assert.equal(fixed?.stages, "[11,11,10,0]");
+});
+
+test("a plan whose schedule cannot run with its micro-batches is refused when exported", async () => {
+  const files = layout({ schedule: "dualpipev", pipelineParallel: 4, tensorParallel: 1 });
+  const planned = await runApart(files, ["plan", "job.yaml", "--json"]);
+  assert.equal(planned.exitCode, 0, planned.stderr);
+  const plan = JSON.parse(planned.stdout) as PlanDocument;
+  plan.best.layout.numMicroBatches = 1;
+  plan.batch.globalBatchSize = plan.best.layout.microBatchSize * plan.best.layout.dataParallel;
+  for (const format of ["html", "json"]) {
+    const damaged = { "plan.json": JSON.stringify(plan) };
+    const { stderr, exitCode } = await runApart(damaged, ["export", "plan.json", "--to", format]);
+    assert.match(
+      stderr,
+      /^plan\.json: best\.layout\.schedule: must be one that can run: DualPipeV needs .*; give .*\n$/,
+    );
+    assert.equal(exitCode, 2);
+  }
+});
+
+test("a closed output ends in silence, a full one in one line, a slow one gets all", async () => {
+  const place = new Workplace();
+  try {
+    place.write("job.yaml", job()["job.yaml"] as string);
+    const shell = (line: string) =>
+      new Promise<{ stdout: string; stderr: string }>((resolve) => {
+        const args = ["-c", line, process.execPath, LAUNCHER];
+        const options = { cwd: place.directory, maxBuffer: 1e8 };
+        execFile("/bin/sh", args, options, (_, stdout, stderr) => resolve({ stdout, stderr }));
+      });
+    const told = (command: string) => `{ "$0" "$1" ${command}; echo "exit code $?" >&2; }`;
+    const closed = await shell(`${told("plan job.yaml --json")} | head -c 1`);
+    assert.deepEqual(closed, { stdout: "{", stderr: "exit code 0\n" });
+    const full = /^standard output: ENOSPC.*; free space, or write elsewhere\nexit code 4\n$/;
+    for (const command of ["plan job.yaml", "export job.yaml --to json"]) {
+      assert.match((await shell(`${told(command)} > /dev/full`)).stderr, full);
+    }
+    const { stdout } = await shell(`"$0" "$1" plan job.yaml --json | { sleep 5; cat; }`);
+    // More than a pipe holds.
+    assert.ok(stdout.length > 100_000);
+    JSON.parse(stdout);
+  } finally {
+    await place.remove();
+  }
+});
 
 /** Runs in a folder of its own, as cases run side by side. */
 async function runApart(files: Record<string, string>, args: readonly string[]) {

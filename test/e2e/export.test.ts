@@ -93,7 +93,7 @@ test("a plan's page in a browser", async (t) => {
       /^rank 3, at [\d.]+ ms: idle\nmemory: 20\.0 GiB/,
     );
     assert.match(await hoverAt(page, 2, 0.5, 40), /^rank 2, at [\d.]+ ms\nmemory: 3[\d.]+ GiB of/);
-    assert.match(await hoverAt(page, 1, 0.995, 8), /^rank 1: optimizer\n/);
+    assert.match(await hoverAt(page, 0, 0.995, 8), /^rank 0: optimizer\n/);
     await page.mouse.move(2, 2);
     assert.equal(await page.locator("#tip").isVisible(), false);
     assert.deepEqual(problems, []);

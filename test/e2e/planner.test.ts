@@ -174,14 +174,28 @@ for (const [name, layers, experts] of [
   });
 }
 
-test("every format exports alike from a job and from its plan", AT_ONCE, async (t) => {
-  const plan = await succeed(["plan", "qwen.yaml", "--json"]);
-  place.write("qwen-plan.json", plan);
+test("a dense model is planned and told without experts", async () => {
+  place.write("dense.yaml", planJob({ model: { preset: "llama3-8b" } }));
+  const { baselines, best } = await succeedJson<PlanDocument>(["plan", "dense.yaml"]);
+  assert.deepEqual([baselines.edp, baselines.ep, baselines.etp], [null, null, null]);
+  checkChoice(best, 32);
+  assert.doesNotMatch(await succeed(["plan", "dense.yaml"]), /scheme|xperts|\betp?\b|routing/);
+  const exported = await succeed(["export", "dense.yaml", "--to", "torchtitan"]);
+  assert.doesNotMatch(exported, /capacity/);
+});
+
+test("every format exports alike from a job and from its plan for it", AT_ONCE, async (t) => {
+  for (const target of ["any", "megatron", "torchtitan"]) {
+    const plan = await succeed(["plan", "qwen.yaml", "--json", "--expressible", target]);
+    place.write(`qwen-${target}.json`, plan);
+  }
   const cases = FORMATS.map((format) =>
     t.test(format, async () => {
       const fromJob = await succeed(["export", "qwen.yaml", "--to", format]);
       const out = `out-${format}`;
-      await succeed(["export", "qwen-plan.json", "--to", format, "--out", out]);
+      const target = format.startsWith("torchtitan") ? "torchtitan" : format;
+      const plan = existsSync(place.path(`qwen-${target}.json`)) ? target : "any";
+      await succeed(["export", `qwen-${plan}.json`, "--to", format, "--out", out]);
       const fromPlan = readFileSync(place.path(out), "utf8");
       assert.ok(fromPlan.length > 100);
       // The search's own time differs from run to run.
@@ -233,7 +247,7 @@ test("predictions stand beside what was measured", async () => {
   const unknown = "mine,Nobody-7B,H100,64,bf16,4096,512,1,2,2,1,,,,,,,900,,";
   place.write("runs.csv", `${[...lines, unknown].join("\n")}\n`);
   type Row = { predicted: number | null; measured: number | null; error: number | null };
-  const { rows } = await succeedJson<{ rows: (Row & { reason: string | null })[] }>([
+  const { rows } = await succeedJson<{ rows: (Row & { name: string; reason: string })[] }>([
     ...["predict", "runs.csv", "--out", "both.csv"],
   ]);
   assert.equal(rows.length, 4);
@@ -244,6 +258,7 @@ test("predictions stand beside what was measured", async () => {
   }
   assert.deepEqual([rows[3]?.predicted, rows[3]?.error], [null, null]);
   assert.match(rows[3]?.reason ?? "", /Nobody-7B/);
+  assert.equal(rows[3]?.name, "Nobody-7B");
   const written = readFileSync(place.path("both.csv"), "utf8").trim().split("\n");
   assert.equal(written.length, 5);
   assert.ok(written[0]?.startsWith("src,model,gpu"));
@@ -400,6 +415,27 @@ const BAD: Bad[] = [
     args: ["predict", "bad.csv"],
     code: 2,
     told: /^bad\.csv:1: columns gpus, .* are missing; .*\n$/,
+  },
+  {
+    what: "runs of a header alone",
+    files: { "bad.csv": readFileSync(RUNS, "utf8").split("\n").slice(0, 1).join("") },
+    args: ["predict", "bad.csv"],
+    code: 2,
+    told: /^bad\.csv: has no rows; .*\n$/,
+  },
+  {
+    what: "a config.json with another family's layers",
+    files: config(JSON.stringify({ ...QWEN, num_nextn_predict_layers: 2 })),
+    args: PLAN,
+    code: 2,
+    told: /^bad\.yaml:1:\d+: model\.config: bad-config\.json: num_nextn_predict_layers: 2 .*qwen3_moe; .*\n$/,
+  },
+  {
+    what: "a config.json with layers that are no attention",
+    files: config(JSON.stringify({ ...QWEN, layer_types: ["linear_attention"] })),
+    args: PLAN,
+    code: 2,
+    told: /^bad\.yaml:1:\d+: model\.config: bad-config\.json: layer_types\[0\]: "linear_attention" .*\n$/,
   },
   {
     what: "predictions that cannot be written",

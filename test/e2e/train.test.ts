@@ -10,7 +10,6 @@ import { type Ended, tinyJob, tinyTraining, Workplace } from "./moestro.ts";
 
 const place = new Workplace();
 let whole: Ended;
-let during: Ended;
 
 /** What must repeat bit for bit; times and memory need not. */
 const trajectory = (records: MetricsRecord[]) =>
@@ -20,10 +19,7 @@ const trajectory = (records: MetricsRecord[]) =>
 
 before(async () => {
   place.write("job.yaml", tinyJob());
-  const command = place.start(["train", "job.yaml", "--json", "--run-id", "whole"]);
-  await command.step(1);
-  during = await place.run(["status", "whole", "--json"]);
-  whole = await command.ended;
+  whole = await place.run(["train", "job.yaml", "--json", "--run-id", "whole"]);
 });
 after(() => place.remove());
 
@@ -115,11 +111,18 @@ test("programs get a line for every step and event, and the summary last", () =>
 });
 
 test("moestro status tells of the run while it runs, over gRPC, and after it", async () => {
+  // So long that it still runs when the question is asked, however busy the machine.
+  place.write("long.yaml", tinyJob({ training: tinyTraining(100_000) }));
+  const command = place.start(["train", "long.yaml", "--json", "--run-id", "long"]);
+  await command.step(1);
+  const during = await place.run(["status", "long", "--json"]);
+  command.signal("SIGINT");
+  await command.ended;
   assert.equal(during.exitCode, 0, during.stderr);
   const status = JSON.parse(during.stdout) as { runId: string; state: string; step: string };
-  assert.equal(status.runId, "whole");
+  assert.equal(status.runId, "long");
   assert.equal(status.state, "RUN_STATE_RUNNING");
-  const afterwards = await place.run(["status"]);
+  const afterwards = await place.run(["status", "whole"]);
   assert.match(afterwards.stdout, /whole: succeeded at step 16/);
 });
 

@@ -1,13 +1,14 @@
 import { MoestroError } from "../../errors.ts";
 import { comparison } from "../../planner/describe/comparison.ts";
 import type { PlanChoice } from "../../planner/plan-document.ts";
-import { problemOfJob } from "../../planner/problem-of-job.ts";
 import type { Constraints, Target } from "../../planner/search/constraints.ts";
 import { planChoice } from "../../planner/search/plan-choice.ts";
 import { searchLayouts } from "../../planner/search/search-layouts.ts";
+import { checkRules } from "../../spec/job-rules.ts";
 import type { JobFile } from "../../spec/load-job.ts";
 import { SCHEDULE_NAMES, SCHEME_NAMES } from "../../spec/sections/layout.ts";
-import { clusterOf, nothingFits } from "./plan-file.ts";
+import { asFixed } from "./no-layout.ts";
+import { conflictsOf, nothingFits, problemOfFile, refusedOption } from "./plan-file.ts";
 
 const SIZES = {
   tp: "tensorParallel",
@@ -24,24 +25,35 @@ export async function compareLayouts(
   target: Target,
   layouts: readonly string[],
 ): Promise<{ choices: PlanChoice[]; text: string }> {
-  const problem = problemOfJob(file.job, await clusterOf(file.job), target, file.source);
+  const problem = await problemOfFile(file, target);
   const choices = layouts.map((text) => {
     const { workload, constraints } = problem;
     const fixed = { ...constraints, ...parseLayout(text, constraints) };
+    const asked = asFixed(file.job, fixed);
+    const broken = [...checkRules(asked), ...conflictsOf(asked)];
+    if (broken.length > 0) throw refusedOption(`--compare ${text}`, broken);
     const search = searchLayouts(workload, fixed);
     if (search.best === undefined) {
       throw nothingFits({ workload, constraints: fixed }, search, file, `--compare ${text}`);
     }
     return planChoice(search.best);
   });
-  return { choices, text: comparison(choices).join("\n") };
+  return { choices, text: comparison(choices, file.job.moe.experts > 0).join("\n") };
 }
 
 function parseLayout(text: string, constraints: Constraints): Partial<Constraints> {
   const parsed: Partial<Constraints> = {};
   const fixed = { ...constraints.fixed };
+  const seen = new Set<string>();
   for (const entry of text.split(",")) {
     const [key = "", value = ""] = entry.split("=").map((part) => part.trim());
+    if (seen.has(key)) {
+      throw new MoestroError(
+        "invalid_input",
+        `--compare ${text}: ${key} stands twice; give each size once, and a layout of its own for the other`,
+      );
+    }
+    seen.add(key);
     const number = Number(value);
     const scheme = SCHEME_NAMES.find((name) => name === value);
     const schedule = SCHEDULE_NAMES.find((name) => name === value);

@@ -6,7 +6,7 @@ import type { Constraints } from "../../planner/search/constraints.ts";
 import { modelParts } from "../../planner/search/model-parts.ts";
 import { Space } from "../../planner/search/space.ts";
 import { whyNotExpressible } from "../../planner/search/targets.ts";
-import { allowedSchedules, wantedRecompute } from "../../spec/planning-defaults.ts";
+import { wantedRecompute } from "../../spec/planning-defaults.ts";
 import { type JobPath, joinAlternatives, type Problem } from "../../spec/problems.ts";
 import type { FixedLayout, Job } from "../../spec/schema.ts";
 
@@ -14,15 +14,19 @@ import type { FixedLayout, Job } from "../../spec/schema.ts";
  * Which of the sizes that are fixed break a rule, or which two of them conflict.
  * Empty when the sizes alone are legal, so that something else is at fault.
  */
-export function whyNoLayout(job: Job, { ranks, fixed, microBatchSize }: Constraints): Problem[] {
-  const { training } = job;
-  const layout = { ...openLayout(job), ...fixed };
-  return checkLayout({ ...job, layout, training: { ...training, microBatchSize } }, ranks);
+export function whyNoLayout(job: Job, constraints: Constraints): Problem[] {
+  return checkLayout(asFixed(job, constraints), constraints.ranks);
 }
 
-function openLayout(job: Job): FixedLayout {
-  if (job.layout !== "auto") return job.layout;
-  return { recompute: wantedRecompute(job), schedule: [...allowedSchedules(job)] };
+/** The job as if it had fixed itself the sizes that an option fixes. */
+export function asFixed(job: Job, constraints: Constraints): Job {
+  const { fixed, microBatchSize, virtualPipeline, schedules } = constraints;
+  const open: FixedLayout =
+    job.layout === "auto"
+      ? { recompute: wantedRecompute(job), schedule: [...schedules] }
+      : job.layout;
+  const layout = { ...open, ...fixed, virtualPipeline, schedule: [...schedules] };
+  return { ...job, layout, training: { ...job.training, microBatchSize } };
 }
 
 /** What a job fixes of schedule and pipeline that cannot be had together. */
@@ -114,7 +118,7 @@ function fixedThings(workload: Workload, constraints: Constraints): FixedThing[]
     const why = first === undefined ? undefined : whyNotExpressible(target, first, workload);
     things.push({
       path: undefined,
-      value: `--expressible ${target}`,
+      value: `what ${target} can be told`,
       without: { target: "any" },
       why,
     });

@@ -10,7 +10,7 @@ import { type PlanProblem, presetOfJob, problemOfJob } from "../../planner/probl
 import type { Target } from "../../planner/search/constraints.ts";
 import type { SearchResult } from "../../planner/search/search-layouts.ts";
 import type { JobFile } from "../../spec/load-job.ts";
-import { formatPath, problemsToError } from "../../spec/problems.ts";
+import { formatPath, type Problem, problemsToError } from "../../spec/problems.ts";
 import type { Job } from "../../spec/schema.ts";
 import { exclusive, type FixedThing, scheduleConflicts, whyNoLayout } from "./no-layout.ts";
 
@@ -28,17 +28,39 @@ function shortest(path: string): string {
   return fromHere.length < path.length ? fromHere : path;
 }
 
+/**
+ * The problem that a job file is, its rules checked.
+ *
+ * @throws MoestroError `invalid_input` where what the job fixes excludes itself
+ */
+export async function problemOfFile(file: JobFile, target: Target): Promise<PlanProblem> {
+  const { job, source } = file;
+  const conflicts = [...conflictsOf(job), ...emptyForEngine(job, target)];
+  if (conflicts.length > 0) throw problemsToError(conflicts, source);
+  return problemOfJob(job, await clusterOf(job), target, source);
+}
+
+/** What a job fixes that cannot be had together, whatever the number of GPUs. */
+export function conflictsOf(job: Job): Problem[] {
+  return [...checkLists(job), ...checkExperts(job), ...scheduleConflicts(job)];
+}
+
+/** The engine keeps the head with the last layer. */
+function emptyForEngine({ layout }: Job, target: Target): Problem[] {
+  const stages = layout === "auto" ? [] : (layout.stages ?? []);
+  if (target !== "moestro" || stages.at(-1) !== 0) return [];
+  const message =
+    "the last stage holds no layer, but every stage that moestro's engine can be told holds at least one; give it one, or plan without --expressible moestro";
+  return [{ path: ["layout", "stages"], message }];
+}
+
 /** @throws MoestroError `no_plan` when nothing legal fits the memory */
 export async function planFile(
   file: JobFile,
   target: Target,
   certifySeconds?: number,
 ): Promise<PlanDocument> {
-  const { job, source } = file;
-  const conflicts = [...checkLists(job), ...checkExperts(job), ...scheduleConflicts(job)];
-  if (conflicts.length > 0) throw problemsToError(conflicts, source);
-  const problem = problemOfJob(job, await clusterOf(job), target, source);
-  return planProblem(problem, file, certifySeconds);
+  return planProblem(await problemOfFile(file, target), file, certifySeconds);
 }
 
 /** `planFile` for a problem already made. */
@@ -76,17 +98,21 @@ export function nothingFits(
   return noPlanError(problem, { missingBytes, sizes }, where);
 }
 
+/** What is wrong with the sizes that an option fixes. */
+export function refusedOption(option: string, problems: readonly Problem[]): MoestroError {
+  return new MoestroError(
+    "invalid_input",
+    problems.map(({ path, message }) => `${option}: ${formatPath(path)}: ${message}`),
+  );
+}
+
 /** Which rule is broken, or which fixed things exclude each other. */
 function noLayout(problem: PlanProblem, { job, source }: JobFile, option?: string): MoestroError {
   const { gpusPerNode } = problem.workload.cluster;
   const sized = { ...job, cluster: { ...job.cluster, gpusPerNode } };
   const illegal = whyNoLayout(sized, problem.constraints);
   if (illegal.length > 0) {
-    if (option === undefined) return problemsToError(illegal, source);
-    return new MoestroError(
-      "invalid_input",
-      illegal.map(({ path, message }) => `${option}: ${formatPath(path)}: ${message}`),
-    );
+    return option === undefined ? problemsToError(illegal, source) : refusedOption(option, illegal);
   }
   const [first, ...others] = exclusive(problem);
   const where = option ?? source.name;

@@ -1,5 +1,6 @@
 import { toJson } from "@bufbuild/protobuf";
 import { type Plan, PlanSchema, Recompute } from "../../../proto/gen/moestro/v1/plan_pb.js";
+import { fixedValues } from "../../planner/describe/fixed-values.ts";
 import { describePlan } from "../../planner/describe-plan.ts";
 import { planJob } from "../../planner/plan-job.ts";
 import { presetOfJob, problemOfJob } from "../../planner/problem-of-job.ts";
@@ -22,7 +23,8 @@ export async function localDocument(file: JobFile): Promise<object> {
   const { workload, constraints } = problemOfJob(job, presetOfJob(job), "moestro", source);
   const problem = { workload, constraints: { ...constraints, ...choiceOf(plan) } };
   const document = await planProblem(problem, file);
-  return { ...document, reasons: plan.reasons, engine: toJson(PlanSchema, plan) };
+  const fixed = fixedValues(constraints);
+  return { ...document, fixed, reasons: plan.reasons, engine: toJson(PlanSchema, plan) };
 }
 
 /** Everything that a plan leaves no choice of. */

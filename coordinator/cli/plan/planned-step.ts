@@ -1,14 +1,13 @@
 import type { Chart } from "../../planner/export/chart.ts";
 import type { PlanDocument } from "../../planner/plan-document.ts";
 import { chartOfPlan, numPassesOf } from "../../planner/schedule/chart-of-plan.ts";
+import type { Target } from "../../planner/search/constraints.ts";
 import { loadPlanJob } from "../../spec/load-job.ts";
-import type { PlannedStep } from "../export.ts";
 import { planFile } from "./plan-file.ts";
 
-/** The plan of a job file, and the step it predicts. */
-export async function planJobFile(path: string): Promise<PlannedStep> {
-  const document = await planFile(await loadPlanJob(path), "any");
-  return { document, timeline: planChart(document) };
+/** The plan of a job file, with what a target can be told. */
+export async function planJobFile(path: string, target: Target): Promise<PlanDocument> {
+  return planFile(await loadPlanJob(path), target);
 }
 
 /** Passes beyond which a picture of them is neither seen nor held in memory. */

@@ -7,7 +7,7 @@ import { searchLayouts } from "../../planner/search/search-layouts.ts";
 import { table } from "../../planner/text-table.ts";
 import type { JobFile } from "../../spec/load-job.ts";
 import { whyNoLayout } from "./no-layout.ts";
-import { clusterOf } from "./plan-file.ts";
+import { problemOfFile } from "./plan-file.ts";
 
 interface WhatIfRow {
   gpus: number;
@@ -19,11 +19,12 @@ interface WhatIfRow {
 
 /** The best plan for each of several numbers of GPUs, the batch unchanged. */
 export async function whatIf(
-  { job, source }: JobFile,
+  file: JobFile,
   target: Target,
   change: string,
 ): Promise<{ rows: WhatIfRow[]; text: string }> {
-  const cluster = await clusterOf(job);
+  const { job, source } = file;
+  const { cluster } = (await problemOfFile(file, target)).workload;
   const rows = parseGpus(change).map((gpus): WhatIfRow => {
     const gpusPerNode = Math.min(gpus, cluster.gpusPerNode);
     if (gpus % gpusPerNode !== 0) {
@@ -44,7 +45,7 @@ export async function whatIf(
         : `does not fit: misses ${missing.toFixed(1)} GB on its fullest GPU`;
     return { gpus, best: null, reason };
   });
-  return { rows, text: describe(rows).join("\n") };
+  return { rows, text: describe(rows, job.moe.experts > 0).join("\n") };
 }
 
 function parseGpus(change: string): number[] {
@@ -58,7 +59,7 @@ function parseGpus(change: string): number[] {
   );
 }
 
-function describe(rows: readonly WhatIfRow[]): string[] {
+function describe(rows: readonly WhatIfRow[], hasExperts: boolean): string[] {
   const heads = ["gpus", "step", "tok/s/gpu", "tok/s", "mfu", "layout"];
   const cells = rows.map(({ gpus, best, reason }) => {
     if (best === null) return [String(gpus), "-", "-", "-", "-", reason ?? ""];
@@ -69,7 +70,12 @@ function describe(rows: readonly WhatIfRow[]): string[] {
       predicted.tokensPerSecondPerGpu.toFixed(0),
       (predicted.tokensPerSecondPerGpu * gpus).toFixed(0),
       `${(100 * predicted.mfu).toFixed(1)} %`,
-      `${layout.scheme} tp ${layout.tensorParallel} cp ${layout.contextParallel} pp ${layout.pipelineParallel} dp ${layout.dataParallel} ep ${layout.expertParallel} etp ${layout.expertTensorParallel} ${layout.schedule}`,
+      [
+        ...(hasExperts ? [layout.scheme] : []),
+        `tp ${layout.tensorParallel} cp ${layout.contextParallel} pp ${layout.pipelineParallel} dp ${layout.dataParallel}`,
+        ...(hasExperts ? [`ep ${layout.expertParallel} etp ${layout.expertTensorParallel}`] : []),
+        layout.schedule,
+      ].join(" "),
     ];
   });
   return table([heads, ...cells]);

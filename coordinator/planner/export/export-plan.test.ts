@@ -96,7 +96,7 @@ test("a job is planned for what the format's software can be told", async () => 
     for (const format of EXPORT_FORMATS) {
       const command = exportCommand(
         async (_, target) => {
-          asked.push(`${format}: ${target}`);
+          asked.push(`${format} for ${target}`);
           return plan;
         },
         ({ best }) => chartOfPlan(best),
@@ -105,12 +105,12 @@ test("a job is planned for what the format's software can be told", async () => 
       await command.parseAsync(args, { from: "user" });
     }
     assert.deepEqual(asked, [
-      "megatron: megatron",
-      "torchtitan: torchtitan",
-      "torchtitan-0.2: torchtitan",
-      "json: any",
-      "perfetto: any",
-      "html: any",
+      "megatron for megatron",
+      "torchtitan for torchtitan",
+      "torchtitan-0.2 for torchtitan",
+      "json for any",
+      "perfetto for any",
+      "html for any",
     ]);
   } finally {
     await rm(folder, { recursive: true });

@@ -163,3 +163,10 @@ test("what a dialect cannot say is refused in one line with a remedy", () => {
     }
   }
 });
+
+test("a capacity factor is noted of experts alone", () => {
+  const plan = makePlan({ layers: [3, 5], capacityFactor: 1.25 });
+  assert.match(exportTorchtitan(plan).notes.join("\n"), /capacity factor 1\.25: torchtitan drops/);
+  plan.model.experts = 0;
+  assert.doesNotMatch(exportTorchtitan(plan).notes.join("\n"), /capacity/);
+});

@@ -29,11 +29,13 @@ const fixedLayout = z.strictObject({
       "How the experts' mesh lies on the attention's: edp (expert parallel = tensor parallel), ep, etp or folded.",
     ),
   stages: z
-    .array(whole(1, 512))
+    .array(whole(0, 512))
     .min(1)
     .max(512)
     .optional()
-    .describe("Layers of each stage, first to last."),
+    .describe(
+      "Layers of each stage, first to last. On a cluster the last may be 0, a stage of the head alone.",
+    ),
   recompute: z
     .union([recompute, z.array(recompute).min(1).max(512)])
     .optional()
