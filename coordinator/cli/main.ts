@@ -3,8 +3,12 @@ import { Command, CommanderError } from "commander";
 import { EXIT_CODES, MoestroError } from "../errors.ts";
 import { adviseCommand } from "./advise.ts";
 import { calibrateCommand } from "./calibrate.ts";
+import { dataCommand } from "./data.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
+import { exportModelCommand } from "./export-model.ts";
+import { importCommand } from "./import.ts";
+import { watchOutputs } from "./output-errors.ts";
 import { partitionCommand } from "./partition.ts";
 import { planChart, planJobFile } from "./plan/planned-step.ts";
 import { planCommand } from "./plan.ts";
@@ -14,11 +18,13 @@ import { schemaCommand } from "./schema.ts";
 import { statusCommand } from "./status.ts";
 import { stopCommand } from "./stop.ts";
 import { trainCommand } from "./train.ts";
+import { upcycleCommand } from "./upcycle.ts";
 
 const USAGE_EXIT_CODE = 2;
 
 /** Runs one command line and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
+  watchOutputs();
   try {
     await program().parseAsync([...args], { from: "user" });
   } catch (error) {
@@ -39,6 +45,10 @@ function program(): Command {
     calibrateCommand(),
     exportCommand(planJobFile, planChart),
     adviseCommand(),
+    importCommand(),
+    upcycleCommand(),
+    exportModelCommand(),
+    dataCommand(),
     schemaCommand(),
     doctorCommand(),
     statusCommand(),

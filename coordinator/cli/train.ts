@@ -12,6 +12,7 @@ import { describePlan } from "../planner/describe-plan.ts";
 import { planJob } from "../planner/plan-job.ts";
 import { writeReport } from "../report/write-report.ts";
 import { writeAtomically, writeError } from "../run/files.ts";
+import { initialWeights } from "../run/initial-weights.ts";
 import { CheckpointLedger } from "../run/ledger.ts";
 import { LocalRun, type LocalRunResult } from "../run/local-run.ts";
 import { checkpointToResume } from "../run/resume.ts";
@@ -146,6 +147,8 @@ async function prepare(given: Prepared, options: TrainOptions, view: View): Prom
   const restore = options.resume
     ? await checkpointToResume(ledger, engineJob, (message) => notes.push(message))
     : undefined;
+  const { weights } = job.model;
+  if (weights !== undefined && !restore) engineJob.initialWeights = await initialWeights(weights);
   ledger.setAsideAfter(restore?.manifest.step ?? 0);
   copyFileSync(file.path, directory.job);
   rmSync(directory.summary, { force: true });

@@ -37,7 +37,7 @@ export class CheckpointLedger {
 
   commit(manifest: Manifest): CommittedCheckpoint {
     const directory = this.folder(manifest.step);
-    writeAtomically(join(directory, MANIFEST), encodeManifest(manifest));
+    commitCheckpoint(directory, manifest);
     return { directory, manifest };
   }
 
@@ -54,9 +54,7 @@ export class CheckpointLedger {
     const committed = this.#committed();
     for (const directory of committed) {
       try {
-        const manifest = decodeManifest(readFileSync(join(directory, MANIFEST), "utf8"), directory);
-        for (const file of manifest.shards.files) await verify(directory, file);
-        return { directory, manifest };
+        return await readCheckpoint(directory);
       } catch (error) {
         if (!(error instanceof DamageError)) throw error;
         damaged(directory, error.message);
@@ -98,9 +96,7 @@ export class CheckpointLedger {
 
   /** Folders with a manifest, newest first. */
   #committed(): string[] {
-    return this.#folders(FOLDER)
-      .filter((directory) => existsSync(join(directory, MANIFEST)))
-      .reverse();
+    return this.#folders(FOLDER).filter(isCheckpoint).reverse();
   }
 
   /** All folders, oldest first: the names' digits sort by step. */
@@ -111,6 +107,28 @@ export class CheckpointLedger {
       .sort()
       .map((name) => join(this.#directory, name));
   }
+}
+
+/** Whether a folder holds a committed checkpoint. */
+export function isCheckpoint(directory: string): boolean {
+  return existsSync(join(directory, MANIFEST));
+}
+
+/** The manifest of a committed checkpoint; throws DamageError if it is none. Files are not looked at. */
+export function readManifest(directory: string): Manifest {
+  return decodeManifest(readFileSync(join(directory, MANIFEST), "utf8"), directory);
+}
+
+/** A checkpoint whose files are all there and unharmed; throws DamageError if they are not. */
+export async function readCheckpoint(directory: string): Promise<CommittedCheckpoint> {
+  const manifest = readManifest(directory);
+  for (const file of manifest.shards.files) await verify(directory, file);
+  return { directory, manifest };
+}
+
+/** Makes what lies in the folder count as a checkpoint. */
+export function commitCheckpoint(directory: string, manifest: Manifest): void {
+  writeAtomically(join(directory, MANIFEST), encodeManifest(manifest));
 }
 
 async function verify(

@@ -142,7 +142,7 @@ export class LocalRun {
 
   /** Serves, starts the agent and waits for what becomes of the ranks; none of them is left. */
   async #lead(rpc: RpcServer, authority: Identity): Promise<Decision> {
-    const { runId, listen, generation, plan, notes } = this.#options;
+    const { runId, listen, generation, plan, notes, engineJob } = this.#options;
     addAgentService(rpc.server, this.#generation);
     addRunService(rpc.server, {
       runId,
@@ -158,6 +158,11 @@ export class LocalRun {
       generation,
     });
     for (const note of notes) this.#live.event("checkpoint.damaged", note);
+    const { initialWeights } = engineJob;
+    if (initialWeights !== undefined) {
+      const message = `training starts from the weights in ${initialWeights.directory}`;
+      this.#live.event("weights.given", message);
+    }
     const agent = await this.#startAgent(authority, address, plan.worldSize);
     try {
       return await Promise.race([this.#generation.outcome, agentFailed(agent)]);

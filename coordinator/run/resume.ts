@@ -37,6 +37,7 @@ function mismatch(manifest: Manifest, job: EngineJob): string | undefined {
   const fixed: [name: string, before: unknown, now: unknown][] = [
     ["moe.experts", moe?.numExperts, job.moe?.numExperts],
     ["moe.topK", moe?.topK, job.moe?.topK],
+    ["model.routerBias", !moe?.gateWithoutBias, !job.moe?.gateWithoutBias],
     ["training.globalBatchSize", training?.globalBatchSize, job.training?.globalBatchSize],
     ["training.sequenceLength", training?.sequenceLength, job.training?.sequenceLength],
     ["training.seed", training?.seed, job.training?.seed],
@@ -56,6 +57,16 @@ function mismatch(manifest: Manifest, job: EngineJob): string | undefined {
 
 function source(data: DataConfig | undefined): string {
   const { source: from, validationFraction } = data ?? {};
-  const text = from?.case === "textPath" ? from.value : "python-standard-library";
-  return `${text} (validationFraction ${validationFraction})`;
+  return `${nameOf(from)} (validationFraction ${validationFraction})`;
+}
+
+function nameOf(from: DataConfig["source"] | undefined): string {
+  switch (from?.case) {
+    case "textPath":
+      return from.value;
+    case "blend":
+      return from.value.sources.map(({ path, weight }) => `${path} at ${weight}`).join(" + ");
+    default:
+      return "python-standard-library";
+  }
 }

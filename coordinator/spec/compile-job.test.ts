@@ -18,7 +18,7 @@ describe("compileJob", () => {
       training: { warmupSteps: 1, validationEverySteps: 1, timelineEverySteps: 1 },
       checkpoint: { everySteps: 1 },
       controller: { strict: true },
-      model: { tiedEmbeddings: true },
+      model: { tiedEmbeddings: true, routerBias: false },
     });
     const json = toJson(EngineJobSchema, job);
     const missing: string[] = [];
@@ -30,7 +30,9 @@ describe("compileJob", () => {
       }
     }
     assert.deepEqual(missing, []);
-    assert.equal(Object.keys(json as object).length, EngineJobSchema.fields.length);
+    // Whether training starts from given weights is settled when a run begins.
+    const settled = EngineJobSchema.fields.filter(({ name }) => name !== "initial_weights");
+    assert.equal(Object.keys(json as object).length, settled.length);
   });
 
   it("writes dropless and an absent normalisation as 0", async () => {
@@ -58,5 +60,19 @@ describe("compileJob", () => {
   it("passes on a path of texts instead of the standard library", async () => {
     const { data } = await compiled({ data: { source: undefined, path: "texts" } });
     assert.deepEqual(data?.source, { case: "textPath", value: "/jobs/texts" });
+  });
+
+  it("passes on the sources of a mixture with their weights, 1 unless given", async () => {
+    const sources = [{ path: "web.bin", weight: 0.7 }, { path: "/elsewhere/code" }];
+    const { data } = await compiled({ data: { source: undefined, sources } });
+    assert.equal(data?.source.case, "blend");
+    assert.deepEqual(
+      data?.source.case === "blend" &&
+        data.source.value.sources.map(({ path, weight }) => [path, weight]),
+      [
+        ["/jobs/web.bin", 0.7],
+        ["/elsewhere/code", 1],
+      ],
+    );
   });
 });

@@ -1,6 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   AuxLossForm,
+  DataBlendSchema,
+  type DataConfig,
   type EngineJob,
   EngineJobSchema,
   type TrainingConfigSchema,
@@ -25,6 +27,29 @@ const AUX_LOSS_FORMS: Record<Job["moe"]["auxLoss"], AuxLossForm> = {
 export function compileJob(job: Job, surroundings: EngineSurroundings): EngineJob {
   const { model, moe, data, checkpoint } = job;
   return create(EngineJobSchema, {
+    ...compileModel({ model, moe }),
+    training: compileTraining(job.training),
+    data: {
+      source: compileSource(data),
+      cacheDirectory: surroundings.cacheDirectory,
+      validationFraction: data.validationFraction,
+    },
+    checkpoint: {
+      directory: surroundings.checkpointDirectory,
+      everySteps: BigInt(checkpoint.everySteps),
+    },
+    device: surroundings.device,
+    // Without adaptive balancing coefficients never change: nothing to wait for.
+    strictControl: job.controller.strict && moe.balancing === "adaptive",
+  });
+}
+
+/** The model alone, with its gate and experts. */
+export function compileModel({
+  model,
+  moe,
+}: Pick<Job, "model" | "moe">): Pick<MessageInitShape<typeof EngineJobSchema>, "model" | "moe"> {
+  return {
     model: {
       numLayers: model.layers,
       hiddenSize: model.hiddenSize,
@@ -43,24 +68,15 @@ export function compileJob(job: Job, surroundings: EngineSurroundings): EngineJo
       capacityFactor: moe.capacityFactor === "dropless" ? 0 : moe.capacityFactor,
       gateNormalization: moe.gateNormalization === false ? 0 : moe.gateNormalization,
       auxLossForm: AUX_LOSS_FORMS[moe.auxLoss],
+      gateWithoutBias: model.routerBias === false,
     },
-    training: compileTraining(job.training),
-    data: {
-      source:
-        data.path === undefined
-          ? { case: "pythonStandardLibrary", value: true }
-          : { case: "textPath", value: data.path },
-      cacheDirectory: surroundings.cacheDirectory,
-      validationFraction: data.validationFraction,
-    },
-    checkpoint: {
-      directory: surroundings.checkpointDirectory,
-      everySteps: BigInt(checkpoint.everySteps),
-    },
-    device: surroundings.device,
-    // Without adaptive balancing coefficients never change: nothing to wait for.
-    strictControl: job.controller.strict && moe.balancing === "adaptive",
-  });
+  };
+}
+
+function compileSource({ path, sources }: Job["data"]): DataConfig["source"] {
+  if (sources !== undefined) return { case: "blend", value: create(DataBlendSchema, { sources }) };
+  if (path !== undefined) return { case: "textPath", value: path };
+  return { case: "pythonStandardLibrary", value: true };
 }
 
 function compileTraining(training: Job["training"]): MessageInitShape<typeof TrainingConfigSchema> {

@@ -11,7 +11,7 @@ const REMEDY = "moestro plan takes it, but moestro train does not";
  * The first such thing, or nothing.
  */
 export function whyEngineCannotTrain(job: Job): Problem | undefined {
-  return [whyNotModel(job), whyNotHere(job)].find((problem) => problem !== undefined);
+  return [whyEngineCannotModel(job), whyNotHere(job)].find((problem) => problem !== undefined);
 }
 
 /** @throws MoestroError `invalid_input`, one line, if the engine cannot train the job */
@@ -20,7 +20,11 @@ export function refuseUntrainable({ job, source }: JobFile): void {
   if (problem !== undefined) throw problemsToError([problem], source);
 }
 
-function whyNotModel({ model, moe }: Job): Problem | undefined {
+/** What of a model the engine does not have, whatever else a job says. */
+export function whyEngineCannotModel({
+  model,
+  moe,
+}: Pick<Job, "model" | "moe">): Problem | undefined {
   const unlike: [name: keyof Job["model"], isUnlike: boolean, what: string][] = [
     ["latentAttention", model.latentAttention !== undefined, "multi-head latent attention"],
     ["qkvBias", model.qkvBias === true, "biases in attention"],

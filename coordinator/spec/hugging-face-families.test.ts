@@ -228,6 +228,19 @@ describe("a published config.json", () => {
     );
   });
 
+  it("of Qwen3-MoE may name its experts as Transformers 5 does", () => {
+    const { num_experts, ...rest } = PUBLISHED["qwen3-30b-a3b"] as Record<string, unknown>;
+    const config = { ...rest, num_local_experts: num_experts };
+    assert.deepEqual(shapeOfJob(importHuggingFaceConfig(config)), MODEL_SHAPES["qwen3-30b-a3b"]);
+  });
+
+  it("may spell out that every layer sees everything, or that none is special", () => {
+    const layer_types = Array.from({ length: 48 }, () => "full_attention");
+    const idle = { layer_types, moe_layer_freq: 1, num_nextn_predict_layers: 0, mlp_bias: false };
+    const config = { ...PUBLISHED["qwen3-30b-a3b"], ...idle };
+    assert.deepEqual(shapeOfJob(importHuggingFaceConfig(config)), MODEL_SHAPES["qwen3-30b-a3b"]);
+  });
+
   const refused: Record<string, [object | undefined, object, RegExp]> = {
     "a window from some layer on": [
       PUBLISHED["qwen3-30b-a3b"],
@@ -242,6 +255,41 @@ describe("a published config.json", () => {
         ),
       },
       /^layer_types: must be/,
+    ],
+    "prediction layers of another family": [
+      PUBLISHED["qwen3-30b-a3b"],
+      { num_nextn_predict_layers: 2 },
+      /^num_nextn_predict_layers: 2 is not known to size anything of qwen3_moe;/,
+    ],
+    "a shared expert of another family": [
+      PUBLISHED["qwen3-30b-a3b"],
+      { shared_expert_intermediate_size: 512 },
+      /^shared_expert_intermediate_size: 512 is not known .* of qwen3_moe;/,
+    ],
+    "experts in a dense family": [
+      PUBLISHED["llama2-70b"],
+      { num_local_experts: 8 },
+      /^num_local_experts: 8 is not known to size anything of llama;/,
+    ],
+    "a switch of another family": [
+      PUBLISHED["grok-1"],
+      { attention_bias: true },
+      /^attention_bias: true is not known .* of grok-1;/,
+    ],
+    "layers without attention": [
+      PUBLISHED["qwen3-30b-a3b"],
+      { layer_types: ["full_attention", "linear_attention"] },
+      /^layer_types\[1\]: "linear_attention" is not supported, only full_attention and/,
+    ],
+    "windows without their size": [
+      PUBLISHED["qwen3-30b-a3b"],
+      { layer_types: ["sliding_attention"] },
+      /^layer_types\[0\]: "sliding_attention" has no window here/,
+    ],
+    "layers of two kinds of FFN": [
+      PUBLISHED["deepseek-v3"],
+      { mlp_layer_types: ["dense", "sparse"] },
+      /^mlp_layer_types: .* is not known to size anything of deepseek_v3;/,
     ],
     "latent attention without its rank": [
       PUBLISHED["deepseek-v3"],

@@ -25,7 +25,7 @@ export const FAMILIES: Record<string, Family> = {
   mixtral: (config) => {
     refuseUnlessPlain(config);
     return {
-      model: { ...commonSizes(config, { rmsNormEps: 1e-5 }), routerBias: false },
+      model: { ...commonSizes(config, { rmsNormEps: 1e-5, ropeTheta: 1e6 }), routerBias: false },
       moe: usualExperts(size(config, "num_local_experts"), size(config, "num_experts_per_tok", 2)),
     };
   },
@@ -92,6 +92,8 @@ function qwenMoe(config: Config, isSecond: boolean): KnownModel {
     (index) => alone.includes(index) || (index + 1) % step !== 0,
   );
   const bias = flag(config, "attention_bias");
+  // Transformers 5 writes Qwen3-MoE's under Mixtral's name.
+  const experts = isGiven(config.num_local_experts) ? "num_local_experts" : "num_experts";
   return {
     model: {
       ...common,
@@ -108,7 +110,7 @@ function qwenMoe(config: Config, isSecond: boolean): KnownModel {
         : { qkNorm: true, ...(bias ? { qkvBias: true, attentionOutBias: true } : {}) }),
       routerBias: false,
     },
-    moe: usualExperts(size(config, "num_experts"), size(config, "num_experts_per_tok")),
+    moe: usualExperts(size(config, experts), size(config, "num_experts_per_tok")),
   };
 }
 

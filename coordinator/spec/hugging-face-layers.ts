@@ -29,6 +29,7 @@ export function usualExperts(experts: number, topK: number): KnownModel["moe"] {
 
 interface Habits {
   rmsNormEps?: number;
+  ropeTheta?: number;
   /** The field with the width of an expert. */
   ffnField?: string;
   activations?: readonly string[];
@@ -61,7 +62,7 @@ export function commonSizes(config: Config, habits: Habits = {}): Model {
     headDim: size(config, "head_dim", hiddenSize / heads),
     ffnHiddenSize: size(config, ffnField),
     vocabSize: size(config, "vocab_size"),
-    ropeTheta: ropeTheta(config),
+    ropeTheta: ropeTheta(config, habits.ropeTheta ?? 10_000),
     rmsNormEps: positive(config, "rms_norm_eps", rmsNormEps),
     tiedEmbeddings: flag(config, "tie_word_embeddings"),
   };
@@ -95,8 +96,8 @@ export function slidingWindow(config: Config): Pick<Model, "slidingWindow" | "fu
 }
 
 /** Newer files keep RoPE in a section. Scaling it changes no shape. */
-function ropeTheta(config: Config): number {
-  if (!isGiven(config.rope_parameters)) return positive(config, "rope_theta", 10_000);
+function ropeTheta(config: Config, otherwise: number): number {
+  if (!isGiven(config.rope_parameters)) return positive(config, "rope_theta", otherwise);
   const parameters = section(config, "rope_parameters");
-  return positive(parameters, "rope_theta", 10_000);
+  return positive(parameters, "rope_theta", otherwise);
 }

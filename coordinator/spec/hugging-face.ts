@@ -1,6 +1,6 @@
 import { FAMILIES } from "./hugging-face-families.ts";
 import { type Config, UnsupportedConfigError } from "./hugging-face-fields.ts";
-import { refuseUnknownSizes } from "./hugging-face-unknown.ts";
+import { refuseOtherLayers, refuseUnknownFields } from "./hugging-face-unknown.ts";
 import type { KnownModel } from "./presets.ts";
 import { joinAlternatives } from "./problems.ts";
 
@@ -22,12 +22,13 @@ export function importHuggingFaceConfig(value: unknown): KnownModel {
   const { model_type: type } = config;
   const family =
     typeof type === "string" && Object.hasOwn(FAMILIES, type) ? FAMILIES[type] : undefined;
-  if (family === undefined) {
+  if (family === undefined || typeof type !== "string") {
     const names = joinAlternatives(Object.keys(FAMILIES));
     throw new UnsupportedConfigError(
       `model_type: ${JSON.stringify(type ?? null)} is not supported; use ${names}, or write the sizes inline`,
     );
   }
-  refuseUnknownSizes(config);
+  refuseUnknownFields(config, type);
+  refuseOtherLayers(config, type);
   return family(config);
 }

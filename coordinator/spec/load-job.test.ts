@@ -209,7 +209,7 @@ describe("a bad job is refused with one line an error", () => {
     "two sources of data": [
       fixtureText({ data: { path: "x" } }),
       [
-        "job.yaml:9:1: data: must have either source: python-standard-library or path: a file or folder of text",
+        "job.yaml:9:1: data: must have one of source: python-standard-library, path: a file or folder of text or a .bin of tokens, or sources: a list of paths and weights",
       ],
     ],
     "tensor parallelism that does not divide the heads": [

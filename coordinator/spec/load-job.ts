@@ -117,7 +117,7 @@ function furtherProblems(
     (section === "model" || section === "cluster") &&
     told.some((place) => place.startsWith(section));
   // Experts come from the same place as the model.
-  const isUnread = told.includes("model.config") || told.includes("model.preset");
+  const isUnread = ["preset", "config", "weights"].some((key) => told.includes(`model.${key}`));
   return further.filter(
     ({ path }) =>
       !isTold(formatPath(path)) && !isUnsound(path[0]) && !(isUnread && path[0] === "moe"),

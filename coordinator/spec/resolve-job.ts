@@ -14,14 +14,13 @@ export function resolveJob(document: JobDocument, jobPath: string): Job | Proble
   const { experts } = moe;
   const topK = topKOf(moe);
   if (missing.length > 0 || experts === undefined || topK === undefined) return missing;
-  const path = data.path === undefined ? {} : { path: resolve(dirname(jobPath), data.path) };
   return {
     ...document,
-    model: resolveModel(model),
+    model: resolveModel(model, jobPath),
     layout: resolveLayout(document),
     cluster: absolutePaths(resolveCluster(document.cluster), jobPath),
     moe: { ...moe, experts, topK },
-    data: { ...data, ...path },
+    data: absoluteSources(data, jobPath),
     training: {
       ...training,
       ...precisionAndSharding(document),
@@ -53,10 +52,12 @@ function missingFields({ model, moe, data }: JobDocument): Problem[] {
       message: "is missing; add it, or give model.preset or model.config",
     });
   }
-  if ((data.source === undefined) === (data.path === undefined)) {
+  const given = (["source", "path", "sources"] as const).filter((key) => data[key] !== undefined);
+  if (given.length !== 1) {
     problems.push({
       path: ["data"],
-      message: "must have either source: python-standard-library or path: a file or folder of text",
+      message:
+        "must have one of source: python-standard-library, path: a file or folder of text or a .bin of tokens, or sources: a list of paths and weights",
     });
   }
   return problems;
@@ -65,6 +66,18 @@ function missingFields({ model, moe, data }: JobDocument): Problem[] {
 /** A dense model routes nothing, so it need not say so twice. */
 function topKOf({ experts, topK }: JobDocument["moe"]): number | undefined {
   return experts === 0 ? 0 : topK;
+}
+
+function absoluteSources(data: JobDocument["data"], jobPath: string): JobDocument["data"] {
+  const { path, sources } = data;
+  const absolute = (relative: string) => resolve(dirname(jobPath), relative);
+  return {
+    ...data,
+    ...(path === undefined ? {} : { path: absolute(path) }),
+    ...(sources === undefined
+      ? {}
+      : { sources: sources.map((source) => ({ ...source, path: absolute(source.path) })) }),
+  };
 }
 
 function absolutePaths(cluster: Job["cluster"], jobPath: string): Job["cluster"] {
@@ -78,8 +91,8 @@ function absolutePaths(cluster: Job["cluster"], jobPath: string): Job["cluster"]
 }
 
 /** Only called once nothing is missing. */
-function resolveModel(model: JobDocument["model"]): Model {
-  const { preset: _preset, config: _config, ...sizes } = model;
+function resolveModel(model: JobDocument["model"], jobPath: string): Model {
+  const { preset: _preset, config: _config, weights, ...sizes } = model;
   const { layers = 0, hiddenSize = 0, heads = 1, ffnHiddenSize = 0, vocabSize = 0 } = sizes;
   const latent = sizes.latentAttention;
   // Latent attention has its own widths, and a key and value for every query.
@@ -88,5 +101,7 @@ function resolveModel(model: JobDocument["model"]): Model {
       ? (sizes.headDim ?? hiddenSize / heads)
       : latent.qkNopeHeadDim + latent.qkRopeHeadDim;
   const kvHeads = latent === undefined ? (sizes.kvHeads ?? heads) : heads;
-  return { ...sizes, layers, hiddenSize, heads, ffnHiddenSize, vocabSize, headDim, kvHeads };
+  const start = weights === undefined ? {} : { weights: resolve(dirname(jobPath), weights) };
+  const whole = { ...sizes, layers, hiddenSize, heads, ffnHiddenSize, vocabSize };
+  return { ...whole, headDim, kvHeads, ...start };
 }

@@ -1,57 +1,53 @@
 import { dirname, resolve } from "node:path";
 import { MoestroError } from "../errors.ts";
-import { importHuggingFaceConfig, UnsupportedConfigError } from "./hugging-face.ts";
+import { importHuggingFaceConfig } from "./hugging-face.ts";
+import { readConfigFile } from "./hugging-face-file.ts";
 import { isMapping } from "./mapping.ts";
 import { isPresetName, type KnownModel, PRESETS } from "./presets.ts";
 import type { Problem } from "./problems.ts";
-import { readTextFile } from "./read-text.ts";
+import { readWeightsModel, unlikeWeights } from "./weights-model.ts";
 
 type Mapping = Record<string, unknown>;
 
 /**
- * Puts what `model.preset` or `model.config` says under what the person wrote,
- * before anything is validated. What cannot be looked up is left for the
- * schema to complain about, or returned as a problem.
+ * Puts what `model.preset`, `model.config` or `model.weights` says under what the
+ * person wrote, before anything is validated. What cannot be looked up is left for
+ * the schema to complain about, or returned as a problem.
  */
 export async function mergeKnownModel(
   raw: unknown,
   jobPath: string,
 ): Promise<{ raw: unknown; problems: Problem[] }> {
   if (!isMapping(raw) || !isMapping(raw.model)) return { raw, problems: [] };
-  const { preset, config } = raw.model;
-  if (preset !== undefined && config !== undefined) {
-    const message = "is given beside model.preset; keep one of the two";
-    return { raw, problems: [{ path: ["model", "config"], message }] };
+  const { model } = raw;
+  const { preset, config, weights } = model;
+  const [first, second] = ORIGINS.filter((key) => model[key] !== undefined);
+  if (first !== undefined && second !== undefined) {
+    const message = `is given beside model.${first}; keep one of the two`;
+    return { raw, problems: [{ path: ["model", second], message }] };
   }
-  if (isPresetName(preset)) return { raw: merge(raw, raw.model, PRESETS[preset]), problems: [] };
-  if (typeof config !== "string" || config === "") return { raw, problems: [] };
+  if (isPresetName(preset)) return { raw: merge(raw, model, PRESETS[preset]), problems: [] };
+  const origin = config === undefined ? "weights" : "config";
+  const path = config ?? weights;
+  if (typeof path !== "string" || path === "") return { raw, problems: [] };
   try {
-    const known = await readConfig(resolve(dirname(jobPath), config), config);
-    return { raw: merge(raw, raw.model, known), problems: [] };
+    const absolute = resolve(dirname(jobPath), path);
+    if (origin === "config") {
+      const known = await readConfigFile(absolute, path, importHuggingFaceConfig);
+      return { raw: merge(raw, model, known), problems: [] };
+    }
+    const known = readWeightsModel(absolute, path);
+    return { raw: merge(raw, model, known), problems: unlikeWeights(known, model, raw.moe) };
   } catch (error) {
     if (!(error instanceof MoestroError)) throw error;
     // Nothing else about the model can be judged without the file.
-    const problems = error.lines.map((message) => ({ path: ["model", "config"], message }));
+    const problems = error.lines.map((message) => ({ path: ["model", origin], message }));
     return { raw, problems };
   }
 }
 
-async function readConfig(path: string, shownName: string): Promise<KnownModel> {
-  const text = await readTextFile(path, shownName);
-  try {
-    return importHuggingFaceConfig(JSON.parse(text));
-  } catch (error) {
-    if (error instanceof SyntaxError) {
-      const what = error.message.split("\n")[0];
-      throw new MoestroError(
-        "invalid_input",
-        `${shownName}: is not valid JSON (${what}); correct it`,
-      );
-    }
-    if (!(error instanceof UnsupportedConfigError)) throw error;
-    throw new MoestroError("invalid_input", `${shownName}: ${error.message}`);
-  }
-}
+/** Where a model's sizes may be looked up. */
+const ORIGINS = ["preset", "config", "weights"] as const;
 
 function merge(raw: Mapping, model: Mapping, known: KnownModel): Mapping {
   const merged: Mapping = { ...known.model, ...model };

@@ -28,10 +28,10 @@ export function salvage(raw: unknown, problems: readonly Problem[]): unknown {
   if (!isMapping(raw)) return raw;
   const rest = structuredClone(raw);
   for (const { path } of problems) {
-    // An entry of a list takes the list with it.
+    // An entry of a list takes the list with it, and where the data is the whole of data.
     const [section, key] = path;
     const inside = section === undefined ? undefined : rest[section];
-    if (key !== undefined && isMapping(inside)) delete inside[key];
+    if (key !== undefined && isMapping(inside) && section !== "data") delete inside[key];
     else if (section !== undefined) delete rest[section];
   }
   for (const [section, standIn] of Object.entries(STAND_INS)) {

@@ -41,6 +41,8 @@ export interface Model extends ModelKind {
   ropeTheta: number;
   rmsNormEps: number;
   tiedEmbeddings: boolean;
+  /** Folder of the checkpoint that training starts from; random weights without. */
+  weights?: string;
 }
 
 /** How a model differs from MoE in every layer with grouped-query attention. */

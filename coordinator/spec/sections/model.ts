@@ -4,9 +4,10 @@ import { modelKindFields } from "./model-kinds.ts";
 import { positive, whole } from "./numbers.ts";
 
 /**
- * The model, in one of three ways: a preset, a Hugging Face `config.json`, or
- * inline. Inline values beside `preset` or `config` replace what those say, so
- * `{preset: mixtral-8x7b, layers: 4}` is a Mixtral of four layers.
+ * The model, in one of four ways: a preset, a Hugging Face `config.json`, the
+ * weights of a checkpoint, or inline. Inline values beside `preset` or `config`
+ * replace what those say, so `{preset: mixtral-8x7b, layers: 4}` is a Mixtral of
+ * four layers.
  */
 export const modelSection = z
   .strictObject({
@@ -16,6 +17,13 @@ export const modelSection = z
       .min(1)
       .optional()
       .describe("Path of a Hugging Face config.json, relative to the job file."),
+    weights: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Folder of a checkpoint, relative to the job file: of moestro import, moestro upcycle or a run. Sizes, gate and experts come from it, and training starts from its weights.",
+      ),
     layers: whole(1, 512)
       .optional()
       .describe("Decoder layers; every one is an MoE layer unless denseLayers says."),
@@ -47,10 +55,13 @@ export const modelSection = z
     anyOf: [
       { required: ["preset"] },
       { required: ["config"] },
+      { required: ["weights"] },
       { required: ["layers", "hiddenSize", "heads", "ffnHiddenSize", "vocabSize"] },
     ],
   })
-  .describe("The model: a preset, a Hugging Face config.json, or inline sizes.");
+  .describe(
+    "The model: a preset, a Hugging Face config.json, a checkpoint's weights, or inline sizes.",
+  );
 
 /** Inline sizes that have no default. */
 export const REQUIRED_MODEL_KEYS = [

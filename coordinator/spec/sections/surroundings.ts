@@ -1,8 +1,17 @@
 import { z } from "zod";
 import { CLUSTER_PRESET_NAMES } from "../../planner/hardware/presets.ts";
-import { atLeast, share, whole } from "./numbers.ts";
+import { atLeast, positive, share, whole } from "./numbers.ts";
 
 const MAX_RANKS = 1_000_000;
+
+const dataSource = z
+  .strictObject({
+    path: z.string().min(1).describe("As data.path."),
+    weight: positive()
+      .default(1)
+      .describe("Share of the samples, relative to the other sources' weights."),
+  })
+  .describe("One source of the mixture.");
 
 /** The text to train on. */
 export const dataSection = z
@@ -15,13 +24,21 @@ export const dataSection = z
       .string()
       .min(1)
       .optional()
-      .describe("A text file or a folder of text files, relative to the job file."),
+      .describe(
+        "A text file or a folder of text files, or the token files of moestro data prepare or Megatron (corpus.bin), relative to the job file.",
+      ),
+    sources: z
+      .array(dataSource)
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe("Several paths, mixed by weight."),
     validationFraction: share("below one")
       .default(0.05)
-      .describe("Share of the files kept apart for validation."),
+      .describe("Share of the files, or of a single file's end, kept apart for validation."),
   })
-  .meta({ oneOf: [{ required: ["source"] }, { required: ["path"] }] })
-  .describe("The text to train on: source or path.");
+  .meta({ oneOf: [{ required: ["source"] }, { required: ["path"] }, { required: ["sources"] }] })
+  .describe("The text to train on: source, path or sources.");
 
 /** The ranks a run gets: of this machine, or of a cluster that is planned for. */
 export const clusterSection = z

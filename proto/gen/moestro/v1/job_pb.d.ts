@@ -109,6 +109,13 @@ export declare type MoeConfig = Message<"moestro.v1.MoeConfig"> & {
    * @generated from field: moestro.v1.AuxLossForm aux_loss_form = 5;
    */
   auxLossForm: AuxLossForm;
+
+  /**
+   * Routers add no bias to their logits, as Mixtral's.
+   *
+   * @generated from field: bool gate_without_bias = 6;
+   */
+  gateWithoutBias: boolean;
 };
 
 /**
@@ -233,6 +240,47 @@ export declare type TrainingConfig = Message<"moestro.v1.TrainingConfig"> & {
 export declare const TrainingConfigSchema: GenMessage<TrainingConfig>;
 
 /**
+ * @generated from message moestro.v1.DataSource
+ */
+export declare type DataSource = Message<"moestro.v1.DataSource"> & {
+  /**
+   * A file or a folder of text files, byte tokens; or a .bin/.idx pair.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Share of the samples, relative to the other sources' weights.
+   *
+   * @generated from field: double weight = 2;
+   */
+  weight: number;
+};
+
+/**
+ * Describes the message moestro.v1.DataSource.
+ * Use `create(DataSourceSchema)` to create a new message.
+ */
+export declare const DataSourceSchema: GenMessage<DataSource>;
+
+/**
+ * @generated from message moestro.v1.DataBlend
+ */
+export declare type DataBlend = Message<"moestro.v1.DataBlend"> & {
+  /**
+   * @generated from field: repeated moestro.v1.DataSource sources = 1;
+   */
+  sources: DataSource[];
+};
+
+/**
+ * Describes the message moestro.v1.DataBlend.
+ * Use `create(DataBlendSchema)` to create a new message.
+ */
+export declare const DataBlendSchema: GenMessage<DataBlend>;
+
+/**
  * @generated from message moestro.v1.DataConfig
  */
 export declare type DataConfig = Message<"moestro.v1.DataConfig"> & {
@@ -249,12 +297,20 @@ export declare type DataConfig = Message<"moestro.v1.DataConfig"> & {
     case: "pythonStandardLibrary";
   } | {
     /**
-     * A file or a folder of text files, byte tokens.
+     * A file or a folder of text files, byte tokens; or a .bin/.idx pair.
      *
      * @generated from field: string text_path = 2;
      */
     value: string;
     case: "textPath";
+  } | {
+    /**
+     * Several of either, mixed by weight.
+     *
+     * @generated from field: moestro.v1.DataBlend blend = 5;
+     */
+    value: DataBlend;
+    case: "blend";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -304,6 +360,33 @@ export declare type CheckpointConfig = Message<"moestro.v1.CheckpointConfig"> & 
 export declare const CheckpointConfigSchema: GenMessage<CheckpointConfig>;
 
 /**
+ * Weights of a checkpoint that training starts from, in place of random ones.
+ *
+ * @generated from message moestro.v1.InitialWeights
+ */
+export declare type InitialWeights = Message<"moestro.v1.InitialWeights"> & {
+  /**
+   * Absolute path of the checkpoint's folder.
+   *
+   * @generated from field: string directory = 1;
+   */
+  directory: string;
+
+  /**
+   * Names of the files in it that belong to the checkpoint, as its manifest lists them.
+   *
+   * @generated from field: repeated string files = 2;
+   */
+  files: string[];
+};
+
+/**
+ * Describes the message moestro.v1.InitialWeights.
+ * Use `create(InitialWeightsSchema)` to create a new message.
+ */
+export declare const InitialWeightsSchema: GenMessage<InitialWeights>;
+
+/**
  * @generated from message moestro.v1.EngineJob
  */
 export declare type EngineJob = Message<"moestro.v1.EngineJob"> & {
@@ -345,6 +428,13 @@ export declare type EngineJob = Message<"moestro.v1.EngineJob"> & {
    * @generated from field: bool strict_control = 7;
    */
   strictControl: boolean;
+
+  /**
+   * Only read at the first step: a run that continues restores its own checkpoint.
+   *
+   * @generated from field: moestro.v1.InitialWeights initial_weights = 8;
+   */
+  initialWeights?: InitialWeights | undefined;
 };
 
 /**

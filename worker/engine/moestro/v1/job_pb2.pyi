@@ -1,7 +1,8 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Optional, Union as _Union
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -39,18 +40,20 @@ class ModelConfig(_message.Message):
     def __init__(self, num_layers: _Optional[int] = ..., hidden_size: _Optional[int] = ..., num_heads: _Optional[int] = ..., num_kv_heads: _Optional[int] = ..., head_dim: _Optional[int] = ..., ffn_hidden_size: _Optional[int] = ..., vocab_size: _Optional[int] = ..., rope_theta: _Optional[float] = ..., rms_norm_epsilon: _Optional[float] = ..., tied_embeddings: bool = ...) -> None: ...
 
 class MoeConfig(_message.Message):
-    __slots__ = ("num_experts", "top_k", "capacity_factor", "gate_normalization", "aux_loss_form")
+    __slots__ = ("num_experts", "top_k", "capacity_factor", "gate_normalization", "aux_loss_form", "gate_without_bias")
     NUM_EXPERTS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_FACTOR_FIELD_NUMBER: _ClassVar[int]
     GATE_NORMALIZATION_FIELD_NUMBER: _ClassVar[int]
     AUX_LOSS_FORM_FIELD_NUMBER: _ClassVar[int]
+    GATE_WITHOUT_BIAS_FIELD_NUMBER: _ClassVar[int]
     num_experts: int
     top_k: int
     capacity_factor: float
     gate_normalization: float
     aux_loss_form: AuxLossForm
-    def __init__(self, num_experts: _Optional[int] = ..., top_k: _Optional[int] = ..., capacity_factor: _Optional[float] = ..., gate_normalization: _Optional[float] = ..., aux_loss_form: _Optional[_Union[AuxLossForm, str]] = ...) -> None: ...
+    gate_without_bias: bool
+    def __init__(self, num_experts: _Optional[int] = ..., top_k: _Optional[int] = ..., capacity_factor: _Optional[float] = ..., gate_normalization: _Optional[float] = ..., aux_loss_form: _Optional[_Union[AuxLossForm, str]] = ..., gate_without_bias: bool = ...) -> None: ...
 
 class TrainingConfig(_message.Message):
     __slots__ = ("steps", "sequence_length", "global_batch_size", "learning_rate", "min_learning_rate", "warmup_steps", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "clip_grad_norm", "seed", "validation_every_steps", "validation_batches", "init_std", "timeline_every_steps", "sample_bytes", "sample_prompt")
@@ -92,17 +95,33 @@ class TrainingConfig(_message.Message):
     sample_prompt: str
     def __init__(self, steps: _Optional[int] = ..., sequence_length: _Optional[int] = ..., global_batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., min_learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., weight_decay: _Optional[float] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., clip_grad_norm: _Optional[float] = ..., seed: _Optional[int] = ..., validation_every_steps: _Optional[int] = ..., validation_batches: _Optional[int] = ..., init_std: _Optional[float] = ..., timeline_every_steps: _Optional[int] = ..., sample_bytes: _Optional[int] = ..., sample_prompt: _Optional[str] = ...) -> None: ...
 
+class DataSource(_message.Message):
+    __slots__ = ("path", "weight")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    weight: float
+    def __init__(self, path: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class DataBlend(_message.Message):
+    __slots__ = ("sources",)
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    sources: _containers.RepeatedCompositeFieldContainer[DataSource]
+    def __init__(self, sources: _Optional[_Iterable[_Union[DataSource, _Mapping]]] = ...) -> None: ...
+
 class DataConfig(_message.Message):
-    __slots__ = ("python_standard_library", "text_path", "cache_directory", "validation_fraction")
+    __slots__ = ("python_standard_library", "text_path", "blend", "cache_directory", "validation_fraction")
     PYTHON_STANDARD_LIBRARY_FIELD_NUMBER: _ClassVar[int]
     TEXT_PATH_FIELD_NUMBER: _ClassVar[int]
+    BLEND_FIELD_NUMBER: _ClassVar[int]
     CACHE_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FRACTION_FIELD_NUMBER: _ClassVar[int]
     python_standard_library: bool
     text_path: str
+    blend: DataBlend
     cache_directory: str
     validation_fraction: float
-    def __init__(self, python_standard_library: bool = ..., text_path: _Optional[str] = ..., cache_directory: _Optional[str] = ..., validation_fraction: _Optional[float] = ...) -> None: ...
+    def __init__(self, python_standard_library: bool = ..., text_path: _Optional[str] = ..., blend: _Optional[_Union[DataBlend, _Mapping]] = ..., cache_directory: _Optional[str] = ..., validation_fraction: _Optional[float] = ...) -> None: ...
 
 class CheckpointConfig(_message.Message):
     __slots__ = ("directory", "every_steps")
@@ -112,8 +131,16 @@ class CheckpointConfig(_message.Message):
     every_steps: int
     def __init__(self, directory: _Optional[str] = ..., every_steps: _Optional[int] = ...) -> None: ...
 
+class InitialWeights(_message.Message):
+    __slots__ = ("directory", "files")
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    directory: str
+    files: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, directory: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class EngineJob(_message.Message):
-    __slots__ = ("model", "moe", "training", "data", "checkpoint", "device", "strict_control")
+    __slots__ = ("model", "moe", "training", "data", "checkpoint", "device", "strict_control", "initial_weights")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MOE_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +148,7 @@ class EngineJob(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     STRICT_CONTROL_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     model: ModelConfig
     moe: MoeConfig
     training: TrainingConfig
@@ -128,4 +156,5 @@ class EngineJob(_message.Message):
     checkpoint: CheckpointConfig
     device: str
     strict_control: bool
-    def __init__(self, model: _Optional[_Union[ModelConfig, _Mapping]] = ..., moe: _Optional[_Union[MoeConfig, _Mapping]] = ..., training: _Optional[_Union[TrainingConfig, _Mapping]] = ..., data: _Optional[_Union[DataConfig, _Mapping]] = ..., checkpoint: _Optional[_Union[CheckpointConfig, _Mapping]] = ..., device: _Optional[str] = ..., strict_control: bool = ...) -> None: ...
+    initial_weights: InitialWeights
+    def __init__(self, model: _Optional[_Union[ModelConfig, _Mapping]] = ..., moe: _Optional[_Union[MoeConfig, _Mapping]] = ..., training: _Optional[_Union[TrainingConfig, _Mapping]] = ..., data: _Optional[_Union[DataConfig, _Mapping]] = ..., checkpoint: _Optional[_Union[CheckpointConfig, _Mapping]] = ..., device: _Optional[str] = ..., strict_control: bool = ..., initial_weights: _Optional[_Union[InitialWeights, _Mapping]] = ...) -> None: ...

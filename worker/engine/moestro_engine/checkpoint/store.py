@@ -27,6 +27,7 @@ def save_checkpoint(context: Context, step: int) -> report_pb2.CheckpointShards:
 def restore_checkpoint(context: Context) -> int:
     """Load what the assignment says, if it says so, and return the next step (one-based)."""
     if not context.assignment.HasField("restore"):
+        load_initial_weights(context)
         return 1
     restore = context.assignment.restore
     reader = CheckpointReader(Path(restore.directory), restore.files)
@@ -35,3 +36,13 @@ def restore_checkpoint(context: Context) -> int:
     for state in context.optimizer.state.values():
         state["step"].fill_(restore.step)
     return restore.step + 1
+
+
+def load_initial_weights(context: Context) -> None:
+    """Replace random weights by those the job starts from, if it does; moments and step stay at zero."""
+    if not context.job.HasField("initial_weights"):
+        return
+    weights = context.job.initial_weights
+    slices = training_slices(context.parameters, context.placements, context.optimizer)
+    reader = CheckpointReader(Path(weights.directory), weights.files)
+    reader.load([part for part in slices if part.name.startswith("model.")])

@@ -1,1 +1,1 @@
-"""Text on disk → byte tokens in memory-mapped files → micro-batches in a reproducible order."""
+"""Text or token files on disk → memory-mapped tokens → micro-batches in a reproducible order."""

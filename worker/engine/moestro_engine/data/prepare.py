@@ -1,21 +1,20 @@
-"""Turn the job's text into two files of byte tokens, once."""
+"""Find or make the token files that a job trains on."""
 
 import errno
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from moestro.v1 import job_pb2, report_pb2
-from moestro_engine.data import cache
-from moestro_engine.data.sources import Source, SourceFile, find_source, is_validation, source_key
+from moestro_engine.data.mixture import prepare_mixture
+from moestro_engine.data.sources import find_source, source_key
+from moestro_engine.data.text import tokenize_text
+from moestro_engine.data.token_pair import pair_prefix
 from moestro_engine.errors import EngineError, UserError
-
-SEPARATOR = b"\0"
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """Where the tokens lie and what they are. One byte is one token (uint8)."""
+    """Where the tokens lie, as ``read_corpus`` takes it, and what they are."""
 
     train_path: Path
     validation_path: Path
@@ -23,71 +22,67 @@ class PreparedData:
 
 
 def prepare_data(job: job_pb2.EngineJob) -> PreparedData:
-    """Find or make the token files of ``job.data``; UserError with one clear line when the data will not do,
-    EngineError when the disk is full.
-
-    Files are kept apart by a hash of their name; a single file is cut, its end is for validation.
-    Every file is followed by a zero byte.
-    """
+    """The data of ``job.data``, ready; UserError with one clear line when it will not do, EngineError when
+    the disk is full."""
     data = job.data
     try:
-        source = find_source(data)
-        folder = cache.cache_folder(Path(data.cache_directory), source, data.validation_fraction)
-        mark = cache.fingerprint(source, data.validation_fraction)
-        with cache.locked(folder):
-            index = cache.read_index(folder, mark)
-            reused = index is not None
-            if index is None:
-                index = _tokenize(source, folder, mark, data.validation_fraction)
+        sources = _token_sources(data)
+        return _prepare_text(job) if sources is None else _prepare_sources(job, sources)
+    except UserError as error:
+        raise UserError(f"{source_key(data)}: {error}") from None
     except OSError as error:
         raise _failure(error, data) from error
-    _check_enough(index, f"{source_key(data)}: {source.label}", job.training.sequence_length)
+
+
+def _token_sources(data: job_pb2.DataConfig) -> list[tuple[str, float]] | None:
+    """Paths and weights of a job that trains on token files or several sources; None for text alone."""
+    if data.WhichOneof("source") == "blend":
+        return [(source.path, source.weight) for source in data.blend.sources]
+    if data.WhichOneof("source") == "text_path" and pair_prefix(Path(data.text_path)) is not None:
+        return [(data.text_path, 1.0)]
+    return None
+
+
+def _prepare_text(job: job_pb2.EngineJob) -> PreparedData:
+    data = job.data
+    source = find_source(data)
+    text = tokenize_text(source, Path(data.cache_directory), data.validation_fraction)
+    index = text.index
+    _check_enough(source.label, index.train_tokens, index.validation_tokens, job.training.sequence_length, "bytes")
     report = report_pb2.DataPrepared(
         train_tokens=index.train_tokens,
         validation_tokens=index.validation_tokens,
         train_files=index.train_files,
         validation_files=index.validation_files,
         source_hash=index.source_hash,
-        reused=reused,
+        reused=text.reused,
     )
-    return PreparedData(folder / "train.bin", folder / "validation.bin", report)
+    return PreparedData(text.train, text.validation, report)
 
 
-def _tokenize(source: Source, folder: Path, mark: str, fraction: float) -> cache.CacheIndex:
-    digest = hashlib.sha256()
-    tokens, files = {"train": 0, "validation": 0}, {"train": 0, "validation": 0}
-    # A stale index must not vouch for new token files if this is interrupted.
-    (folder / "index.json").unlink(missing_ok=True)
-    with cache.replacing(folder / "train.bin") as train, cache.replacing(folder / "validation.bin") as validation:
-        outputs = {"train": train, "validation": validation}
-        for file in source.files:
-            content = file.path.read_bytes()
-            digest.update(f"{file.name}\0{len(content)}\0{hashlib.sha256(content).hexdigest()}\n".encode())
-            for part, text in _split(file, content, fraction, source.split_inside):
-                if text:
-                    outputs[part].write(text + SEPARATOR)
-                    tokens[part] += len(text) + 1
-                    files[part] += 1
-    index = cache.CacheIndex(
-        cache.FORMAT, mark, digest.hexdigest(), tokens["train"], tokens["validation"], files["train"], files["validation"]
+def _prepare_sources(job: job_pb2.EngineJob, sources: list[tuple[str, float]]) -> PreparedData:
+    data = job.data
+    mixture = prepare_mixture(sources, data.validation_fraction, job.model.vocab_size, Path(data.cache_directory))
+    parts = mixture.ingredients
+    for (path, _), part in zip(sources, parts, strict=True):
+        _check_enough(path, part.train.num_tokens, part.validation.num_tokens, job.training.sequence_length, "tokens")
+    report = report_pb2.DataPrepared(
+        train_tokens=sum(part.train.num_tokens for part in parts),
+        validation_tokens=sum(part.validation.num_tokens for part in parts),
+        train_files=sum(part.num_train_files for part in parts),
+        validation_files=sum(part.num_validation_files for part in parts),
+        source_hash=mixture.source_hash,
+        reused=all(part.reused for part in parts),
     )
-    cache.write_index(folder, index)
-    return index
+    return PreparedData(mixture.train, mixture.validation, report)
 
 
-def _split(file: SourceFile, content: bytes, fraction: float, inside: bool) -> list[tuple[str, bytes]]:
-    if not inside:
-        return [("validation" if is_validation(file.name, fraction) else "train", content)]
-    cut = round(len(content) * (1 - fraction))
-    return [("train", content[:cut]), ("validation", content[cut:])]
-
-
-def _check_enough(index: cache.CacheIndex, label: str, sequence_length: int) -> None:
-    for part, tokens in (("training", index.train_tokens), ("validation", index.validation_tokens)):
+def _check_enough(label: str, train_tokens: int, validation_tokens: int, sequence_length: int, unit: str) -> None:
+    for part, tokens in (("training", train_tokens), ("validation", validation_tokens)):
         # A window is a sequence and the token after it.
         if tokens < sequence_length + 1:
             raise UserError(
-                f"{label} gives {tokens} bytes for {part}, fewer than the {sequence_length + 1} that one "
+                f"{label} gives {tokens} {unit} for {part}, fewer than the {sequence_length + 1} that one "
                 "sequence needs; give more text, or change training.sequenceLength or data.validationFraction"
             )
 

@@ -36,38 +36,40 @@ class Source:
 
 def source_key(data: job_pb2.DataConfig) -> str:
     """The job's key that says where the text is, for messages."""
-    return "data.path" if data.WhichOneof("source") == "text_path" else "data.source"
+    keys = {"text_path": "data.path", "blend": "data.sources"}
+    return keys.get(data.WhichOneof("source"), "data.source")
 
 
 def find_source(data: job_pb2.DataConfig) -> Source:
-    """List the files the job names; UserError if there are none or they cannot be read."""
+    """List the files of the text the job names; UserError if there are none or they cannot be read."""
     if data.WhichOneof("source") == "text_path":
-        return _text_source(Path(data.text_path))
+        return find_text(Path(data.text_path))
     root = Path(sysconfig.get_path("stdlib"))
     files = _walk(root, lambda name: name.endswith(".py"), SKIPPED_FOLDERS)
     if not files:
         raise UserError(
-            f"data.source: {root} holds no .py files; training on the Python standard library needs its source: "
+            f"{root} holds no .py files; training on the Python standard library needs its source: "
             "install it (Debian: libpython3-stdlib) or name a text file as data.path"
         )
     return Source(f"python-standard-library:{root}", files, split_inside=False)
+
+
+def find_text(path: Path) -> Source:
+    """A text file, or all files of a folder that are not hidden; UserError if there are none."""
+    if path.is_file():
+        return Source(f"file:{path}", (_describe(path.name, path),), split_inside=True)
+    if not path.is_dir():
+        raise UserError(f"{path} does not exist; name a text file or a folder of text files")
+    files = _walk(path, lambda name: not name.startswith("."))
+    if not files:
+        raise UserError(f"the folder {path} holds no files; put text files into it or name another folder")
+    return Source(f"folder:{path}", files, split_inside=False)
 
 
 def is_validation(name: str, fraction: float) -> bool:
     """Whether a file belongs to the validation set: decided by a hash of its name alone."""
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:8], "big") < fraction * 2**64
-
-
-def _text_source(path: Path) -> Source:
-    if path.is_file():
-        return Source(f"file:{path}", (_describe(path.name, path),), split_inside=True)
-    if not path.is_dir():
-        raise UserError(f"data.path: {path} does not exist; name a text file or a folder of text files")
-    files = _walk(path, lambda name: not name.startswith("."))
-    if not files:
-        raise UserError(f"data.path: the folder {path} holds no files; put text files into it or name another folder")
-    return Source(f"folder:{path}", files, split_inside=False)
 
 
 def _walk(root: Path, wanted, skipped_folders: frozenset[str] = frozenset()) -> tuple[SourceFile, ...]:
