@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from moestro_engine.kernels.grouped import grouped_swiglu, looped_swiglu, uses_grouped_mm
+
 
 class Experts(nn.Module):
     """y = (silu(x w1) * x w3) w2 for each expert on its own rows."""
@@ -18,8 +20,11 @@ class Experts(nn.Module):
         """Every expert has the same number of rows: [L, R, D] → [L, R, D]."""
         return torch.bmm(F.silu(torch.bmm(rows_LRD, self.w1)) * torch.bmm(rows_LRD, self.w3), self.w2)
 
-    def ragged(self, rows_RD: torch.Tensor, counts: list[int]) -> torch.Tensor:
-        """Rows ordered by expert, ``counts`` of them for each: [R, D] → [R, D]."""
-        w1, w3, w2 = self.w1.unbind(), self.w3.unbind(), self.w2.unbind()
-        parts = rows_RD.split(counts)
-        return torch.cat([(F.silu(part @ w1[i]) * (part @ w3[i])) @ w2[i] for i, part in enumerate(parts)])
+    def ragged(self, rows_RD: torch.Tensor, counts: list[int] | torch.Tensor) -> torch.Tensor:
+        """Rows ordered by expert, ``counts`` of them for each: [R, D] → [R, D].
+
+        Counts that are a tensor on the rows' device stay there where a grouped product takes them.
+        """
+        if uses_grouped_mm(rows_RD, self.w1):
+            return grouped_swiglu(rows_RD, torch.as_tensor(counts, device=rows_RD.device), self.w1, self.w3, self.w2)
+        return looped_swiglu(rows_RD, counts.tolist() if torch.is_tensor(counts) else counts, self.w1, self.w3, self.w2)

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from moestro.v1 import job_pb2
+from moestro_engine.kernels.gate import MIN_DEVIATION, choose, gate_probabilities, normalize_logits
 
-# Equal logits have no spread to divide by.
-MIN_DEVIATION = 1e-6
+__all__ = ["MIN_DEVIATION", "Gate", "Routes", "choose_experts", "normalize_logits"]
 
 
 class Routes(NamedTuple):
@@ -26,23 +26,13 @@ class Gate(nn.Module):
     def __init__(self, hidden_size: int, moe: job_pb2.MoeConfig) -> None:
         super().__init__()
         self.normalization = moe.gate_normalization
-        self.projection = nn.Linear(hidden_size, moe.num_experts)
+        self.projection = nn.Linear(hidden_size, moe.num_experts, bias=not moe.gate_without_bias)
 
     def forward(self, x_TD: torch.Tensor) -> torch.Tensor:
         """Probabilities over all experts, fp32 [T, E]."""
-        logits_TE = self.projection(x_TD).float()
-        return torch.softmax(normalize_logits(logits_TE, self.normalization), dim=-1)
-
-
-def normalize_logits(logits_TE: torch.Tensor, scale: float) -> torch.Tensor:
-    """z~ = lambda * (z - mean) / std over the experts (unbiased std); lambda 0 leaves the logits alone."""
-    if scale == 0:
-        return logits_TE
-    std, mean = torch.std_mean(logits_TE, dim=-1, keepdim=True)
-    return scale * (logits_TE - mean) / std.clamp_min(MIN_DEVIATION)
+        return gate_probabilities(self.projection(x_TD), self.normalization)
 
 
 def choose_experts(probability_TE: torch.Tensor, top_k: int) -> Routes:
     """The top-k experts of each token; weights g_j / sum over the chosen g."""
-    probability_TK, expert_TK = probability_TE.topk(top_k, dim=-1)
-    return Routes(expert_TK, probability_TK / probability_TK.sum(-1, keepdim=True), probability_TK.detach())
+    return Routes(*choose(probability_TE, top_k))

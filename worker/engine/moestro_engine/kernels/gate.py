@@ -1,0 +1,76 @@
+"""The gate behind its projection: normalise the logits, softmax, take the top-k, renormalise, count.
+
+``gate_probabilities`` and ``choose`` are the two halves, for a gate that something watches in between
+(the auxiliary loss); ``route`` is both, one launch on a GPU.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from moestro_engine.kernels.select import uses_triton
+
+# Equal logits have no spread to divide by.
+MIN_DEVIATION = 1e-6
+
+
+class Routing(NamedTuple):
+    """What a gate decides; gradients flow through ``gate_TE`` and ``weight_TK``."""
+
+    # Probabilities over all experts, fp32.
+    gate_TE: torch.Tensor
+    # The chosen experts, most probable first, int64.
+    expert_TK: torch.Tensor
+    # Their probabilities divided by the chosen ones' sum, fp32.
+    weight_TK: torch.Tensor
+    # Their probabilities, fp32, without gradient.
+    probability_TK: torch.Tensor
+    # How many assignments each expert got, int64, on the device.
+    counts_E: torch.Tensor
+
+
+def gate_probabilities(logits_TE: torch.Tensor, scale: float) -> torch.Tensor:
+    """softmax(lambda * (z - mean) / std) over the experts, fp32 [T, E]; lambda 0 leaves the logits alone."""
+    if uses_triton(logits_TE):
+        from moestro_engine.kernels.gate_triton import gate_probabilities_triton
+
+        return gate_probabilities_triton(logits_TE, scale)
+    return torch.softmax(normalize_logits(logits_TE.float(), scale), dim=-1)
+
+
+def choose(gate_TE: torch.Tensor, top_k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """expert_TK, weight_TK and probability_TK of ``Routing``."""
+    if uses_triton(gate_TE):
+        from moestro_engine.kernels.gate_triton import choose_triton
+
+        return choose_triton(gate_TE, top_k)
+    probability_TK, expert_TK = gate_TE.topk(top_k, dim=-1)
+    return expert_TK, probability_TK / probability_TK.sum(-1, keepdim=True), probability_TK.detach()
+
+
+def route(logits_TE: torch.Tensor, scale: float, top_k: int) -> Routing:
+    """Both halves and the counts: logits [T, E] of any float type → ``Routing``."""
+    if uses_triton(logits_TE):
+        from moestro_engine.kernels.gate_triton import route_triton
+
+        return Routing(*route_triton(logits_TE, scale, top_k))
+    gate_TE = gate_probabilities(logits_TE, scale)
+    expert_TK, weight_TK, probability_TK = choose(gate_TE, top_k)
+    return Routing(gate_TE, expert_TK, weight_TK, probability_TK, count_experts(expert_TK, logits_TE.shape[1]))
+
+
+def count_experts(expert_TK: torch.Tensor, num_experts: int) -> torch.Tensor:
+    """Assignments of each expert, int64 [E]. A GPU's bincount makes the host wait; adding up ones does not."""
+    flat = expert_TK.flatten()
+    if not flat.is_cuda:
+        return torch.bincount(flat, minlength=num_experts)
+    counts_E = torch.zeros(num_experts, dtype=torch.long, device=flat.device)
+    return counts_E.scatter_add_(0, flat, torch.ones_like(flat))
+
+
+def normalize_logits(logits_TE: torch.Tensor, scale: float) -> torch.Tensor:
+    """z~ = lambda * (z - mean) / std over the experts (unbiased std); lambda 0 leaves the logits alone."""
+    if scale == 0:
+        return logits_TE
+    std, mean = torch.std_mean(logits_TE, dim=-1, keepdim=True)
+    return scale * (logits_TE - mean) / std.clamp_min(MIN_DEVIATION)

@@ -1,0 +1,249 @@
+"""The gate of ``gate.py`` as one kernel forward and one backward; each half is the kernel without the other.
+
+A program takes a block of tokens with all their experts, so nothing is exchanged between programs but
+the counts, which are added as integers and so do not depend on the order. Ties go to the expert with
+the lowest number. The backward pass computes the probabilities again instead of keeping them.
+"""
+
+import torch
+import triton
+import triton.language as tl
+
+from moestro_engine.kernels.gate import MIN_DEVIATION
+
+# Elements of a program's block [tokens, experts]: a few registers a thread.
+BLOCK_ELEMENTS = 1024
+# The lowest finite number.
+LAST = tl.constexpr(torch.finfo(torch.float32).min)
+
+
+@triton.jit
+def _softmax(logits, is_expert, scale, num_experts, min_deviation, NORMALIZE: tl.constexpr):
+    """Probabilities; and for the backward pass the logits over their deviation, and that deviation."""
+    unit, deviation = logits, scale
+    if NORMALIZE:
+        centred = tl.where(is_expert, logits - (tl.sum(logits, 1) / num_experts)[:, None], 0.0)
+        deviation = tl.sqrt_rn(tl.sum(centred * centred, 1) / (num_experts - 1))
+        unit = centred / tl.where(deviation < min_deviation, min_deviation, deviation)[:, None]
+        logits = scale * unit
+    logits = tl.where(is_expert, logits, float("-inf"))
+    power = tl.exp(logits - tl.max(logits, 1)[:, None])
+    return power / tl.sum(power, 1)[:, None], unit, deviation
+
+
+@triton.jit
+def _forward(
+    values_ptr,  # logits, or probabilities without SOFTMAX, [T, E]
+    gate_ptr,
+    expert_ptr,
+    weight_ptr,
+    probability_ptr,
+    counts_ptr,
+    num_tokens,
+    num_experts,
+    scale,
+    min_deviation,
+    SOFTMAX: tl.constexpr,
+    NORMALIZE: tl.constexpr,
+    TOP_K: tl.constexpr,
+    COUNT: tl.constexpr,
+    BLOCK_T: tl.constexpr,
+    BLOCK_E: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+):
+    tokens = tl.program_id(0).to(tl.int64) * BLOCK_T + tl.arange(0, BLOCK_T)
+    experts = tl.arange(0, BLOCK_E)
+    is_token = tokens < num_tokens
+    is_expert = (experts < num_experts)[None, :]
+    mask = is_token[:, None] & is_expert
+    cells = tokens[:, None] * num_experts + experts[None, :]
+    gate = tl.load(values_ptr + cells, mask=mask, other=0.0).to(tl.float32)
+    if SOFTMAX:
+        gate, _, _ = _softmax(gate, is_expert, scale, num_experts, min_deviation, NORMALIZE)
+        tl.store(gate_ptr + cells, gate, mask=mask)
+    if TOP_K > 0:
+        choices = tl.arange(0, BLOCK_K)
+        chosen = tl.zeros([BLOCK_T, BLOCK_K], tl.float32)
+        chosen_expert = tl.zeros([BLOCK_T, BLOCK_K], tl.int32)
+        # What is no number comes last, so that such a token still names K experts that exist.
+        left = tl.where(gate == gate, gate, LAST)
+        left = tl.where(is_expert, left, float("-inf"))
+        for k in range(TOP_K):
+            best = tl.max(left, 1)
+            expert = tl.min(tl.where(left == best[:, None], experts[None, :], BLOCK_E), 1)
+            is_k = choices[None, :] == k
+            chosen = tl.where(is_k, tl.where(best == LAST, float("nan"), best)[:, None], chosen)
+            chosen_expert = tl.where(is_k, expert[:, None], chosen_expert)
+            left = tl.where(experts[None, :] == expert[:, None], float("-inf"), left)
+        places = tokens[:, None] * TOP_K + choices[None, :]
+        is_place = is_token[:, None] & (choices < TOP_K)[None, :]
+        tl.store(expert_ptr + places, chosen_expert.to(tl.int64), mask=is_place)
+        tl.store(probability_ptr + places, chosen, mask=is_place)
+        total = tl.where(is_token, tl.sum(chosen, 1), 1.0)
+        tl.store(weight_ptr + places, chosen / total[:, None], mask=is_place)
+        if COUNT:
+            is_taken = mask & (left == float("-inf"))
+            counts = tl.sum(is_taken.to(tl.int32), 0).to(tl.int64)
+            tl.atomic_add(counts_ptr + experts, counts, mask=(experts < num_experts) & (counts > 0))
+
+
+@triton.jit
+def _backward(
+    logits_ptr,
+    expert_ptr,
+    probability_ptr,
+    grad_gate_ptr,
+    grad_weight_ptr,
+    grad_ptr,  # of the logits, or of the probabilities without SOFTMAX, [T, E]
+    num_tokens,
+    num_experts,
+    scale,
+    min_deviation,
+    SOFTMAX: tl.constexpr,
+    NORMALIZE: tl.constexpr,
+    TOP_K: tl.constexpr,
+    HAS_GATE_GRADIENT: tl.constexpr,
+    BLOCK_T: tl.constexpr,
+    BLOCK_E: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+):
+    tokens = tl.program_id(0).to(tl.int64) * BLOCK_T + tl.arange(0, BLOCK_T)
+    experts = tl.arange(0, BLOCK_E)
+    is_token = tokens < num_tokens
+    is_expert = (experts < num_experts)[None, :]
+    mask = is_token[:, None] & is_expert
+    cells = tokens[:, None] * num_experts + experts[None, :]
+    grad = tl.zeros([BLOCK_T, BLOCK_E], tl.float32)
+    if HAS_GATE_GRADIENT:
+        grad = tl.load(grad_gate_ptr + cells, mask=mask, other=0.0).to(tl.float32)
+    if TOP_K > 0:
+        # w_k = p_k / s with s = sum p: dp_k = (dw_k - sum_j dw_j w_j) / s.
+        choices = tl.arange(0, BLOCK_K)
+        places = tokens[:, None] * TOP_K + choices[None, :]
+        is_place = is_token[:, None] & (choices < TOP_K)[None, :]
+        probability = tl.load(probability_ptr + places, mask=is_place, other=0.0)
+        grad_weight = tl.load(grad_weight_ptr + places, mask=is_place, other=0.0).to(tl.float32)
+        total = tl.where(is_token, tl.sum(probability, 1), 1.0)
+        common = tl.sum(grad_weight * probability, 1) / total
+        for k in range(TOP_K):
+            expert = tl.load(expert_ptr + tokens * TOP_K + k, mask=is_token, other=0)
+            part = (tl.load(grad_weight_ptr + tokens * TOP_K + k, mask=is_token, other=0.0).to(tl.float32) - common) / total
+            grad += tl.where(experts[None, :] == expert[:, None], part[:, None], 0.0)
+    if SOFTMAX:
+        logits = tl.load(logits_ptr + cells, mask=mask, other=0.0).to(tl.float32)
+        gate, unit, deviation = _softmax(logits, is_expert, scale, num_experts, min_deviation, NORMALIZE)
+        grad = tl.where(mask, gate * (grad - tl.sum(gate * grad, 1)[:, None]), 0.0)
+        if NORMALIZE:
+            # z~ = lambda u with u = (z - mean) / std, d std / dz = u / (E - 1); a deviation held at its
+            # least value is a constant.
+            along = tl.where(deviation < min_deviation, 0.0, tl.sum(grad * unit, 1) / (num_experts - 1))
+            slope = scale / tl.where(deviation < min_deviation, min_deviation, deviation)
+            grad = slope[:, None] * (grad - (tl.sum(grad, 1) / num_experts)[:, None] - unit * along[:, None])
+    tl.store(grad_ptr + cells, grad, mask=mask)
+
+
+def gate_probabilities_triton(logits_TE: torch.Tensor, scale: float) -> torch.Tensor:
+    return _Route.apply(logits_TE, scale, 0)[0]
+
+
+def choose_triton(gate_TE: torch.Tensor, top_k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return _Choose.apply(gate_TE, top_k)
+
+
+def route_triton(logits_TE: torch.Tensor, scale: float, top_k: int) -> tuple[torch.Tensor, ...]:
+    return _Route.apply(logits_TE, scale, top_k)
+
+
+class _Route(torch.autograd.Function):
+    """Logits → gate, expert, weight, probability, counts; with ``top_k`` 0 the gate alone."""
+
+    @staticmethod
+    def forward(ctx, logits_TE, scale: float, top_k: int):
+        logits_TE = logits_TE.contiguous()
+        gate_TE = torch.empty_like(logits_TE, dtype=torch.float32)
+        expert_TK, weight_TK, probability_TK = _empty_choice(logits_TE, top_k)
+        counts_E = torch.zeros(logits_TE.shape[1] if top_k else 0, dtype=torch.long, device=logits_TE.device)
+        _launch_forward(logits_TE, gate_TE, expert_TK, weight_TK, probability_TK, counts_E, scale, top_k)
+        ctx.save_for_backward(logits_TE, expert_TK, probability_TK)
+        ctx.scale, ctx.top_k = scale, top_k
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(expert_TK, probability_TK, counts_E)
+        return gate_TE, expert_TK, weight_TK, probability_TK, counts_E
+
+    @staticmethod
+    def backward(ctx, grad_gate_TE, _expert, grad_weight_TK, _probability, _counts):
+        if grad_gate_TE is None and grad_weight_TK is None:
+            return None, None, None
+        logits_TE, expert_TK, probability_TK = ctx.saved_tensors
+        top_k = ctx.top_k if grad_weight_TK is not None else 0
+        grad_TE = torch.empty_like(logits_TE)
+        _launch_backward(logits_TE, expert_TK, probability_TK, grad_gate_TE, grad_weight_TK, grad_TE, ctx.scale, top_k)
+        return grad_TE, None, None
+
+
+class _Choose(torch.autograd.Function):
+    """Probabilities → expert, weight, probability."""
+
+    @staticmethod
+    def forward(ctx, gate_TE, top_k: int):
+        gate_TE = gate_TE.contiguous()
+        expert_TK, weight_TK, probability_TK = _empty_choice(gate_TE, top_k)
+        _launch_forward(gate_TE, None, expert_TK, weight_TK, probability_TK, None, 0.0, top_k)
+        ctx.save_for_backward(expert_TK, probability_TK)
+        ctx.num_experts, ctx.dtype = gate_TE.shape[1], gate_TE.dtype
+        ctx.mark_non_differentiable(expert_TK, probability_TK)
+        return expert_TK, weight_TK, probability_TK
+
+    @staticmethod
+    def backward(ctx, _expert, grad_weight_TK, _probability):
+        expert_TK, probability_TK = ctx.saved_tensors
+        grad_TE = probability_TK.new_empty(expert_TK.shape[0], ctx.num_experts, dtype=ctx.dtype)
+        _launch_backward(None, expert_TK, probability_TK, None, grad_weight_TK, grad_TE, 0.0, expert_TK.shape[1])
+        return grad_TE, None
+
+
+def _empty_choice(values_TE: torch.Tensor, top_k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    expert_TK = torch.empty(values_TE.shape[0], top_k, dtype=torch.long, device=values_TE.device)
+    weight_TK = torch.empty_like(expert_TK, dtype=torch.float32)
+    return expert_TK, weight_TK, torch.empty_like(weight_TK)
+
+
+def _blocks(num_experts: int, top_k: int) -> dict[str, int]:
+    block_e = triton.next_power_of_2(num_experts)
+    return {"BLOCK_T": max(1, BLOCK_ELEMENTS // block_e), "BLOCK_E": block_e, "BLOCK_K": triton.next_power_of_2(max(top_k, 1))}
+
+
+def _launch_forward(values_TE, gate_TE, expert_TK, weight_TK, probability_TK, counts_E, scale: float, top_k: int) -> None:
+    num_tokens, num_experts = values_TE.shape
+    if num_tokens == 0:
+        return
+    blocks = _blocks(num_experts, top_k)
+    _forward[(triton.cdiv(num_tokens, blocks["BLOCK_T"]),)](
+        *(values_TE, gate_TE, expert_TK, weight_TK, probability_TK, counts_E),
+        *(num_tokens, num_experts, scale, MIN_DEVIATION),
+        SOFTMAX=gate_TE is not None,
+        NORMALIZE=scale != 0,
+        TOP_K=top_k,
+        COUNT=counts_E is not None,
+        **blocks,
+    )
+
+
+def _launch_backward(
+    logits_TE, expert_TK, probability_TK, grad_gate_TE, grad_weight_TK, grad_TE, scale: float, top_k: int
+) -> None:
+    num_tokens, num_experts = grad_TE.shape
+    if num_tokens == 0:
+        return
+    grad_gate_TE = grad_gate_TE.contiguous() if grad_gate_TE is not None else None
+    grad_weight_TK = grad_weight_TK.contiguous() if grad_weight_TK is not None else None
+    blocks = _blocks(num_experts, top_k)
+    _backward[(triton.cdiv(num_tokens, blocks["BLOCK_T"]),)](
+        *(logits_TE, expert_TK, probability_TK, grad_gate_TE, grad_weight_TK, grad_TE),
+        *(num_tokens, num_experts, scale, MIN_DEVIATION),
+        SOFTMAX=logits_TE is not None,
+        NORMALIZE=scale != 0,
+        TOP_K=top_k,
+        HAS_GATE_GRADIENT=grad_gate_TE is not None,
+        **blocks,
+    )
