@@ -3,6 +3,7 @@
 import torch
 
 from moestro.v1 import job_pb2
+from moestro_engine.kernels.gate import count_experts
 from moestro_engine.model.aux_loss import InjectAuxGradient, aux_loss, aux_loss_gradient
 from moestro_engine.model.capacity import expert_capacity
 from moestro_engine.parallel.collectives import AnyGroup, LocalGroup
@@ -57,7 +58,7 @@ class MicroBatchBalance:
     def count(self, layer: int, expert_TK: torch.Tensor) -> None:
         """Count the assignments of a layer. A recomputed forward pass comes after close and counts nothing."""
         if not self._closed:
-            self.sums_L2E[layer, 1] = torch.bincount(expert_TK.flatten(), minlength=self._step.moe.num_experts)
+            self.sums_L2E[layer, 1] = count_experts(expert_TK, self._step.moe.num_experts)
 
     def close(self) -> None:
         """The stage's forward pass is over: add up the local counts and start the sum over the group."""

@@ -23,11 +23,12 @@ def exchange_even(rows_RD: torch.Tensor, experts: Experts, group: AnyGroup) -> t
 def exchange_ragged(rows_RD: torch.Tensor, counts_E: torch.Tensor, experts: Experts, group: AnyGroup) -> torch.Tensor:
     """Run the experts on rows [R, D] ordered by expert, ``counts_E`` of them for each.
 
-    The counts are read on the host, which a GPU has to wait for; training with a capacity avoids that.
+    With several ranks the counts are read on the host, which a GPU has to wait for; training with a
+    capacity avoids that.
     """
     num_local = experts.w1.shape[0]
     if group.size == 1:
-        return experts.ragged(rows_RD, counts_E.tolist())
+        return experts.ragged(rows_RD, counts_E)
     # arriving[r][l]: rows that rank r sends to the local expert l.
     arriving_GL = group.exchange_counts(counts_E).view(group.size, num_local)
     in_splits = counts_E.view(group.size, num_local).sum(1).tolist()

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from moestro.v1 import job_pb2
+from moestro_engine.kernels.gate import count_experts
 from moestro_engine.model.balance import MicroBatchBalance
 from moestro_engine.model.capacity import expert_capacity, place_all, place_with_capacity
 from moestro_engine.model.dispatch import combine, dispatch
@@ -38,6 +39,6 @@ class MoeLayer(nn.Module):
             rows_RD = exchange_even(dispatch(x_TD, placing), self.experts, self.group)
         else:
             placing = place_all(routes)
-            counts_E = torch.bincount(routes.expert_TK.flatten(), minlength=self.config.num_experts)
+            counts_E = count_experts(routes.expert_TK, self.config.num_experts)
             rows_RD = exchange_ragged(dispatch(x_TD, placing), counts_E, self.experts, self.group)
         return combine(rows_RD, placing, routes.weight_TK).view_as(x_BSD)
