@@ -1,5 +1,6 @@
 import { embedJson, html, trusted } from "./html.ts";
 import { buildPageData } from "./page-data.ts";
+import { pageHead } from "./page-head.ts";
 import type { RunFiles } from "./read-run.ts";
 import { stageBalance } from "./sections/balance.ts";
 import { charts } from "./sections/charts.ts";
@@ -15,17 +16,7 @@ export type PageAssets = { styles: string; scripts: string };
 
 /** The whole page. Pure: the same files give the same bytes. */
 export function renderReport(run: RunFiles, assets: PageAssets): string {
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${runName(run)} – moestro</title>
-<style>${trusted(assets.styles)}</style>
-</head>
+  const page = html`${pageHead(`${runName(run)} – moestro`, assets.styles)}
 <body>
 <main>
 ${header(run)}${tiles(run)}<noscript><p class="nothing">The charts are drawn by scripts inside this page, and scripts are turned off.</p></noscript>

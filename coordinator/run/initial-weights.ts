@@ -21,7 +21,7 @@ export async function initialWeights(directory: string): Promise<InitialWeights>
   }
 }
 
-export function weightsOf({ directory, manifest }: CommittedCheckpoint): InitialWeights {
+function weightsOf({ directory, manifest }: CommittedCheckpoint): InitialWeights {
   const files = manifest.shards.files.map(({ name }) => name);
   return create(InitialWeightsSchema, { directory, files });
 }

@@ -4,10 +4,8 @@ import {
   clusterPreset,
 } from "../../coordinator/planner/hardware/presets.ts";
 import { MODEL_SHAPES, type ModelName } from "../../coordinator/planner/model/shapes.ts";
+import { RESERVED_SHARE } from "../../coordinator/planner/problem-of-job.ts";
 import type { Constraints } from "../../coordinator/planner/search/constraints.ts";
-
-/** Share of a GPU's memory left free, as `moestro plan` does. */
-const RESERVED_SHARE = 0.04;
 
 /** A model on nodes of 8 GPUs. */
 export interface Setting {

@@ -15,7 +15,7 @@ import type { Job } from "../../spec/schema.ts";
 import { exclusive, type FixedThing, scheduleConflicts, whyNoLayout } from "./no-layout.ts";
 
 /** The cluster of a job: its file, its profile, or the preset of its GPUs. */
-export async function clusterOf(job: Job): Promise<Cluster> {
+async function clusterOf(job: Job): Promise<Cluster> {
   const { nodes, gpusPerNode, file, profile } = job.cluster;
   const path = file ?? profile;
   if (path === undefined) return presetOfJob(job);

@@ -1,4 +1,5 @@
 import { embedJson, html, trusted } from "../../report/html.ts";
+import { pageHead } from "../../report/page-head.ts";
 import type { PageAssets } from "../../report/render-report.ts";
 import type { PlanDocument } from "../plan-document.ts";
 import type { Chart } from "./chart.ts";
@@ -9,17 +10,7 @@ import { stagesCard } from "./html-stages.ts";
 
 /** A plan as one page that needs no network. Pure: the same plan gives the same bytes. */
 export function renderPlanPage(document: PlanDocument, chart: Chart, assets: PageAssets): string {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${document.job} – moestro plan</title>
-<style>${trusted(assets.styles)}</style>
-</head>
+  return html`${pageHead(`${document.job} – moestro plan`, assets.styles)}
 <body>
 <main>
 ${planHeader(document)}${planTiles(document)}<noscript><p class="nothing">The schedule is drawn by a script inside this page, and scripts are turned off.</p></noscript>

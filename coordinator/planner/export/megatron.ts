@@ -1,5 +1,6 @@
 import { MoestroError } from "../../errors.ts";
 import type { PlanChoice, PlanDocument, PlannedLayout, PlannedStage } from "../plan-document.ts";
+import { leastGroupSize } from "../schedule/interleaved.ts";
 import { formatMegatronLayout, whyNotMegatronStages } from "./megatron-layout.ts";
 import { type MegatronModel, megatronModel } from "./megatron-model.ts";
 import { megatronRecompute } from "./megatron-recompute.ts";
@@ -21,12 +22,9 @@ function lettersOf(choice: PlanChoice): string[] {
   return [...choice.stages].sort((a, b) => a.stage - b.stage).map(stageLetters);
 }
 
-/** Micro-batches that an interleaved rank takes of one chunk before the next: PP ≤ g ≤ M, M mod g is 0 or ≥ PP. */
-function microBatchGroup({ pipelineParallel: pp, numMicroBatches: m }: PlannedLayout) {
-  for (let group = pp; group <= m; group++) {
-    if (m % group === 0 || m % group >= pp) return group;
-  }
-  return undefined;
+/** Micro-batches that an interleaved rank takes of one chunk before the next. */
+function microBatchGroup({ pipelineParallel: numRanks, numMicroBatches }: PlannedLayout) {
+  return leastGroupSize({ numRanks, numMicroBatches });
 }
 
 /**
