@@ -28,6 +28,7 @@ const arbitraryReport = fc
           dropped: routed.map((count) => BigInt(count >> 1)),
           auxLossSum: 1,
           auxLossCount: 1,
+          zLossSum: 2,
         },
       ],
       stages: [{ stage, numRanks: 1, computeMs: stepMs / 2, peakMemoryBytes: BigInt(memory) }],
@@ -65,7 +66,10 @@ test("counts and losses add up, times and memory take the largest", () => {
       step: 1n,
       numRanks: 1,
       ...{ lossSum, stepMs },
-      layers: [{ layer: 2, routed, dropped: [1n, 0n] }],
+      layers: [
+        { layer: 2, routed, dropped: [1n, 0n], expertSimilarity: 0.25, zLossSum: 1.5 },
+        { layer: 3, routed, dropped: [0n, 0n] },
+      ],
       stages: [{ stage: 0, numRanks: 1, peakMemoryBytes: BigInt(stepMs) }],
     });
   const merged = mergeStepReports([report(1.5, 10, [4n, 6n]), report(2.5, 30, [1n, 2n])]);
@@ -74,6 +78,9 @@ test("counts and losses add up, times and memory take the largest", () => {
   assert.equal(merged.stepMs, 30);
   assert.deepEqual(merged.layers[0]?.routed, [5n, 8n]);
   assert.deepEqual(merged.layers[0]?.dropped, [2n, 0n]);
+  assert.equal(merged.layers[0]?.expertSimilarity, 0.25);
+  assert.equal(merged.layers[1]?.expertSimilarity, undefined);
+  assert.equal(merged.layers[0]?.zLossSum, 3);
   assert.equal(merged.stages[0]?.numRanks, 2);
   assert.equal(merged.stages[0]?.peakMemoryBytes, 30n);
 });

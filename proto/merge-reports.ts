@@ -50,6 +50,7 @@ function mergeLayer(layers: Map<number, LayerReport>, report: LayerReport): void
   merged.dropped = merged.dropped.map((count, expert) => count + (report.dropped[expert] ?? 0n));
   merged.auxLossSum += report.auxLossSum;
   merged.auxLossCount += report.auxLossCount;
+  merged.zLossSum += report.zLossSum;
 }
 
 function mergeStage(stages: Map<number, StageReport>, report: StageReport): void {

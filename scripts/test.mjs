@@ -68,7 +68,11 @@ const suites = {
     check(node, "scripts/check-source.ts"),
   ],
   unit: () => [
-    nodeTests(2, "coordinator/**/*.test.ts", "proto/*.test.ts", "worker/agent/*.test.ts"),
+    nodeTests(
+      2,
+      ...["coordinator/**/*.test.ts", "proto/*.test.ts", "worker/agent/*.test.ts"],
+      "test/bench/**/*.test.ts",
+    ),
   ],
   engine: () => [pythonTests()],
   e2e: () => [nodeTests(1, "test/e2e/*.test.ts")],

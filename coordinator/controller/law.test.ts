@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { adaptCoefficient } from "./law.ts";
+import { adaptCoefficient, stepBiases } from "./law.ts";
 
 const REPORT = { gain: 0.2, maxCoefficient: 0.01, smoothing: 0.99 };
 
@@ -65,5 +65,70 @@ describe("adaptCoefficient", () => {
         );
       }),
     );
+  });
+});
+
+describe("stepBiases", () => {
+  const loads = fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: 1, maxLength: 16 });
+  const speeds = fc.double({ min: 1e-6, max: 1, noNaN: true });
+
+  it("agrees with DeepSeek-V3's rule worked out by hand", () => {
+    // Mean load 5: over, under, exactly on it.
+    assert.deepEqual(stepBiases([0, 0.5, -1], [9, 1, 5], 0.25), [-0.25, 0.75, -1]);
+  });
+
+  it("moves no bias by anything but the speed, up under the mean and down above it", () => {
+    fc.assert(
+      fc.property(loads, speeds, (load, speed) => {
+        const mean = load.reduce((sum, count) => sum + count, 0) / load.length;
+        const moved = stepBiases(new Array(load.length).fill(0), load, speed);
+        for (const [expert, count] of load.entries()) {
+          const by = moved[expert] as number;
+          assert.ok(by === 0 || Math.abs(by) === speed);
+          if (count < mean - 1e-9) assert.equal(by, speed);
+          if (count > mean + 1e-9) assert.equal(by, -speed);
+        }
+      }),
+    );
+  });
+
+  it("does not look at an expert's number", () => {
+    fc.assert(
+      fc.property(loads, speeds, (load, speed) => {
+        const zeros = new Array<number>(load.length).fill(0);
+        const turned = stepBiases(zeros, load.toReversed(), speed);
+        assert.deepEqual(turned.toReversed(), stepBiases(zeros, load, speed));
+      }),
+    );
+  });
+
+  it("leaves an even load alone, at any scale and number of experts", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 0, max: 1e9 }), (n, count) => {
+        const biases = Array.from({ length: n }, (_, expert) => expert / 7);
+        assert.deepEqual(stepBiases(biases, new Array(n).fill(count), 0.001), biases);
+      }),
+    );
+  });
+
+  it("ends the overload of a gate that prefers one expert, and then stays near balance", () => {
+    // Every token's preferences are its own, but expert 0 has a head start of 0.3.
+    const tokens = Array.from({ length: 400 }, (_, t) =>
+      [0, 1, 2, 3].map((e) => ((t * 37 + e * 101 + t * e * 13) % 97) / 97 + (e === 0 ? 0.3 : 0)),
+    );
+    const choose = (biases: readonly number[]) => {
+      const load = [0, 0, 0, 0];
+      for (const scores of tokens) {
+        const biased = scores.map((score, e) => score + (biases[e] as number));
+        const best = biased.indexOf(Math.max(...biased));
+        load[best] = (load[best] as number) + 1;
+      }
+      return load;
+    };
+    let biases = [0, 0, 0, 0];
+    const worst = (load: readonly number[]) => Math.max(...load) / 100;
+    assert.ok(worst(choose(biases)) > 1.5);
+    for (let step = 0; step < 400; step++) biases = stepBiases(biases, choose(biases), 0.002);
+    assert.ok(worst(choose(biases)) < 1.1);
   });
 });

@@ -4,7 +4,9 @@ import { fixtureJob } from "../spec/job-fixture.ts";
 import { controllerOptions } from "./options.ts";
 import { type ReplayRecord, replay } from "./replay.ts";
 
-const options = controllerOptions((await fixtureJob({ controller: { smoothing: 0.5 } })).job);
+const { job } = await fixtureJob({ controller: { smoothing: 0.5 } });
+const options = controllerOptions(job);
+const expertLoad = new Array<number>(job.moe.experts).fill(1);
 
 /** Two layers; the coefficients follow by hand from alpha_0 = 0.01 and beta = 0.5. */
 const RECORDS: ReplayRecord[] = [
@@ -15,8 +17,8 @@ const RECORDS: ReplayRecord[] = [
 ].map(([dropRate0 = 0, auxCoeff0 = 0, dropRate1 = 0, auxCoeff1 = 0], index) => ({
   step: index + 1,
   layers: [
-    { layer: 1, dropRate: dropRate1, auxCoeff: auxCoeff1 },
-    { layer: 0, dropRate: dropRate0, auxCoeff: auxCoeff0 },
+    { layer: 1, dropRate: dropRate1, auxCoeff: auxCoeff1, expertLoad },
+    { layer: 0, dropRate: dropRate0, auxCoeff: auxCoeff0, expertLoad },
   ],
 }));
 

@@ -31,8 +31,9 @@ describe("describePlan", () => {
       "  1      3       4-6    4        1.97 M  43.8 %  ################....  head",
       "",
       "Predicted",
-      "  balance 88.9 % (mean stage over slowest), bubble 21.9 % of rank time",
+      "  balance 88.9 % (mean rank over slowest), bubble 21.9 % of rank time",
       "  one step 2.485e+10 FLOPs of a rank, lower bound 2.485e+10 (gap 0.00 %)",
+      "  peak memory of a rank, by pipeline rank: 581 MiB, 516 MiB",
     ]);
     assert.match(text, /EDP makes the 2 tensor-parallel ranks of attention the expert-parallel/);
   });

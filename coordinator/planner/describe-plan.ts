@@ -1,7 +1,9 @@
-import { type Plan, Recompute, Scheme, type Stage } from "../../proto/gen/moestro/v1/plan_pb.js";
-import { formatCount } from "../report/format.ts";
+import { type Plan, Scheme, type Stage } from "../../proto/gen/moestro/v1/plan_pb.js";
+import { formatBytes, formatCount } from "../report/format.ts";
 import type { Job } from "../spec/schema.ts";
 import { countRankParameters } from "./model/parameters.ts";
+import { shapeOfJob } from "./model/shape-of-job.ts";
+import { recomputeName, scheduleName, shardingName } from "./plan-names.ts";
 import { table, wrap } from "./text-table.ts";
 
 const WIDTH = 100;
@@ -59,18 +61,32 @@ function describeLayout(plan: Plan, job: Job): string[] {
     `  scheme     ${SCHEME_NAMES[layout.scheme]}, ${plan.worldSize} ranks, order ${layout.rankOrder}`,
     `  attention  tensor ${layout.tensorParallel} x context ${layout.contextParallel} x data ${layout.dataParallel} x pipeline ${layout.pipelineParallel}`,
     `  experts    tensor ${layout.expertTensorParallel} x expert ${layout.expertParallel} x data ${layout.expertDataParallel} x pipeline ${layout.pipelineParallel}`,
-    `  batch      ${job.training.globalBatchSize} sequences = ${plan.numMicroBatches} micro-batches x ${plan.microBatchSize} x data ${layout.dataParallel}, 1F1B`,
+    `  batch      ${job.training.globalBatchSize} sequences = ${plan.numMicroBatches} micro-batches x ${plan.microBatchSize} x data ${layout.dataParallel}, ${schedule(plan)}`,
   ];
+}
+
+function schedule(plan: Plan): string {
+  const chunks = plan.layout?.virtualPipeline ?? 1;
+  const sharding = shardingName(plan.optimizerSharding);
+  return [
+    scheduleName(plan.schedule).replace("1f1b", "1F1B"),
+    chunks > 1 ? `${chunks} chunks a rank` : "",
+    sharding === "none" ? "" : sharding,
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
 }
 
 function describeStages(plan: Plan, job: Job, color: boolean): string[] {
   const work = plan.stages.map((stage) => stage.forwardFlops + stage.backwardFlops);
   const total = work.reduce((sum, flops) => sum + flops, 0);
   const largest = Math.max(...work);
+  const isChunked = plan.stages.length > (plan.layout?.pipelineParallel ?? 1);
   const rows = plan.stages.map((stage, index) => {
     const flops = work[index] as number;
     return [
       String(stage.index),
+      ...(isChunked ? [String(stage.pipelineRank)] : []),
       String(stage.numLayers),
       layerRange(stage),
       String(stage.expertsPerRank),
@@ -80,14 +96,13 @@ function describeStages(plan: Plan, job: Job, color: boolean): string[] {
       notes(stage),
     ];
   });
-  const heads = ["stage", "layers", "which", "experts", "params", "work", "", ""];
+  const rank = isChunked ? ["rank"] : [];
+  const heads = ["stage", ...rank, "layers", "which", "experts", "params", "work", "", ""];
   return table([heads, ...rows]).map((line) => `  ${line}`);
 }
 
 function stageParameters(plan: Plan, job: Job, stage: Stage): number {
-  return plan.layout === undefined
-    ? 0
-    : countRankParameters(job.model, job.moe, plan.layout, stage);
+  return plan.layout === undefined ? 0 : countRankParameters(shapeOfJob(job), plan.layout, stage);
 }
 
 function layerRange({ firstLayer, numLayers }: Stage): string {
@@ -95,12 +110,12 @@ function layerRange({ firstLayer, numLayers }: Stage): string {
 }
 
 function notes(stage: Stage): string {
-  const recomputed = stage.recompute.filter((kind) => kind === Recompute.FULL).length;
-  return [
-    stage.hasEmbedding ? "embedding" : "",
-    stage.hasHead ? "head" : "",
-    recomputed > 0 ? `${recomputed} recomputed` : "",
-  ]
+  const kinds = stage.recompute.map(recomputeName);
+  const recomputed = (["selective", "full"] as const).flatMap((kind) => {
+    const count = kinds.filter((other) => other === kind).length;
+    return count === 0 ? [] : [`${count} recomputed${kind === "full" ? "" : ` (${kind})`}`];
+  });
+  return [stage.hasEmbedding ? "embedding" : "", stage.hasHead ? "head" : "", ...recomputed]
     .filter((note) => note !== "")
     .join(", ");
 }
@@ -114,10 +129,19 @@ function bar(share: number, color: boolean): string {
 function describePrediction(plan: Plan): string[] {
   const { prediction } = plan;
   if (prediction === undefined) return [];
-  const { makespanFlops, boundFlops } = prediction;
+  const { makespanFlops, boundFlops, memoryBytes } = prediction;
   const gap = (100 * (makespanFlops - boundFlops)) / makespanFlops;
   return [
-    `  balance ${(100 * prediction.balance).toFixed(1)} % (mean stage over slowest), bubble ${(100 * prediction.bubbleFraction).toFixed(1)} % of rank time`,
+    `  balance ${(100 * prediction.balance).toFixed(1)} % (mean rank over slowest), bubble ${(100 * prediction.bubbleFraction).toFixed(1)} % of rank time`,
     `  one step ${makespanFlops.toExponential(3)} FLOPs of a rank, lower bound ${boundFlops.toExponential(3)} (gap ${Math.max(0, gap).toFixed(2)} %)`,
+    ...(memoryBytes.length === 0
+      ? []
+      : [`  peak memory of a rank, by pipeline rank: ${memoryOf(memoryBytes)}`]),
   ];
+}
+
+/** At most four of them, then the range. */
+function memoryOf(bytes: readonly number[]): string {
+  if (bytes.length <= 4) return bytes.map(formatBytes).join(", ");
+  return `${formatBytes(Math.min(...bytes))} to ${formatBytes(Math.max(...bytes))}`;
 }

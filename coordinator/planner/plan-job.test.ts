@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type Plan, Recompute, Scheme } from "../../proto/gen/moestro/v1/plan_pb.js";
+import {
+  OptimizerSharding,
+  type Plan,
+  Recompute,
+  Schedule,
+  Scheme,
+} from "../../proto/gen/moestro/v1/plan_pb.js";
 import { MoestroError } from "../errors.ts";
 import { fixtureJob, type JobChanges } from "../spec/job-fixture.ts";
 import { planJob } from "./plan-job.ts";
@@ -72,7 +78,7 @@ describe("planJob", () => {
     assert.equal(plan.layout?.pipelineParallel, 1);
     assert.ok(plan.numCandidates > 1);
     assert.match(reason(plan, "Layout"), /tie for the least predicted step time/);
-    assert.match(reason(plan, "Not counted"), /communication, and memory/);
+    assert.match(reason(plan, "Not counted"), /communication/);
   });
 
   it("gives a legal plan for any number of ranks that a job accepts", async () => {
@@ -93,8 +99,9 @@ describe("planJob", () => {
           const { layout, prediction } = plan;
           assert.ok(layout !== undefined && prediction !== undefined);
           const { tensorParallel: tp, dataParallel: dp, pipelineParallel: pp } = layout;
-          assert.equal(tp * dp * pp, ranks);
-          assert.equal(tp, layout.expertParallel);
+          assert.equal(tp * layout.contextParallel * dp * pp, ranks);
+          const { expertParallel: ep, expertTensorParallel: etp } = layout;
+          assert.equal(etp * ep * layout.expertDataParallel * pp, ranks);
           assert.equal(plan.stages.length, pp);
           assert.equal(
             layersOf(plan).reduce((a, b) => a + b),
@@ -144,7 +151,132 @@ describe("planJob", () => {
     assert.equal(plan.layout?.dataParallel, 32);
     assert.equal(plan.layout?.expertDataParallel, 32);
     assert.deepEqual(layersOf(plan), [5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4]);
-    assert.equal(plan.prediction?.totalParameters, 146_356_168_000n);
+    assert.equal(plan.prediction?.totalParameters, 146_356_167_168n);
     assert.ok(performance.now() - start < 1000);
+  });
+
+  const ranksOf = (plan: Plan) => plan.stages.map(({ pipelineRank }) => pipelineRank);
+  const free = { scheme: undefined, tensorParallel: undefined };
+
+  it("cuts the model into chunks where they are asked for, and interleaves them", async () => {
+    const plan = await planOf({ layout: { virtualPipeline: 3 } });
+    assert.equal(plan.schedule, Schedule.SCHEDULE_INTERLEAVED);
+    assert.equal(plan.layout?.virtualPipeline, 3);
+    assert.deepEqual(layersOf(plan), [1, 1, 1, 1, 1, 1]);
+    assert.deepEqual(ranksOf(plan), [0, 1, 0, 1, 0, 1]);
+    assert.deepEqual(
+      plan.stages.map(({ hasEmbedding, hasHead }) => Number(hasEmbedding) - Number(hasHead)),
+      [1, 0, 0, 0, 0, -1],
+    );
+    assert.match(reason(plan, "Stages"), /3 chunks on each of 2 ranks under interleaved/);
+  });
+
+  it("walks back over the ranks under DualPipeV", async () => {
+    const plan = await planOf({ layout: { schedule: "dualpipev" } });
+    assert.equal(plan.schedule, Schedule.SCHEDULE_DUALPIPEV);
+    assert.deepEqual(ranksOf(plan), [0, 1, 1, 0]);
+    assert.equal(plan.layout?.virtualPipeline, 2);
+  });
+
+  it("keeps the chunks given by hand, however many they make of a rank", async () => {
+    const stages = [1, 2, 1, 2];
+    const plan = await planOf({ layout: { schedule: "interleaved", stages } });
+    assert.deepEqual(layersOf(plan), stages);
+    assert.deepEqual(ranksOf(plan), [0, 1, 0, 1]);
+    assert.match(reason(plan, "Even split"), /\[2,2,1,1\] .* faster/);
+    // Nobody said how many ranks; four entries and two chunks make two.
+    const open = { pipelineParallel: undefined, virtualPipeline: 2, stages };
+    const alike = await planOf({ layout: { ...open, schedule: "interleaved" } });
+    assert.equal(alike.layout?.pipelineParallel, 2);
+  });
+
+  it("takes the quickest of the schedules that are allowed and that PyTorch can run", async () => {
+    const schedule = ["1f1b", "zero-bubble"];
+    const one = await planOf({ layout: { schedule } });
+    assert.equal(one.schedule, Schedule.SCHEDULE_ZERO_BUBBLE);
+    const other = await planOf({ layout: { schedule, recompute: "selective" } });
+    assert.equal(other.schedule, Schedule.SCHEDULE_1F1B);
+    assert.ok(other.stages.every(({ recompute }) => recompute.every((r) => r === 3)));
+    assert.equal(Recompute.SELECTIVE, 3);
+  });
+
+  it("runs every scheme, with edp between equals", async () => {
+    for (const [scheme, changes] of Object.entries({
+      edp: { tensorParallel: 2 },
+      ep: { tensorParallel: 1, expertParallel: 4 },
+      etp: { tensorParallel: 2, expertTensorParallel: 2 },
+      folded: { tensorParallel: 2, expertParallel: 4 },
+    })) {
+      const sizes = { ...free, pipelineParallel: 1, ...changes };
+      const plan = await planOf({
+        layout: { ...sizes, scheme },
+        cluster: { ranks: 8 },
+        training: { microBatchSize: 2 },
+      });
+      assert.equal(Scheme[plan.layout?.scheme ?? 0], scheme.toUpperCase());
+    }
+    const plan = await planOf({ layout: { ...free, tensorParallel: 2 } });
+    assert.equal(plan.layout?.scheme, Scheme.EDP);
+    assert.equal(plan.layout?.contextParallel, 1);
+  });
+
+  it("splits a sequence when it is asked to", async () => {
+    const layout = { ...free, pipelineParallel: 1, contextParallel: 4 };
+    const plan = await planOf({ layout });
+    assert.deepEqual([plan.layout?.contextParallel, plan.layout?.dataParallel], [4, 1]);
+  });
+
+  it("passes on how the optimizer is sharded", async () => {
+    const sharding = async (optimizerSharding: string) =>
+      (await planOf({ training: { optimizerSharding } })).optimizerSharding;
+    assert.equal(await sharding("none"), OptimizerSharding.UNSPECIFIED);
+    assert.equal(await sharding("zero1"), OptimizerSharding.ZERO1);
+    assert.equal(await sharding("fsdp"), OptimizerSharding.FSDP);
+  });
+
+  const large = (memoryLimit: number | undefined, layout: object = {}): JobChanges => ({
+    model: { layers: 12, hiddenSize: 256, heads: 8, kvHeads: 8, ffnHiddenSize: 768 },
+    training: { sequenceLength: 512, microBatchSize: 2 },
+    layout: { ...free, pipelineParallel: 4, ...layout },
+    cluster: { ranks: 4, memoryLimit },
+  });
+
+  it("recomputes what a memory limit forces it to, layer by layer, and no more", async () => {
+    let last = 0;
+    for (const limit of [1.5, 1.3, 1.1, 1]) {
+      const { prediction, stages } = await planOf(large(limit));
+      assert.ok(prediction !== undefined && prediction.memoryBytes.length === 4);
+      assert.ok(prediction.memoryBytes.every((bytes) => bytes <= limit * 1e9));
+      const kinds = stages.flatMap(({ recompute }) => recompute);
+      const extra = kinds.reduce((sum, kind) => sum + (kind === Recompute.NONE ? 0 : 1), 0);
+      assert.ok(extra >= last, `${extra} layers recomputed at ${limit} GB`);
+      assert.ok(limit < 1.5 === extra > 0);
+      last = extra;
+    }
+  });
+
+  it("predicts memory without a limit too, and recomputes nothing", async () => {
+    const plan = await planOf(large(undefined));
+    const { memoryBytes = [] } = plan.prediction ?? {};
+    assert.ok((memoryBytes[0] ?? 0) > (memoryBytes[3] ?? 0));
+    assert.match(reason(plan, "Memory"), /not limited; 1\.\d\d GB at its peak/);
+    const kinds = new Set(plan.stages.flatMap(({ recompute }) => recompute));
+    assert.deepEqual([...kinds], [Recompute.NONE]);
+  });
+
+  it("says what would do when nothing fits the limit, which is then enough", async () => {
+    const needed = async (limit: number) => {
+      try {
+        await planOf(large(limit));
+      } catch (error) {
+        assert.ok(error instanceof MoestroError && error.code === "no_plan");
+        assert.match(error.message, /cluster\.memoryLimit: .* too little for the closest layout/);
+        return Number(/use ([\d.]+) GB or more/.exec(error.message)?.[1]);
+      }
+      return undefined;
+    };
+    const least = await needed(0.6);
+    assert.ok(least !== undefined && least > 0.6);
+    assert.equal(await needed(least), undefined);
   });
 });

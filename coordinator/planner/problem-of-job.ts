@@ -4,7 +4,7 @@ import type { Job } from "../spec/schema.ts";
 import { RECOMPUTE_KINDS, type RecomputeKind, type Workload } from "./cost/workload.ts";
 import type { Cluster } from "./hardware/cluster.ts";
 import { clusterPreset } from "./hardware/presets.ts";
-import { fixedSizesOf } from "./layout/check-layout.ts";
+import { fixedSizesOf } from "./layout/fixed-sizes.ts";
 import { shapeOfJob } from "./model/shape-of-job.ts";
 import type { Constraints, Target } from "./search/constraints.ts";
 import { fixedKinds } from "./search/recompute-forms.ts";
@@ -24,8 +24,29 @@ export interface PlanProblem {
  */
 export function presetOfJob({ cluster }: Job): Cluster {
   const { gpu, nodes = 1, gpusPerNode, ranks } = cluster;
-  if (gpu === undefined) return clusterPreset("cpu", 1, ranks);
+  if (gpu === undefined) return limited(clusterPreset("cpu", 1, ranks), cluster.memoryLimit);
   return clusterPreset(gpu, nodes, gpusPerNode ?? ranks);
+}
+
+function limited(cluster: Cluster, gigabytes: number | undefined): Cluster {
+  if (gigabytes === undefined) return cluster;
+  return { ...cluster, accelerator: { ...cluster.accelerator, memoryBytes: gigabytes * 1e9 } };
+}
+
+/** What a job trains, on what and how. */
+export function workloadOfJob(job: Job, cluster: Cluster): Workload {
+  const { training, moe } = job;
+  return {
+    model: shapeOfJob(job),
+    cluster,
+    sequenceLength: training.sequenceLength,
+    globalBatchSize: training.globalBatchSize,
+    precision: training.precision,
+    capacityFactor: moe.capacityFactor,
+    imbalance: moe.imbalance,
+    optimizerSharding: training.optimizerSharding,
+    stack: isLocal(job.cluster) ? "moestro" : "megatron",
+  };
 }
 
 /**
@@ -39,7 +60,7 @@ export function problemOfJob(
   target: Target,
   source?: JobSource,
 ): PlanProblem {
-  const { training, moe } = job;
+  const { training } = job;
   const { memoryBytes, peakFlops, name } = cluster.accelerator;
   if (peakFlops[training.precision] === undefined) {
     const message = `${name} has no ${training.precision}; use ${joinAlternatives(Object.keys(peakFlops))}`;
@@ -56,17 +77,7 @@ export function problemOfJob(
     throw problemsToError([{ path: ["layout", "recompute"], message }], source);
   }
   return {
-    workload: {
-      model: shapeOfJob(job),
-      cluster,
-      sequenceLength: training.sequenceLength,
-      globalBatchSize: training.globalBatchSize,
-      precision: training.precision,
-      capacityFactor: moe.capacityFactor,
-      imbalance: moe.imbalance,
-      optimizerSharding: training.optimizerSharding,
-      stack: isLocal(job.cluster) ? "moestro" : "megatron",
-    },
+    workload: workloadOfJob(job, cluster),
     constraints: {
       ranks: cluster.nodes * cluster.gpusPerNode,
       fixed: sizesOf(job),
@@ -76,9 +87,16 @@ export function problemOfJob(
       ...recomputeOf(job),
       layersPerStage: job.layout === "auto" ? undefined : job.layout.stages,
       target,
-      reserveBytes: reserved === undefined ? RESERVED_SHARE * memoryBytes : reserved * 1e9,
+      reserveBytes: reservedOf(job, memoryBytes),
     },
   };
+}
+
+/** A limit that a person gives is meant to the last byte. */
+function reservedOf({ cluster }: Job, memoryBytes: number): number {
+  const { memoryReserve, memoryLimit } = cluster;
+  if (memoryReserve !== undefined) return memoryReserve * 1e9;
+  return memoryLimit === undefined ? RESERVED_SHARE * memoryBytes : 0;
 }
 
 function sizesOf(job: Job): Constraints["fixed"] {

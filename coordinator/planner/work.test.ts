@@ -17,7 +17,7 @@ const workOf = async (changes: JobChanges = {}, tensorParallel = 1) =>
 
 describe("modelWork", () => {
   it("counts a layer and the head as worked out by hand", async () => {
-    const { layers, head, embedding } = await workOf();
+    const { layers, head } = await workOf();
     const tokens = 4 * 256;
     const projections = 2 * 192 * (192 + 64 + 64 + 192);
     const causalScores = (2 * 2 * 256 * 192) / 2;
@@ -26,14 +26,33 @@ describe("modelWork", () => {
     assert.equal(layers.length, 6);
     assert.equal(layers[0]?.forward, tokens * (projections + causalScores + gate + experts));
     assert.equal(head.forward, tokens * 256 * (2 * 192 + 5));
-    assert.equal(embedding.forward, 0);
   });
 
-  it("makes backward twice forward, and thrice where a layer is recomputed", async () => {
-    const recompute = ["none", "full", "none", "none", "none", "none"];
-    const { layers, head } = await workOf({ layout: { recompute } });
-    const ratios = [...layers, head].map(({ forward, backward }) => backward / forward);
-    assert.deepEqual(ratios, [2, 3, 2, 2, 2, 2, 2]);
+  it("makes backward twice forward, with gradients of weights in all but the scores", async () => {
+    const { layers, head } = await workOf();
+    const scores = (4 * 256 * (2 * 2 * 256 * 192)) / 2;
+    for (const { forward, backward } of [...layers, head]) assert.equal(backward, 2 * forward);
+    const [layer] = layers;
+    assert.equal(layer?.weightGrad, (layer?.forward ?? 0) - scores);
+  });
+
+  it("repeats the scores under selective recompute, everything under full", async () => {
+    const { layers, head } = await workOf();
+    const scores = (4 * 256 * (2 * 2 * 256 * 192)) / 2;
+    const [layer] = layers;
+    assert.deepEqual(layer?.recompute, { none: 0, selective: scores, full: layer?.forward });
+    assert.deepEqual(head.recompute, { none: 0, selective: 0, full: 0 });
+  });
+
+  it("counts dense layers and shared experts as wide as they are", async () => {
+    const { job } = await fixtureJob();
+    const changes = { denseLayers: [0], denseFfnHiddenSize: 640, sharedFfnHiddenSize: 128 };
+    const model = { ...job.model, ...changes };
+    const { layers } = modelWork({ ...job, model }, sizes(1), 4);
+    const plain = modelWork(job, sizes(1), 4).layers[0]?.forward ?? 0;
+    const gateAndExperts = 4 * 256 * (2 * 192 * 8 + 2 * 6 * 192 * 256);
+    assert.equal(layers[0]?.forward, plain - gateAndExperts + 4 * 256 * 6 * 192 * 640);
+    assert.equal(layers[1]?.forward, plain + 4 * 256 * 6 * 192 * 128);
   });
 
   it("computes every slot of a capacity factor, and each choice once when dropless", async () => {

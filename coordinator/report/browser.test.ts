@@ -40,7 +40,7 @@ test("in a browser", async (t) => {
           const path = await writeReport(directory);
           const { page, requests, problems } = await visit(browser, path, { width, colorScheme });
           const colors = (await page.evaluate(COUNT_COLORS)) as number[];
-          assert.equal(colors.length, 5 + 6);
+          assert.equal(colors.length, 6 + 6);
           for (const count of colors) assert.ok(count > 3, `a canvas of ${count} colours`);
           assert.equal(await page.evaluate(WIDER_THAN_WINDOW), false);
           assert.deepEqual(requests, [pathToFileURL(path).href]);
@@ -100,7 +100,7 @@ test("in a browser", async (t) => {
       const light = await page.locator(chip).getAttribute("style");
       await page.emulateMedia({ colorScheme: "dark" });
       await page.locator(`${chip}:not([style="${light}"])`).waitFor();
-      assert.equal(await page.locator("[data-chart] .uplot").count(), 5);
+      assert.equal(await page.locator("[data-chart] .uplot").count(), 6);
       await page.close();
     }),
   );

@@ -12,6 +12,10 @@ const SCHEMES: Record<Scheme, string> = {
 const SCHEDULES: Record<Schedule, string> = {
   [Schedule.SCHEDULE_UNSPECIFIED]: "an unnamed schedule",
   [Schedule.SCHEDULE_1F1B]: "1F1B",
+  [Schedule.SCHEDULE_GPIPE]: "GPipe",
+  [Schedule.SCHEDULE_INTERLEAVED]: "interleaved 1F1B",
+  [Schedule.SCHEDULE_ZERO_BUBBLE]: "zero-bubble",
+  [Schedule.SCHEDULE_DUALPIPEV]: "DualPipeV",
 };
 
 /** The layout in one sentence, as a person would say it. */
@@ -41,7 +45,9 @@ export function describeLayout(plan: Plan): string {
 function describeStages(plan: Plan): string {
   const layers = plan.stages.map((stage) => stage.numLayers);
   if (layers.length === 1) return `all ${count(layers[0] ?? 0, "layer")} on one stage`;
-  return `stages of [${layers.join(", ")}] layers`;
+  const ranks = plan.layout?.pipelineParallel ?? layers.length;
+  const held = layers.length > ranks ? `, ${layers.length / ranks} on each rank,` : "";
+  return `stages of [${layers.join(", ")}] layers${held}`;
 }
 
 function count(value: number, one: string, many = `${one}s`): string {

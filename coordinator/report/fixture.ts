@@ -63,6 +63,7 @@ function noise(seed: number): number {
 function makeMetrics(step: number, { steps, numLayers, numExperts }: FixtureSize): MetricsRecord {
   const done = step / steps;
   const loss = 1.9 + 3.6 * Math.exp(-6 * done) + 0.06 * noise(step);
+  const validates = step % 20 === 0 || step === steps;
   const stepMs = 375 + 20 * noise(step + 0.5);
   return {
     step,
@@ -86,6 +87,7 @@ function makeMetrics(step: number, { steps, numLayers, numExperts }: FixtureSize
         auxCoeff: 0.01 * (0.2 + 0.8 * Math.exp(-3 * done)) * (0.4 + 0.6 / (1 + layer)),
         auxLoss: 0.02 * skew,
         expertLoad: weights.map((weight) => Math.round((weight / total) * TOKENS * 2)),
+        ...(validates ? { expertSimilarity: 0.05 + 0.1 * done + 0.01 * layer } : {}),
       };
     }),
     memory: {
@@ -99,7 +101,7 @@ function makeMetrics(step: number, { steps, numLayers, numExperts }: FixtureSize
       { stage: 0, computeMs: 255 + 8 * noise(step), communicationMs: 48 },
       { stage: 1, computeMs: 239 + 8 * noise(step + 3), communicationMs: 41 },
     ],
-    ...(step % 20 === 0 || step === steps ? { validationLoss: loss + 0.08 } : {}),
+    ...(validates ? { validationLoss: loss + 0.08 } : {}),
     time: new Date(START + step * 375).toISOString(),
   };
 }

@@ -12,6 +12,8 @@ test("figures become columns, with a gap where there is none", () => {
   assert.ok(Math.abs((data.loss[0] ?? 0) - (metrics[0]?.loss ?? 0)) < 1e-4);
   assert.deepEqual(data.validationLoss.map((value) => value !== null).filter(Boolean).length, 2);
   assert.equal(data.dropRate.length, 6);
+  assert.equal(data.expertSimilarity[5]?.[0], null);
+  assert.equal(data.expertSimilarity[5]?.[19], 0.15);
 });
 
 test("expert load is given in per cent of an even share", () => {

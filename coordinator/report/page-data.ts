@@ -28,6 +28,7 @@ export type PageData = {
   layers: number[];
   dropRate: Series[];
   auxCoeff: Series[];
+  expertSimilarity: Series[];
   load: LoadData;
 };
 
@@ -51,6 +52,7 @@ export function buildPageData(metrics: readonly MetricsRecord[]): PageData {
     layers,
     dropRate: layers.map((_, i) => column((record) => record.layers[i]?.dropRate)),
     auxCoeff: layers.map((_, i) => column((record) => record.layers[i]?.auxCoeff)),
+    expertSimilarity: layers.map((_, i) => column((record) => record.layers[i]?.expertSimilarity)),
     load: buildLoad(metrics, layers.length),
   };
 }

@@ -21,13 +21,21 @@ export const metricsSchema: z.ZodType<MetricsRecord> = z
     stepMs: figure,
     tokensPerSecond: figure,
     layers: z.array(
-      z.object({
-        layer: index,
-        dropRate: figure,
-        auxCoeff: figure,
-        auxLoss: figure,
-        expertLoad: z.array(figure),
-      }),
+      z
+        .object({
+          layer: index,
+          dropRate: figure,
+          auxCoeff: figure,
+          auxLoss: figure,
+          expertLoad: z.array(figure),
+          zLoss: figure.optional(),
+          expertSimilarity: figure.optional(),
+        })
+        .transform(({ zLoss, expertSimilarity, ...rest }) => ({
+          ...rest,
+          ...(zLoss === undefined ? {} : { zLoss }),
+          ...(expertSimilarity === undefined ? {} : { expertSimilarity }),
+        })),
     ),
     memory: z.object({
       peakBytes: figure,

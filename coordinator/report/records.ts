@@ -17,6 +17,10 @@ export type LayerRecord = {
   auxLoss: number;
   /** Assignments the gate routed to each expert, before any was dropped. */
   expertLoad: number[];
+  /** Router z-loss, mean of logsumexp(logits)² over tokens; only where the job sets one. */
+  zLoss?: number;
+  /** Mean cosine between pairs of the layer's experts; only on steps that measured it. */
+  expertSimilarity?: number;
 };
 
 export type StageMemoryRecord = { stage: number; peakBytes: number };

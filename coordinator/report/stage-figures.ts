@@ -1,4 +1,5 @@
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
+import { ranksOfStages } from "./chunks.ts";
 import type { MetricsRecord, TimelineRecord } from "./records.ts";
 
 /** One stage's step, predicted by the plan and as measured. */
@@ -13,6 +14,8 @@ export type StageFigures = {
   computeMs: number;
   communicationMs: number;
   peakBytes: number;
+  /** Of the rank that holds the stage; NaN when the plan predicted none. */
+  predictedPeakBytes: number;
 };
 
 /** The first steps pay for allocation and caches: this share is left out. */
@@ -38,11 +41,15 @@ export function stageFigures(
     const planned = plan?.stages.find((entry) => entry.index === stage);
     return planned === undefined ? Number.NaN : planned.forwardFlops + planned.backwardFlops;
   };
+  const ranks = ranksOfStages(plan);
+  const predictedPeak = (stage: number) =>
+    plan?.prediction?.memoryBytes[ranks?.[stage] ?? stage] ?? Number.NaN;
   const totalFlops = sum(measured.map(({ stage }) => flops(stage)));
   const totalMs = sum(measured.map(({ computeMs }) => computeMs));
   return measured.map((entry) => ({
     ...entry,
     predictedMs: (flops(entry.stage) / totalFlops) * totalMs,
+    predictedPeakBytes: predictedPeak(entry.stage),
   }));
 }
 
@@ -51,8 +58,8 @@ export function balance(values: readonly number[]): number {
   return sum(values) / values.length / Math.max(...values);
 }
 
-/** Share of the stages' time, from first block to last, in which nothing ran. */
-export function idleShare(timeline: TimelineRecord): number {
+/** Share of the pipeline ranks' time, from first block to last, in which nothing ran. */
+export function idleShare(timeline: TimelineRecord, numRanks = timeline.stages.length): number {
   const events = timeline.stages.flatMap((stage) => stage.events);
   // The optimizer is no part of the pipeline schedule.
   const blocks = events.filter((event) => event.kind !== "optimizer");
@@ -60,7 +67,7 @@ export function idleShare(timeline: TimelineRecord): number {
   const start = blocks.reduce((least, block) => Math.min(least, block.startMs), Infinity);
   const end = blocks.reduce((most, block) => Math.max(most, block.endMs), -Infinity);
   const busy = sum(blocks.map((block) => block.endMs - block.startMs));
-  return 1 - busy / ((end - start) * timeline.stages.length);
+  return 1 - busy / ((end - start) * numRanks);
 }
 
 function sum(values: readonly number[]): number {

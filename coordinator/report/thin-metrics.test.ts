@@ -40,3 +40,14 @@ test("steps repeated after a resume replace the abandoned ones", () => {
   for (const record of [...metrics, ...again]) thinner.add(record);
   assert.deepEqual(thinner.records(), [...metrics.slice(0, 6), ...again]);
 });
+
+test("what few steps measure is kept when steps are put together", () => {
+  const { metrics } = makeRun({ steps: 80, numLayers: 1 });
+  const thinner = new MetricsThinner(20);
+  for (const record of metrics) thinner.add(record);
+  const measured = thinner.records().filter(({ layers }) => layers[0]?.expertSimilarity);
+  assert.deepEqual(
+    measured.map(({ step, validationLoss }) => [step, validationLoss !== undefined]),
+    [20, 40, 60, 80].map((step) => [step, true]),
+  );
+});

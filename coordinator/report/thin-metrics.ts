@@ -61,12 +61,17 @@ function merge(a: Bucket, b: Bucket): Bucket {
   const layers = second.layers.map((layer, i): LayerRecord => {
     const before = first.layers[i];
     if (before === undefined) return layer;
+    const expertSimilarity = layer.expertSimilarity ?? before.expertSimilarity;
     return {
       layer: layer.layer,
       dropRate: mean(before.dropRate, layer.dropRate),
       auxCoeff: mean(before.auxCoeff, layer.auxCoeff),
       auxLoss: mean(before.auxLoss, layer.auxLoss),
       expertLoad: layer.expertLoad.map((load, e) => mean(before.expertLoad[e] ?? load, load)),
+      ...(layer.zLoss === undefined
+        ? {}
+        : { zLoss: mean(before.zLoss ?? layer.zLoss, layer.zLoss) }),
+      ...(expertSimilarity === undefined ? {} : { expertSimilarity }),
     };
   });
   const stages = second.stages.map((stage, i) => {

@@ -83,7 +83,7 @@ export class Generation implements AgentEvents {
   constructor(options: GenerationOptions, events: GenerationEvents) {
     this.#options = options;
     this.#events = events;
-    this.#verdict = new Verdict(options.plan.worldSize, (reason) => {
+    this.#verdict = new Verdict(options.plan, (reason) => {
       events.failing(reason);
       this.#killRanks(KILL_GRACE_MS);
     });

@@ -82,6 +82,14 @@ const DAMAGES: [what: string, harm: (folder: string) => void, told: RegExp][] = 
     /checksum/,
   ],
   ["a missing shard", (folder) => rmSync(join(folder, "shard")), /missing/],
+  [
+    "a flipped bit in the manifest",
+    (folder) => {
+      const path = join(folder, "manifest.json");
+      writeFileSync(path, readFileSync(path, "utf8").replace('"lastStep": 10', '"lastStep": 11'));
+    },
+    /manifest is damaged/,
+  ],
   ["a cut manifest", (folder) => truncateSync(join(folder, "manifest.json"), 20), /JSON/],
 ];
 
@@ -112,8 +120,20 @@ test("checkpoints that are all damaged stop a resume, and none is removed", asyn
   commit(5);
   commit(10);
   for (const step of [5, 10]) truncateSync(join(ledger.folder(step), "shard"), 1);
-  await assert.rejects(ledger.newest(ignore), /none of its 2 checkpoints is whole/);
+  await assert.rejects(
+    ledger.newest(ignore),
+    /none of its 2 checkpoints is whole \(step-00000010: shard has 1 bytes, .*; step-00000005: shard/,
+  );
   assert.ok(existsSync(ledger.folder(5)) && existsSync(ledger.folder(10)));
+});
+
+test("a manifest that has no checksum of itself is read, as those before were written", async () => {
+  const { manifest } = commit(5);
+  const path = join(ledger.folder(5), "manifest.json");
+  const { checksum, ...json } = JSON.parse(readFileSync(path, "utf8"));
+  assert.match(checksum, /^[0-9a-f]{64}$/);
+  writeFileSync(path, JSON.stringify(json));
+  assert.deepEqual((await ledger.newest(ignore))?.manifest, manifest);
 });
 
 test("a manifest of another version is told, not taken for damage", async () => {

@@ -52,18 +52,20 @@ export class CheckpointLedger {
     damaged: (directory: string, why: string) => void,
   ): Promise<CommittedCheckpoint | undefined> {
     const committed = this.#committed();
+    const damages: string[] = [];
     for (const directory of committed) {
       try {
         return await readCheckpoint(directory);
       } catch (error) {
         if (!(error instanceof DamageError)) throw error;
         damaged(directory, error.message);
+        damages.push(`${basename(directory)}: ${error.message}`);
       }
     }
     if (committed.length === 0) return undefined;
     throw new MoestroError(
       "run_failed",
-      `${this.#directory}: none of its ${committed.length} checkpoints is whole; start a new run, or put a good copy back`,
+      `${this.#directory}: none of its ${committed.length} checkpoints is whole (${damages.join("; ")}); start a new run, or put a good copy back`,
     );
   }
 
@@ -77,6 +79,8 @@ export class CheckpointLedger {
     if (oldest === undefined) return;
     const old = this.#folders(FOLDER).filter((directory) => directory < oldest);
     for (const directory of [...old, ...this.#folders(SET_ASIDE)]) {
+      // First what makes it count: half a checkpoint must not look like one.
+      rmSync(join(directory, MANIFEST), { force: true });
       rmSync(directory, { recursive: true });
     }
   }

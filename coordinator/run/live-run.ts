@@ -1,6 +1,5 @@
-import { create } from "@bufbuild/protobuf";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
-import { type Coefficients, CoefficientsSchema } from "../../proto/gen/moestro/v1/rank_pb.js";
+import type { Coefficients } from "../../proto/gen/moestro/v1/rank_pb.js";
 import type {
   CheckpointShards,
   DataPrepared,
@@ -11,15 +10,18 @@ import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
 import {
   type ControllerOptions,
   type ControllerState,
+  changesByStep,
   effective,
   fold,
 } from "../controller/controller.ts";
+import { coefficientsMessage } from "../controller/message.ts";
 import { MoestroError } from "../errors.ts";
 import type { EventRecord, MetricsRecord } from "../report/records.ts";
 import { holderOf } from "../store/holder.ts";
 import type { Holder } from "../store/run-store.ts";
+import { ControllerHistory } from "./controller-history.ts";
 import type { GenerationEvents } from "./generation.ts";
-import { dropRate, metricsRecord, timelineRecord } from "./metrics.ts";
+import { metricsRecord, timelineRecord } from "./metrics.ts";
 import type { Recorder } from "./recorder.ts";
 import { canTransition, isEnded, type RunState } from "./run-state.ts";
 import { runStatus } from "./run-status.ts";
@@ -42,10 +44,12 @@ export type LiveRunOptions = {
   /** The step the ranks begin behind: 0, or a checkpoint's. */
   lastStep: number;
   controller: ControllerState;
+  /** Steps between checkpoints; 0 writes one at the end only. */
+  checkpointEverySteps: number;
   controlLaw: ControllerOptions;
   recorder: Recorder;
   observer: RunObserver;
-  /** Commits what the ranks wrote, with the controller's state of that moment. */
+  /** Commits what the ranks wrote of a step, with the controller's state behind that step. */
   commit(shards: CheckpointShards, controller: ControllerState, sourceHash: string): void;
   /** The text's hash if the run goes on from a checkpoint: it must not have changed. */
   expectedSourceHash: string | undefined;
@@ -64,7 +68,7 @@ export class LiveRun implements GenerationEvents {
   readonly #options: LiveRunOptions;
   #state: RunState = "starting";
   #reason = "starting the agent and its ranks";
-  #controller: ControllerState;
+  readonly #controller: ControllerHistory;
   #last: MetricsRecord | undefined;
   #validationLoss: number | undefined;
   #stepMs: number | undefined;
@@ -81,7 +85,7 @@ export class LiveRun implements GenerationEvents {
   constructor(options: LiveRunOptions) {
     this.runId = options.runId;
     this.#options = options;
-    this.#controller = options.controller;
+    this.#controller = new ControllerHistory(options.controller, options.checkpointEverySteps);
     this.#checkpointStep = options.lastStep;
     this.#status = this.#assembleStatus();
   }
@@ -185,19 +189,20 @@ export class LiveRun implements GenerationEvents {
     const weight = this.#stepMs === undefined ? 1 : STEP_TIME_WEIGHT;
     this.#stepMs = (this.#stepMs ?? 0) * (1 - weight) + record.stepMs * weight;
     const { controlLaw } = this.#options;
-    this.#controller = fold(controlLaw, this.#controller, record.step, report.layers.map(dropRate));
+    const { newest } = this.#controller;
+    this.#controller.add(fold(controlLaw, newest, record.step, record.layers));
     this.#publishStatus();
     this.#options.observer.step(record);
     const timeline = timelineRecord(report);
     if (timeline) this.#options.recorder.timeline(timeline);
-    if (controlLaw.balancing !== "adaptive") return undefined;
-    const { effectiveStep, values } = effective(this.#controller);
-    return create(CoefficientsSchema, { effectiveStep: BigInt(effectiveStep), values });
+    if (!changesByStep(controlLaw.balancing)) return undefined;
+    return coefficientsMessage(effective(this.#controller.newest));
   }
 
   checkpointWritten(shards: CheckpointShards): void {
-    this.#options.commit(shards, this.#controller, this.#sourceHash);
-    this.#checkpointStep = Number(shards.step);
+    const step = Number(shards.step);
+    this.#options.commit(shards, this.#controller.take(step), this.#sourceHash);
+    this.#checkpointStep = step;
     this.event("checkpoint.committed", `checkpoint of step ${shards.step} is committed`, {
       step: this.#checkpointStep,
       files: shards.files.length,

@@ -1,10 +1,9 @@
 import { mkdirSync, rmSync } from "node:fs";
-import { create } from "@bufbuild/protobuf";
 import type { EngineJob } from "../../proto/gen/moestro/v1/job_pb.js";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
-import { CoefficientsSchema } from "../../proto/gen/moestro/v1/rank_pb.js";
 import type { CheckpointShards } from "../../proto/gen/moestro/v1/report_pb.js";
 import type { ControllerOptions, ControllerState } from "../controller/controller.ts";
+import { coefficientsMessage } from "../controller/message.ts";
 import { MoestroError } from "../errors.ts";
 import type { SummaryRecord } from "../report/records.ts";
 import { addAgentService } from "../rpc/agent-service.ts";
@@ -74,6 +73,7 @@ export class LocalRun {
       ...{ runId, generation, plan, lastStep },
       totalSteps: Number(engineJob.training?.steps ?? 0n),
       controller: options.controller,
+      checkpointEverySteps: Number(engineJob.checkpoint?.everySteps ?? 0n),
       controlLaw: options.controlLaw,
       recorder: this.#recorder,
       observer: options.observer,
@@ -92,9 +92,7 @@ export class LocalRun {
         plan,
         agentIds: [AGENT_ID],
         restore,
-        coefficients: options.controller.scheduled.map(({ effectiveStep, values }) =>
-          create(CoefficientsSchema, { effectiveStep: BigInt(effectiveStep), values }),
-        ),
+        coefficients: options.controller.scheduled.map(coefficientsMessage),
         collectiveTimeoutMs: COLLECTIVE_TIMEOUT_MS,
         networkInterface: process.platform === "linux" ? "lo" : "lo0",
         rendezvousHost: "127.0.0.1",

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { fromJson, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { type EngineJob, EngineJobSchema } from "../../proto/gen/moestro/v1/job_pb.js";
 import { type Layout, LayoutSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
@@ -37,17 +38,26 @@ export function encodeManifest(manifest: Manifest): string {
     layout: toJson(LayoutSchema, manifest.layout),
     job: toJson(EngineJobSchema, manifest.job),
   };
-  return `${JSON.stringify(json, null, 1)}\n`;
+  return `${JSON.stringify({ ...json, checksum: checksumOf(json) }, null, 1)}\n`;
+}
+
+/** Of everything in a manifest but the checksum itself. */
+function checksumOf(json: object): string {
+  return createHash("sha256").update(JSON.stringify(json)).digest("hex");
 }
 
 /** Throws DamageError if the text is no manifest, MoestroError if another version wrote it. */
 export function decodeManifest(text: string, directory: string): Manifest {
-  const json = parse(text);
+  const { checksum, ...json } = parse(text);
   if (json.formatVersion !== FORMAT_VERSION) {
     throw new MoestroError(
       "environment",
       `${directory}: its manifest has format ${json.formatVersion}, this version of moestro reads ${FORMAT_VERSION}; resume with the version that wrote it`,
     );
+  }
+  // Manifests from before they had one lack it.
+  if (checksum !== undefined && checksum !== checksumOf(json)) {
+    throw new DamageError("its manifest is damaged: its checksum is not its own");
   }
   const part = (name: string): JsonValue => {
     const value = json[name];

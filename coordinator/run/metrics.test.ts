@@ -21,7 +21,10 @@ const report = create(StepReportSchema, {
       auxLossSum: 0.8,
       auxLossCount: 4,
       auxCoefficient: 0.01,
+      zLossSum: 12,
+      expertSimilarity: 0.25,
     },
+    { layer: 1, routed: [100n, 100n], dropped: [0n, 0n] },
   ],
   stages: [
     { stage: 0, computeMs: 20, communicationMs: 5, peakMemoryBytes: 100n },
@@ -43,9 +46,16 @@ test("a line of metrics follows from the sums by the definitions", () => {
   assert.equal(record.tokensPerSecond, 2000);
   assert.equal(record.layers[0]?.dropRate, 10 / 200);
   assert.equal(record.layers[0]?.auxLoss, 0.2);
+  assert.equal(record.layers[0]?.zLoss, 3);
   assert.deepEqual(record.layers[0]?.expertLoad, [60, 140]);
+  assert.equal(record.layers[0]?.expertSimilarity, 0.25);
   assert.equal(record.validationLoss, 1.5);
   assert.equal(record.memory.peakBytes, 300);
+});
+
+test("a layer whose experts were not compared has no similarity", () => {
+  const [, layer] = metricsRecord(report, new Date(0)).layers;
+  assert.ok(layer && !("expertSimilarity" in layer) && !("zLoss" in layer));
 });
 
 test("a step without validation has no validation loss", () => {

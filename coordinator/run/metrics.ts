@@ -52,11 +52,13 @@ function layerRecord(report: LayerReport): LayerRecord {
     auxCoeff: report.auxCoefficient,
     auxLoss: report.auxLossSum / Math.max(1, report.auxLossCount),
     expertLoad: report.routed.map(Number),
+    ...(report.zLossSum > 0 ? { zLoss: report.zLossSum / Math.max(1, report.auxLossCount) } : {}),
+    ...(report.expertSimilarity === undefined ? {} : { expertSimilarity: report.expertSimilarity }),
   };
 }
 
 /** d = dropped assignments / routed assignments of one step (0..1). */
-export function dropRate(report: LayerReport): number {
+function dropRate(report: LayerReport): number {
   const routed = sum(report.routed);
   return routed === 0n ? 0 : Number(sum(report.dropped)) / Number(routed);
 }

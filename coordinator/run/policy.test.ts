@@ -3,7 +3,15 @@ import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { RankExitedSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
+import { PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { decide, type GenerationFacts } from "./policy.ts";
+
+const plan = create(PlanSchema, {
+  worldSize: 2,
+  layout: { pipelineParallel: 2 },
+  stages: [{ index: 0 }, { index: 1, pipelineRank: 1 }],
+  prediction: { memoryBytes: [2e9, 1.5e9] },
+});
 
 type Exit = MessageInitShape<typeof RankExitedSchema>;
 
@@ -15,7 +23,7 @@ const finished = (rank: number, stoppedEarly = false): Exit => ({
 
 function facts(exits: Exit[], rest: Partial<GenerationFacts> = {}): GenerationFacts {
   const ended = exits.map((exit) => create(RankExitedSchema, exit));
-  return { worldSize: 2, lostAgents: [], killRequested: false, ...rest, exits: ended };
+  return { plan, lostAgents: [], killRequested: false, ...rest, exits: ended };
 }
 
 const CASES: [sentence: string, given: GenerationFacts, decision: string, reason: RegExp][] = [
@@ -38,6 +46,26 @@ const CASES: [sentence: string, given: GenerationFacts, decision: string, reason
     facts([{ rank: 1, signal: "SIGKILL" }]),
     "fail",
     /rank 1 was ended by SIGKILL/,
+  ],
+  [
+    "a rank that may have been killed for its memory is told with what was predicted",
+    facts([{ rank: 1, signal: "SIGKILL" }]),
+    "fail",
+    /SIGKILL, perhaps by the system because memory ran out; a peak of 1\.50 GB was predicted for its stage 1; lower .* or give cluster\.memoryLimit/,
+  ],
+  [
+    "a rank out of memory is told with what was predicted",
+    facts([
+      { rank: 0, exitCode: 1, failure: { message: "rank 0, stage 0: out of memory: 3.1 GB" } },
+    ]),
+    "fail",
+    /exit code 1: rank 0, stage 0: out of memory: 3\.1 GB; a peak of 2\.00 GB was predicted for its stage 0; /,
+  ],
+  [
+    "other failures say nothing of memory",
+    facts([{ rank: 0, exitCode: 1, failure: { message: "loss is not a number" } }]),
+    "fail",
+    /exit code 1: loss is not a number$/,
   ],
   [
     "the killed rank is blamed though its peer was heard of first",
@@ -115,7 +143,10 @@ test("the order in which exits are heard of does not change who is blamed for a 
   ];
   fc.assert(
     fc.property(fc.shuffledSubarray(exits, { minLength: 4 }), (order) => {
-      assert.match(decide(facts(order, { worldSize: 4 })).reason, /rank 1 was ended by SIGSEGV/);
+      assert.match(
+        decide(facts(order, { plan: create(PlanSchema, { worldSize: 4 }) })).reason,
+        /rank 1 was ended by SIGSEGV/,
+      );
     }),
   );
 });

@@ -1,8 +1,10 @@
 import type { RankExited } from "../../proto/gen/moestro/v1/agent_pb.js";
+import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
+import { memoryNote } from "./memory-failure.ts";
 
 /** What is known of a generation, as facts. */
 export type GenerationFacts = {
-  worldSize: number;
+  plan: Plan;
   /** Ranks whose process has ended, in the order the news came. */
   exits: readonly RankExited[];
   /** Agents whose stream broke, and how. */
@@ -25,12 +27,17 @@ export type Decision = {
  * an agent whose stream is broken.
  */
 export function decide(facts: GenerationFacts): Decision {
-  const { exits, worldSize } = facts;
+  const { exits, plan } = facts;
+  const { worldSize } = plan;
   if (facts.killRequested) return stop("stopped at once, as asked");
   const culprit = blame(exits);
   if (culprit) {
     const userError = culprit.failure?.userError ?? false;
-    return { decision: "fail", reason: describeExit(culprit), userError };
+    return {
+      decision: "fail",
+      reason: describeExit(culprit) + memoryNote(culprit, plan),
+      userError,
+    };
   }
   const [lost] = facts.lostAgents;
   if (lost && exits.length < worldSize) {

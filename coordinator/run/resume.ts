@@ -1,8 +1,8 @@
-import { equals } from "@bufbuild/protobuf";
 import {
   type DataConfig,
   type EngineJob,
-  ModelConfigSchema,
+  GateFunction,
+  type MoeConfig,
 } from "../../proto/gen/moestro/v1/job_pb.js";
 import { MoestroError } from "../errors.ts";
 import type { CheckpointLedger, CommittedCheckpoint } from "./ledger.ts";
@@ -18,32 +18,29 @@ export async function checkpointToResume(
   job: EngineJob,
   note: (message: string) => void,
 ): Promise<CommittedCheckpoint | undefined> {
-  const checkpoint = await ledger.newest((directory, why) =>
-    note(`${directory}: ${why}; using the checkpoint before it`),
-  );
+  const damages: string[] = [];
+  const checkpoint = await ledger.newest((directory, why) => damages.push(`${directory}: ${why}`));
   if (!checkpoint) return undefined;
+  for (const damage of damages) {
+    note(`${damage}; using the checkpoint of step ${checkpoint.manifest.step} before it`);
+  }
   const why = mismatch(checkpoint.manifest, job);
   if (why) throw new MoestroError("invalid_input", `${checkpoint.directory}: ${why}`);
   return checkpoint;
 }
 
+type Setting = [name: string, before: unknown, now: unknown];
+
 /** Why the job cannot go on from the checkpoint; undefined if it can. */
 function mismatch(manifest: Manifest, job: EngineJob): string | undefined {
-  const { model, moe, training } = manifest.job;
-  if (!job.model || !model || !equals(ModelConfigSchema, model, job.model)) {
-    return "was written by another model than the job file describes; resume with the job file it was started with, or start a new run";
+  const others = modelSettings(manifest.job, job).filter(isChanged);
+  if (others.length > 0) {
+    const told = others.map(
+      ([name, before, now]) => `${name} was ${before}, the job file says ${now}`,
+    );
+    return `was written by another model: ${told.join("; ")}; resume with the job file it was started with, or start a new run`;
   }
-  // What decides the model's shape and the order of the data must not change.
-  const fixed: [name: string, before: unknown, now: unknown][] = [
-    ["moe.experts", moe?.numExperts, job.moe?.numExperts],
-    ["moe.topK", moe?.topK, job.moe?.topK],
-    ["model.routerBias", !moe?.gateWithoutBias, !job.moe?.gateWithoutBias],
-    ["training.globalBatchSize", training?.globalBatchSize, job.training?.globalBatchSize],
-    ["training.sequenceLength", training?.sequenceLength, job.training?.sequenceLength],
-    ["training.seed", training?.seed, job.training?.seed],
-    ["data", source(manifest.job.data), source(job.data)],
-  ];
-  const changed = fixed.find(([, before, now]) => before !== now);
+  const changed = orderSettings(manifest.job, job).find(isChanged);
   if (changed) {
     const [name, before, now] = changed;
     return `was trained with ${name} ${before}, the job file says ${now}; set it back, or start a new run`;
@@ -53,6 +50,52 @@ function mismatch(manifest: Manifest, job: EngineJob): string | undefined {
     return `is of step ${manifest.step} and the job has ${steps} steps: nothing is left to train; raise training.steps to go on`;
   }
   return undefined;
+}
+
+function isChanged([, before, now]: Setting): boolean {
+  return before !== now;
+}
+
+/** What decides which function the weights are of. */
+function modelSettings(before: EngineJob, now: EngineJob): Setting[] {
+  const [model, moe] = [before.model, before.moe];
+  const [nowModel, nowMoe] = [now.model, now.moe];
+  return [
+    ["model.layers", model?.numLayers, nowModel?.numLayers],
+    ["model.hiddenSize", model?.hiddenSize, nowModel?.hiddenSize],
+    ["model.heads", model?.numHeads, nowModel?.numHeads],
+    ["model.kvHeads", model?.numKvHeads, nowModel?.numKvHeads],
+    ["model.headDim", model?.headDim, nowModel?.headDim],
+    ["model.ffnHiddenSize", model?.ffnHiddenSize, nowModel?.ffnHiddenSize],
+    ["model.vocabSize", model?.vocabSize, nowModel?.vocabSize],
+    ["model.ropeTheta", model?.ropeTheta, nowModel?.ropeTheta],
+    ["model.rmsNormEps", model?.rmsNormEpsilon, nowModel?.rmsNormEpsilon],
+    ["model.tiedEmbeddings", model?.tiedEmbeddings, nowModel?.tiedEmbeddings],
+    ["the dense layers", String(model?.denseLayers), String(nowModel?.denseLayers)],
+    ["model.denseFfnHiddenSize", model?.denseFfnHiddenSize, nowModel?.denseFfnHiddenSize],
+    ["model.sharedFfnHiddenSize", model?.sharedFfnHiddenSize, nowModel?.sharedFfnHiddenSize],
+    ["model.sharedExpertGate", model?.sharedExpertGate, nowModel?.sharedExpertGate],
+    ["model.routerBias", !moe?.gateWithoutBias, !nowMoe?.gateWithoutBias],
+    ["moe.experts", moe?.numExperts, nowMoe?.numExperts],
+    ["moe.topK", moe?.topK, nowMoe?.topK],
+    ["moe.gateFunction", gateOf(moe), gateOf(nowMoe)],
+    ["moe.renormalize", !moe?.withoutRenormalization, !nowMoe?.withoutRenormalization],
+  ];
+}
+
+/** What decides the order of the data. */
+function orderSettings({ training, data }: EngineJob, now: EngineJob): Setting[] {
+  return [
+    ["training.globalBatchSize", training?.globalBatchSize, now.training?.globalBatchSize],
+    ["training.sequenceLength", training?.sequenceLength, now.training?.sequenceLength],
+    ["training.seed", training?.seed, now.training?.seed],
+    ["data", source(data), source(now.data)],
+  ];
+}
+
+/** Checkpoints from before there was a choice do not say which. */
+function gateOf(moe: MoeConfig | undefined): string {
+  return moe?.gateFunction === GateFunction.SIGMOID ? "sigmoid" : "softmax";
 }
 
 function source(data: DataConfig | undefined): string {

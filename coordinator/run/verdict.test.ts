@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { RankExitedSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
+import { PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { Verdict } from "./verdict.ts";
+
+const plan = create(PlanSchema, { worldSize: 2 });
 
 const exit = (init: MessageInitShape<typeof RankExitedSchema>) => create(RankExitedSchema, init);
 
 function start() {
   const givenUp: string[] = [];
-  const verdict = new Verdict(2, (reason) => givenUp.push(reason));
+  const verdict = new Verdict(plan, (reason) => givenUp.push(reason));
   verdict.placed("a", [0]);
   verdict.placed("b", [1]);
   return { verdict, givenUp };
@@ -47,7 +50,7 @@ test("a lost agent's ranks are not waited for, the others' are", async (t) => {
 });
 
 test("nothing starts after a person would not wait, or an agent went", async () => {
-  const verdict = new Verdict(2, () => {});
+  const verdict = new Verdict(plan, () => {});
   assert.equal(verdict.forbidsStart, false);
   verdict.killRequested();
   assert.equal(verdict.forbidsStart, true);

@@ -1,4 +1,5 @@
 import type { RankExited } from "../../proto/gen/moestro/v1/agent_pb.js";
+import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { type Decision, decide, type GenerationFacts } from "./policy.ts";
 
 /** Peers of a dead rank fail within this time; waiting for them shows who was first. */
@@ -12,7 +13,7 @@ const BLAME_WINDOW_MS = 300;
 export class Verdict {
   /** Settles once every rank has ended; rejects if the coordinator itself failed. */
   readonly outcome: Promise<Decision>;
-  readonly #worldSize: number;
+  readonly #plan: Plan;
   readonly #giveUp: (reason: string) => void;
   readonly #placed = new Map<string, readonly number[]>();
   readonly #exits: RankExited[] = [];
@@ -25,8 +26,8 @@ export class Verdict {
   #reject: (error: Error) => void = () => {};
 
   /** `giveUp` is called, once, when the run has failed and its ranks are to be ended. */
-  constructor(worldSize: number, giveUp: (reason: string) => void) {
-    this.#worldSize = worldSize;
+  constructor(plan: Plan, giveUp: (reason: string) => void) {
+    this.#plan = plan;
     this.#giveUp = giveUp;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -66,7 +67,7 @@ export class Verdict {
 
   #judge(): void {
     const facts: GenerationFacts = {
-      worldSize: this.#worldSize,
+      plan: this.#plan,
       exits: this.#exits,
       lostAgents: this.#lost,
       killRequested: this.#killRequested,
@@ -90,6 +91,6 @@ export class Verdict {
     if (this.#placed.size === 0) return true;
     const silent = new Set(this.#lost.flatMap(({ agentId }) => this.#placed.get(agentId) ?? []));
     const told = this.#exits.filter(({ rank }) => !silent.has(rank));
-    return told.length + silent.size >= this.#worldSize;
+    return told.length + silent.size >= this.#plan.worldSize;
   }
 }

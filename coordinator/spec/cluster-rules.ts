@@ -15,7 +15,7 @@ export function clusterRules(job: Job): Problem[] {
     return [{ path: ["cluster", second], message }];
   }
   if (first === undefined) return localRules(cluster);
-  return [...sizeRules(cluster), ...listRules(job)];
+  return [...limitRules(cluster), ...sizeRules(cluster), ...listRules(job)];
 }
 
 function localRules({ nodes, gpusPerNode }: Job["cluster"]): Problem[] {
@@ -23,6 +23,13 @@ function localRules({ nodes, gpusPerNode }: Job["cluster"]): Problem[] {
   if (nodes === undefined && gpusPerNode === undefined) return [];
   const message = "says nothing of this machine; give cluster.gpu beside it, or use cluster.ranks";
   return [{ path: ["cluster", key], message }];
+}
+
+function limitRules({ memoryLimit }: Job["cluster"]): Problem[] {
+  if (memoryLimit === undefined) return [];
+  const message =
+    "limits a rank of this machine, and the job plans for a cluster; use cluster.memoryReserve";
+  return [{ path: ["cluster", "memoryLimit"], message }];
 }
 
 function sizeRules({ gpu, nodes, gpusPerNode, ranks }: Job["cluster"]): Problem[] {

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { toJson } from "@bufbuild/protobuf";
-import { AuxLossForm, EngineJobSchema } from "../../proto/gen/moestro/v1/job_pb.js";
+import {
+  AuxLossForm,
+  DropPolicy,
+  EngineJobSchema,
+  GateFunction,
+  Precision,
+} from "../../proto/gen/moestro/v1/job_pb.js";
 import { compileJob } from "./compile-job.ts";
 import { fixtureJob, type JobChanges } from "./job-fixture.ts";
 
@@ -18,7 +24,11 @@ describe("compileJob", () => {
       training: { warmupSteps: 1, validationEverySteps: 1, timelineEverySteps: 1 },
       checkpoint: { everySteps: 1 },
       controller: { strict: true },
-      model: { tiedEmbeddings: true, routerBias: false },
+      model: {
+        ...{ tiedEmbeddings: true, routerBias: false, denseLayers: 1, denseFfnHiddenSize: 96 },
+        ...{ sharedFfnHiddenSize: 64, sharedExpertGate: true },
+      },
+      moe: { renormalize: false, padding: false, zLoss: 0.001, balancing: "bias" },
     });
     const json = toJson(EngineJobSchema, job);
     const missing: string[] = [];
@@ -35,6 +45,13 @@ describe("compileJob", () => {
     assert.equal(Object.keys(json as object).length, settled.length);
   });
 
+  it("multiplies in fp32 unless the job says bf16", async () => {
+    const precision = async (training: object) =>
+      (await compiled({ training })).training?.precision;
+    assert.equal(await precision({}), Precision.FP32);
+    assert.equal(await precision({ precision: "bf16" }), Precision.BF16);
+  });
+
   it("writes dropless and an absent normalisation as 0", async () => {
     const { moe } = await compiled({
       moe: { capacityFactor: "dropless", gateNormalization: false, auxLoss: "switch" },
@@ -45,9 +62,51 @@ describe("compileJob", () => {
     );
   });
 
+  it("says which gate, which drops and which losses, the usual ones unless asked", async () => {
+    const { moe: usual } = await compiled();
+    assert.deepEqual(
+      [usual?.gateFunction, usual?.withoutRenormalization, usual?.dropPolicy],
+      [GateFunction.SOFTMAX, false, DropPolicy.PROBS],
+    );
+    assert.deepEqual(
+      [usual?.withoutPadding, usual?.zLossCoefficient, usual?.selectionBias],
+      [false, 0, false],
+    );
+    const { moe: asked } = await compiled({
+      moe: {
+        ...{ gateFunction: "sigmoid", renormalize: false, dropPolicy: "position" },
+        ...{ padding: false, zLoss: 0.001, balancing: "bias" },
+      },
+    });
+    assert.deepEqual(
+      [asked?.gateFunction, asked?.withoutRenormalization, asked?.dropPolicy],
+      [GateFunction.SIGMOID, true, DropPolicy.POSITION],
+    );
+    assert.deepEqual(
+      [asked?.withoutPadding, asked?.zLossCoefficient, asked?.selectionBias],
+      [true, 0.001, true],
+    );
+  });
+
+  it("numbers the dense layers, as wide as an expert unless the job says", async () => {
+    const { model } = await compiled({ model: { denseLayers: 2, sharedFfnHiddenSize: 64 } });
+    assert.deepEqual(
+      [model?.denseLayers, model?.denseFfnHiddenSize],
+      [[0, 1], model?.ffnHiddenSize],
+    );
+    assert.deepEqual([model?.sharedFfnHiddenSize, model?.sharedExpertGate], [64, false]);
+    const { model: listed } = await compiled({
+      model: { denseLayers: [3, 1, 3], denseFfnHiddenSize: 96 },
+    });
+    assert.deepEqual([listed?.denseLayers, listed?.denseFfnHiddenSize], [[1, 3], 96]);
+    const { model: plain } = await compiled();
+    assert.deepEqual([plain?.denseLayers, plain?.denseFfnHiddenSize], [[], 0]);
+  });
+
   it("lets ranks wait for coefficients only when they change", async () => {
     for (const [balancing, strict] of Object.entries({
       adaptive: true,
+      bias: true,
       fixed: false,
       none: false,
     })) {

@@ -3,10 +3,15 @@ import {
   AuxLossForm,
   DataBlendSchema,
   type DataConfig,
+  DropPolicy,
   type EngineJob,
   EngineJobSchema,
+  GateFunction,
+  Precision,
   type TrainingConfigSchema,
 } from "../../proto/gen/moestro/v1/job_pb.js";
+import { changesByStep } from "../controller/controller.ts";
+import { denseLayersOf } from "./dense-layers.ts";
 import type { Job } from "./schema.ts";
 
 /** Where a run keeps its things, and what its ranks compute on. */
@@ -21,6 +26,16 @@ export interface EngineSurroundings {
 const AUX_LOSS_FORMS: Record<Job["moe"]["auxLoss"], AuxLossForm> = {
   skywork: AuxLossForm.SKYWORK,
   switch: AuxLossForm.SWITCH,
+};
+
+const GATE_FUNCTIONS: Record<Job["moe"]["gateFunction"], GateFunction> = {
+  softmax: GateFunction.SOFTMAX,
+  sigmoid: GateFunction.SIGMOID,
+};
+
+const DROP_POLICIES: Record<Job["moe"]["dropPolicy"], DropPolicy> = {
+  probs: DropPolicy.PROBS,
+  position: DropPolicy.POSITION,
 };
 
 /** The job as the engine gets it: every field set, nothing left to choose. */
@@ -39,8 +54,8 @@ export function compileJob(job: Job, surroundings: EngineSurroundings): EngineJo
       everySteps: BigInt(checkpoint.everySteps),
     },
     device: surroundings.device,
-    // Without adaptive balancing coefficients never change: nothing to wait for.
-    strictControl: job.controller.strict && moe.balancing === "adaptive",
+    // Where the law's values never change there is nothing to wait for.
+    strictControl: job.controller.strict && changesByStep(moe.balancing),
   });
 }
 
@@ -49,6 +64,8 @@ export function compileModel({
   model,
   moe,
 }: Pick<Job, "model" | "moe">): Pick<MessageInitShape<typeof EngineJobSchema>, "model" | "moe"> {
+  const denseLayers = denseLayersOf(model);
+  const sharedFfnHiddenSize = model.sharedFfnHiddenSize ?? 0;
   return {
     model: {
       numLayers: model.layers,
@@ -61,6 +78,11 @@ export function compileModel({
       ropeTheta: model.ropeTheta,
       rmsNormEpsilon: model.rmsNormEps,
       tiedEmbeddings: model.tiedEmbeddings,
+      denseLayers,
+      denseFfnHiddenSize:
+        denseLayers.length > 0 ? (model.denseFfnHiddenSize ?? model.ffnHiddenSize) : 0,
+      sharedFfnHiddenSize,
+      sharedExpertGate: sharedFfnHiddenSize > 0 && model.sharedExpertGate === true,
     },
     moe: {
       numExperts: moe.experts,
@@ -69,6 +91,12 @@ export function compileModel({
       gateNormalization: moe.gateNormalization === false ? 0 : moe.gateNormalization,
       auxLossForm: AUX_LOSS_FORMS[moe.auxLoss],
       gateWithoutBias: model.routerBias === false,
+      gateFunction: GATE_FUNCTIONS[moe.gateFunction],
+      withoutRenormalization: !moe.renormalize,
+      dropPolicy: DROP_POLICIES[moe.dropPolicy],
+      withoutPadding: !moe.padding,
+      zLossCoefficient: moe.zLoss,
+      selectionBias: moe.balancing === "bias",
     },
   };
 }
@@ -99,5 +127,6 @@ function compileTraining(training: Job["training"]): MessageInitShape<typeof Tra
     timelineEverySteps: BigInt(training.timelineEverySteps),
     sampleBytes: training.sampleBytes,
     samplePrompt: training.samplePrompt,
+    precision: training.precision === "bf16" ? Precision.BF16 : Precision.FP32,
   };
 }

@@ -6,9 +6,9 @@ import type { Job } from "./schema.ts";
 const REMEDY = "moestro plan takes it, but moestro train does not";
 
 /**
- * What of a job can be planned but not trained by the engine, which knows MoE in
- * every layer with grouped-query attention, in fp32 under 1F1B, on this machine.
- * The first such thing, or nothing.
+ * What of a job can be planned but not trained, for its model or for where and in
+ * what precision it runs; layouts are layout/engine-capabilities.ts's. The first such
+ * thing, or nothing.
  */
 export function whyEngineCannotTrain(job: Job): Problem | undefined {
   return [whyEngineCannotModel(job), whyNotHere(job)].find((problem) => problem !== undefined);
@@ -32,8 +32,6 @@ export function whyEngineCannotModel({
     ["qkNorm", model.qkNorm === true, "norms over query and key heads"],
     ["attentionSinks", model.attentionSinks === true, "attention sinks"],
     ["slidingWindow", model.slidingWindow !== undefined, "sliding-window attention"],
-    ["denseLayers", !isEmpty(model.denseLayers), "dense layers"],
-    ["sharedFfnHiddenSize", (model.sharedFfnHiddenSize ?? 0) > 0, "shared experts"],
     ["gatedFfn", model.gatedFfn === false, "FFNs without a gate"],
     ["ffnBias", model.ffnBias === true, "biases in FFNs"],
     ["normsPerLayer", (model.normsPerLayer ?? 2) !== 2, "other than 2 norms a layer"],
@@ -46,34 +44,14 @@ export function whyEngineCannotModel({
   return first === undefined ? undefined : refuse(["model", first[0]], `the model has ${first[2]}`);
 }
 
-function whyNotHere(job: Job): Problem | undefined {
-  const { cluster, training, layout } = job;
+function whyNotHere({ cluster, training }: Job): Problem | undefined {
   if (!isLocal(cluster)) return refuse(["cluster"], "describes a cluster to plan for");
-  if (training.precision !== "fp32") {
-    return refuse(["training", "precision"], `${training.precision}, where the engine runs fp32`);
-  }
-  if (training.optimizerSharding !== "none") {
-    const path = ["training", "optimizerSharding"];
-    return refuse(path, `${training.optimizerSharding}, where the engine shards nothing`);
-  }
-  if (layout === "auto") return undefined;
-  if (!layout.schedule.includes("1f1b")) {
-    return refuse(["layout", "schedule"], "leaves out 1f1b, the one that the engine runs");
-  }
-  if ((layout.virtualPipeline ?? 1) > 1) {
-    return refuse(["layout", "virtualPipeline"], "needs interleaving, where the engine runs 1F1B");
-  }
-  if ([layout.recompute].flat().includes("selective")) {
-    const path = ["layout", "recompute"];
-    return refuse(path, "selective, where the engine recomputes whole layers or nothing");
+  if (training.precision === "fp8") {
+    return refuse(["training", "precision"], "fp8, where the engine runs fp32 or bf16");
   }
   return undefined;
 }
 
 function refuse(path: JobPath, what: string): Problem {
   return { path, message: `${what}: ${REMEDY}` };
-}
-
-function isEmpty(denseLayers: Job["model"]["denseLayers"] = 0): boolean {
-  return typeof denseLayers === "number" ? denseLayers === 0 : denseLayers.length === 0;
 }

@@ -1,4 +1,5 @@
 import { type Config, count, isGiven, refuseUnless, size, wrong } from "./hugging-face-fields.ts";
+import { deepseekGate } from "./hugging-face-gate.ts";
 import { commonSizes, NO_EXPERTS, usualExperts } from "./hugging-face-layers.ts";
 import type { KnownModel } from "./presets.ts";
 import type { ModelKind } from "./schema.ts";
@@ -30,7 +31,10 @@ export function deepseek(config: Config): KnownModel {
       ...(numMtp > 0 ? { mtpLayers: numMtp } : {}),
       routerBias: config.topk_method === "noaux_tc",
     },
-    moe: usualExperts(size(config, "n_routed_experts"), size(config, "num_experts_per_tok")),
+    moe: {
+      ...usualExperts(size(config, "n_routed_experts"), size(config, "num_experts_per_tok")),
+      ...deepseekGate(config),
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import {
   section,
   size,
 } from "./hugging-face-fields.ts";
+import { renormalized } from "./hugging-face-gate.ts";
 import {
   commonSizes,
   layerCount,
@@ -110,7 +111,10 @@ function qwenMoe(config: Config, isSecond: boolean): KnownModel {
         : { qkNorm: true, ...(bias ? { qkvBias: true, attentionOutBias: true } : {}) }),
       routerBias: false,
     },
-    moe: usualExperts(size(config, experts), size(config, "num_experts_per_tok")),
+    moe: {
+      ...usualExperts(size(config, experts), size(config, "num_experts_per_tok")),
+      ...renormalized(config),
+    },
   };
 }
 

@@ -85,6 +85,24 @@ function moeRules({ moe }: Job): Problem[] {
       message: `${moe.topK} is more than moe.experts ${moe.experts}; use at most ${moe.experts}`,
     });
   }
+  if (moe.capacityFactor === "dropless") {
+    const remedy = "but capacityFactor is dropless; give it a number, or remove this";
+    if (moe.dropPolicy === "position") {
+      problems.push({
+        path: ["moe", "dropPolicy"],
+        message: `position needs a capacity, ${remedy}`,
+      });
+    }
+    if (!moe.padding) {
+      problems.push({ path: ["moe", "padding"], message: `false needs a capacity, ${remedy}` });
+    }
+  }
+  if (moe.balancing === "bias" && moe.topK === moe.experts) {
+    problems.push({
+      path: ["moe", "balancing"],
+      message: `bias changes which experts are chosen, but topK ${moe.topK} chooses all of them; use fixed or none`,
+    });
+  }
   if (moe.gateNormalization !== false && moe.gateNormalization > 0 && moe.experts < 2) {
     problems.push({
       path: ["moe", "gateNormalization"],

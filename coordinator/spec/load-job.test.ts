@@ -162,7 +162,7 @@ describe("a bad job is refused with one line an error", () => {
     "a misspelt choice": [
       fixtureText({ moe: { balancing: "adaptve" } }),
       [
-        'job.yaml:21:14: moe.balancing: "adaptve" is text, but must be adaptive, fixed or none; did you mean adaptive?',
+        'job.yaml:21:14: moe.balancing: "adaptve" is text, but must be adaptive, fixed, bias or none; did you mean adaptive?',
       ],
     ],
     "neither a number nor dropless": [
@@ -240,16 +240,81 @@ describe("a bad job is refused with one line an error", () => {
         "job.yaml:21:1: layout: tensorParallel 2 × pipelineParallel 2 = 4 does not divide the 6 ranks of the cluster; change one of them, or use a multiple of 4 ranks",
       ],
     ],
-    "more ranks than the job can use": [
-      fixtureText({ layout: "auto", cluster: { ranks: 64 } }),
+    "a schedule of chunks that leaves stages whole": [
+      fixtureText({ layout: { schedule: "interleaved", virtualPipeline: 1 } }),
       [
-        "job.yaml:23:10: cluster.ranks: 64 is more than tensorParallel 2 (6 heads, 8 experts) × pipelineParallel 6 (6 layers) × dataParallel 4 (batch of 16 in micro-batches of 4) = 48 ranks; use 48 ranks",
+        "job.yaml:26:20: layout.virtualPipeline: 1 leaves stages whole, but schedule interleaved needs at least 2 chunks a stage; use 2 or more, or schedule 1f1b",
       ],
     ],
-    "a layout that is legal but not yet run": [
-      fixtureText({ layout: { contextParallel: 2, tensorParallel: 1 } }),
+    "chunks under a schedule that has none": [
+      fixtureText({ layout: { schedule: "zero-bubble", virtualPipeline: 2 } }),
       [
-        "job.yaml:25:20: layout.contextParallel: 2 is legal, but the engine does not run it yet; use 1",
+        "job.yaml:26:20: layout.virtualPipeline: 2 is for schedule interleaved, but zero-bubble has one chunk a stage; use 1, or allow interleaved",
+      ],
+    ],
+    "more chunks than layers": [
+      fixtureText({ layout: { virtualPipeline: 4 } }),
+      [
+        "job.yaml:25:20: layout.virtualPipeline: pipelineParallel 2 × 4 chunks = 8 is more than 6 layers, and every chunk needs one; use at most 3 chunks or a shorter pipeline",
+      ],
+    ],
+    "too few micro-batches for DualPipeV": [
+      fixtureText({ layout: { schedule: "dualpipev" }, training: { microBatchSize: 8 } }),
+      [
+        "job.yaml:25:13: layout.schedule: dualpipev needs 4 micro-batches for pipelineParallel 2, but a batch of 16 / dataParallel 1 / microBatchSize 8 makes 2; use 1f1b, a larger batch or smaller ones of these",
+      ],
+    ],
+    "too few micro-batches for 1F1B": [
+      fixtureText({ training: { microBatchSize: 16 } }),
+      [
+        "job.yaml:21:1: layout.schedule: 1f1b over pipelineParallel 2: torch's 1F1B needs at least 2 micro-batches, not 1; use another batch, micro-batch or data parallelism, or fewer stages",
+      ],
+    ],
+    "micro-batches that do not go round under zero-bubble": [
+      fixtureText({
+        layout: { schedule: "zero-bubble" },
+        training: { globalBatchSize: 20, microBatchSize: 4 },
+      }),
+      [
+        "job.yaml:25:13: layout.schedule: zero-bubble over pipelineParallel 2: torch's InterleavedZeroBubble needs a multiple of 2 micro-batches on 2 ranks, not 5; use another batch, micro-batch or data parallelism, or fewer stages",
+      ],
+    ],
+    "selective recompute under a schedule that splits backward": [
+      fixtureText({
+        layout: {
+          schedule: "zero-bubble",
+          recompute: ["none", "selective", "full", "none", "none", "none"],
+        },
+      }),
+      [
+        "job.yaml:26:3: layout.recompute: PyTorch cannot run the zero-bubble schedule with selective recompute; use none or full",
+      ],
+    ],
+    "FSDP under a schedule that splits backward": [
+      fixtureText({
+        layout: { schedule: "dualpipev" },
+        training: { optimizerSharding: "fsdp", microBatchSize: 1 },
+      }),
+      [
+        "job.yaml:17:22: training.optimizerSharding: fsdp does not run under schedule dualpipev, whose backward comes in parts; use schedule gpipe, 1f1b or interleaved, or optimizerSharding zero1",
+      ],
+    ],
+    "stages for some of the chunks alone": [
+      fixtureText({ layout: { schedule: "dualpipev", stages: [3, 2, 1] } }),
+      [
+        "job.yaml:26:3: layout.stages: [3,2,1] is 3 stages, but layout.pipelineParallel 2 × 2 chunks is 4; give 4 entries or remove one of the two",
+      ],
+    ],
+    "a stage a rank where each has several chunks": [
+      fixtureText({ layout: { schedule: "interleaved", stages: [3, 3] } }),
+      [
+        "job.yaml:26:3: layout.stages: [3,3] is 2 stages, but interleaving needs 2 or more on each of pipelineParallel 2; give 4 entries or remove one of the two",
+      ],
+    ],
+    "a memory limit beside a cluster to plan for": [
+      fixtureText({ cluster: { ranks: undefined, gpu: "h100", nodes: 1, memoryLimit: 40 } }),
+      [
+        "job.yaml:28:16: cluster.memoryLimit: limits a rank of this machine, and the job plans for a cluster; use cluster.memoryReserve",
       ],
     ],
   };

@@ -16,6 +16,9 @@ export function modelKindRules({ model, moe }: Job): Problem[] {
   } else if (moe.experts > 0 && numDense(denseLayers) === layers) {
     report("denseLayers", `leaves none of ${layers} layers to the experts; use moe.experts 0`);
   }
+  if (model.sharedExpertGate === true && (model.sharedFfnHiddenSize ?? 0) === 0) {
+    report("sharedExpertGate", "needs shared experts; add sharedFfnHiddenSize, or remove it");
+  }
   if (latentAttention !== undefined && latentAttention.qkRopeHeadDim % 2 !== 0) {
     report(
       "latentAttention",

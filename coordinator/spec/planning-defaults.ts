@@ -39,7 +39,7 @@ export function precisionAndSharding({
 
 /** The schedules that a job allows, whether or not it fixes a layout. */
 export function allowedSchedules(job: Pick<Job, "cluster" | "layout">): readonly ScheduleName[] {
-  return job.layout === "auto" ? usualSchedules(job.cluster) : job.layout.schedule;
+  return job.layout === "auto" ? usualSchedules(job.cluster, 1) : job.layout.schedule;
 }
 
 /** What a job says of recompute, whether or not it fixes a layout. */
@@ -49,14 +49,18 @@ export function wantedRecompute(job: Pick<Job, "cluster" | "layout">): FixedLayo
 
 export function resolveLayout({ cluster, layout }: JobDocument): Job["layout"] {
   if (layout === "auto") return "auto";
-  const { schedule = usualSchedules(cluster), recompute = usualRecompute(cluster) } = layout;
+  const { virtualPipeline = 1, recompute = usualRecompute(cluster) } = layout;
+  const { schedule = usualSchedules(cluster, virtualPipeline) } = layout;
   return { ...layout, recompute, schedule: typeof schedule === "string" ? [schedule] : schedule };
 }
 
-function usualSchedules(cluster: ClusterSection): ScheduleName[] {
-  return isLocal(cluster) ? ["1f1b"] : [...SCHEDULE_NAMES];
+/** Several chunks a rank say that the pipeline is to be interleaved. */
+function usualSchedules(cluster: ClusterSection, chunks: number): ScheduleName[] {
+  if (!isLocal(cluster)) return [...SCHEDULE_NAMES];
+  return chunks > 1 ? ["interleaved"] : ["1f1b"];
 }
 
+/** On this machine memory is not counted unless it is limited. */
 function usualRecompute(cluster: ClusterSection): "none" | "auto" {
-  return isLocal(cluster) ? "none" : "auto";
+  return isLocal(cluster) && cluster.memoryLimit === undefined ? "none" : "auto";
 }

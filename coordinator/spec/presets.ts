@@ -44,6 +44,16 @@ const ROPE_AND_EPSILON: Record<PresetName, readonly [ropeTheta: number, rmsNormE
   "qwen3-32b": [1e6, 1e-6],
 };
 
+/** Gates that are not a renormalised softmax, as each model's config.json has them. */
+const GATES: Partial<Record<PresetName, Partial<KnownModel["moe"]>>> = {
+  "qwen2-57b-a14b": { renormalize: false },
+  "deepseek-moe-16b": { renormalize: false },
+  "deepseek-v2-lite": { renormalize: false },
+  "deepseek-v2": { renormalize: false },
+  // DeepSeek-V3 report, arXiv 2412.19437, section 2.1.2.
+  "deepseek-v3": { gateFunction: "sigmoid", balancing: "bias" },
+};
+
 /** Published models, by name. */
 export const PRESETS = Object.fromEntries(
   PRESET_NAMES.map((name) => [name, knownModel(name, MODEL_SHAPES[name])]),
@@ -64,5 +74,5 @@ function experts(name: PresetName, { moe }: ModelShape): KnownModel["moe"] {
   // Skywork-MoE technical report, arXiv 2406.06563, section 3.
   return name === "skywork-moe-146b"
     ? { experts, topK, gateNormalization: 1, auxLoss: "skywork" }
-    : usualExperts(experts, topK);
+    : { ...usualExperts(experts, topK), ...GATES[name] };
 }

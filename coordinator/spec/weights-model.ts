@@ -1,7 +1,13 @@
-import { AuxLossForm, type EngineJob } from "../../proto/gen/moestro/v1/job_pb.js";
+import {
+  AuxLossForm,
+  DropPolicy,
+  type EngineJob,
+  GateFunction,
+} from "../../proto/gen/moestro/v1/job_pb.js";
 import { MoestroError } from "../errors.ts";
 import { isCheckpoint, readManifest } from "../run/ledger.ts";
 import { DamageError } from "../run/manifest.ts";
+import { denseLayersOf } from "./dense-layers.ts";
 import { isMapping } from "./mapping.ts";
 import type { KnownModel } from "./presets.ts";
 import type { Problem } from "./problems.ts";
@@ -34,6 +40,7 @@ export function readWeightsModel(directory: string, shownName: string): KnownMod
 const FIXED: readonly (keyof Model)[] = [
   ...["layers", "hiddenSize", "heads", "kvHeads", "headDim", "ffnHiddenSize", "vocabSize"],
   ...["tiedEmbeddings", "routerBias"],
+  ...["denseFfnHiddenSize", "sharedFfnHiddenSize", "sharedExpertGate"],
 ] as (keyof Model)[];
 
 /** What a person wrote beside `model.weights` that the weights do not have. */
@@ -44,9 +51,19 @@ export function unlikeWeights(known: KnownModel, model: object, moe: unknown): P
       ? []
       : [{ path, message: `${wanted}, but model.weights have ${found}; remove it` }];
   return [
+    ...unlikeDenseLayers(known.model, written),
     ...FIXED.flatMap((key) => unlike(["model", key], written[key], known.model[key])),
     ...(isMapping(moe) ? unlike(["moe", "experts"], moe.experts, known.moe.experts) : []),
   ];
+}
+
+/** The same layers may be a number in one place and a list in the other. */
+function unlikeDenseLayers(known: Model, written: Partial<Model>): Problem[] {
+  if (written.denseLayers === undefined) return [];
+  const [wanted, found] = [written, known].map((model) => denseLayersOf(model).join(", "));
+  if (wanted === found) return [];
+  const message = `dense layers ${wanted || "none"}, but model.weights have ${found || "none"}; remove it`;
+  return [{ path: ["model", "denseLayers"], message }];
 }
 
 /** The inverse of `compileModel`. */
@@ -67,6 +84,10 @@ function knownModel({ model, moe }: EngineJob): KnownModel {
       rmsNormEps: model.rmsNormEpsilon,
       tiedEmbeddings: model.tiedEmbeddings,
       routerBias: !moe.gateWithoutBias,
+      denseLayers: model.denseLayers,
+      ...(model.denseFfnHiddenSize > 0 ? { denseFfnHiddenSize: model.denseFfnHiddenSize } : {}),
+      sharedFfnHiddenSize: model.sharedFfnHiddenSize,
+      sharedExpertGate: model.sharedExpertGate,
     },
     moe: {
       experts: moe.numExperts,
@@ -74,8 +95,14 @@ function knownModel({ model, moe }: EngineJob): KnownModel {
       capacityFactor: isDropless ? "dropless" : moe.capacityFactor,
       gateNormalization: moe.gateNormalization,
       auxLoss: moe.auxLossForm === AuxLossForm.SWITCH ? "switch" : "skywork",
+      gateFunction: moe.gateFunction === GateFunction.SIGMOID ? "sigmoid" : "softmax",
+      renormalize: !moe.withoutRenormalization,
+      dropPolicy: moe.dropPolicy === DropPolicy.POSITION ? "position" : "probs",
+      padding: !moe.withoutPadding,
+      zLoss: moe.zLossCoefficient,
+      ...(moe.selectionBias ? { balancing: "bias" as const } : {}),
       // Nothing dropped is no drop rate to adapt to.
-      ...(isDropless ? { balancing: "fixed" as const } : {}),
+      ...(isDropless && !moe.selectionBias ? { balancing: "fixed" as const } : {}),
     },
   };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 
-type JobText = {
+export type JobText = {
   training: Record<string, unknown>;
   moe: Record<string, unknown>;
   [section: string]: unknown;

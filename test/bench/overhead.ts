@@ -7,18 +7,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { create, toBinary } from "@bufbuild/protobuf";
 import { stringify } from "yaml";
-import { chooseDevice } from "../../coordinator/environment/device.ts";
 import { pythonExecutable } from "../../coordinator/environment/python.ts";
-import { planJob } from "../../coordinator/planner/plan-job.ts";
-import { compileJob } from "../../coordinator/spec/compile-job.ts";
-import { loadJob } from "../../coordinator/spec/load-job.ts";
-import { cacheDirectory } from "../../coordinator/state-directory.ts";
-import { StartRanksSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
-import { CoefficientsSchema } from "../../proto/gen/moestro/v1/rank_pb.js";
-import { threadsPerRank } from "../../worker/agent/rank-process.ts";
 import { median, shortJob } from "./jobs.ts";
+import { rankEnvironment, startRanks, torchrunArguments } from "./start-ranks.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 /** The issue's bound on the ratio. */
@@ -38,7 +30,7 @@ try {
   const job = shortJob(values.job, Number(values.steps));
   writeFileSync(jobPath, stringify(job));
   const start = join(scratch, "start.bin");
-  const { bytes, worldSize } = await startRanks();
+  const { bytes, worldSize } = await startRanks(jobPath);
   writeFileSync(start, bytes);
   const ratios: number[] = [];
   for (let pair = 0; pair < Number(values.pairs); pair += 1) {
@@ -76,19 +68,9 @@ function withControlPlane(pair: number): number {
 }
 
 function withTorchrun(start: string, worldSize: number): number {
-  const args = ["-m", "torch.distributed.run", "--standalone", `--nproc-per-node=${worldSize}`];
-  const result = spawnSync(
-    pythonExecutable(),
-    [...args, "-m", "moestro_engine.standalone", start],
-    {
-      encoding: "utf8",
-      env: {
-        ...process.env,
-        PYTHONPATH: join(ROOT, "worker/engine"),
-        OMP_NUM_THREADS: String(threadsPerRank(worldSize)),
-      },
-    },
-  );
+  const args = [...torchrunArguments(worldSize), "-m", "moestro_engine.standalone", start];
+  const options = { encoding: "utf8", env: rankEnvironment(worldSize) } as const;
+  const result = spawnSync(pythonExecutable(), args, options);
   if (result.status !== 0) throw new Error(`torchrun failed:\n${result.stderr}`);
   return stepTime(result.stdout);
 }
@@ -97,26 +79,4 @@ function stepTime(output: string): number {
   const found = /rank 0: median step ([\d.]+) ms/.exec(output)?.[1];
   if (found === undefined) throw new Error(`no step time in:\n${output}`);
   return Number(found);
-}
-
-async function startRanks(): Promise<{ bytes: Uint8Array; worldSize: number }> {
-  const { job } = await loadJob(jobPath);
-  const plan = planJob(job);
-  const engineJob = compileJob(job, {
-    checkpointDirectory: "",
-    cacheDirectory: cacheDirectory(),
-    device: await chooseDevice(job.cluster),
-  });
-  const values = Array.from({ length: job.model.layers }, () => job.controller.initialCoefficient);
-  const bytes = toBinary(
-    StartRanksSchema,
-    create(StartRanksSchema, {
-      job: engineJob,
-      plan,
-      ranks: Array.from({ length: plan.worldSize }, (_, rank) => rank),
-      coefficients: [create(CoefficientsSchema, { effectiveStep: 1n, values })],
-      networkInterface: process.platform === "linux" ? "lo" : "lo0",
-    }),
-  );
-  return { bytes, worldSize: plan.worldSize };
 }

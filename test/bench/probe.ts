@@ -80,8 +80,9 @@ async function compare(layout: (typeof LAYOUTS)[number], measured: Measured) {
   const plan = planJob((await loadJob(path)).job);
   const predictedMs = probedStepMs(measured, {
     ...layout,
+    schedule: "1f1b",
     layersPerStage: plan.stages.map(({ numLayers }) => numLayers),
-    recomputePerLayer: plan.stages.flatMap(({ numLayers }) => Array(numLayers).fill(false)),
+    recomputePerLayer: plan.stages.flatMap(({ numLayers }) => Array(numLayers).fill(0)),
     microBatchSize: plan.microBatchSize,
     numMicroBatches: plan.numMicroBatches,
   });

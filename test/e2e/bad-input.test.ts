@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { CheckpointLedger } from "../../coordinator/run/ledger.ts";
 import { tinyJob, tinyTraining, Workplace } from "./moestro.ts";
 
 const PYTHON =
@@ -173,15 +175,25 @@ test("a run folder that holds a run is not used again", async () => {
 test("a disk without space ends the run with one line, and what was committed stays", async () => {
   const disk = place.path("small-disk");
   mkdirSync(disk);
-  // 1.5 MB: room for the run's first files, not for a checkpoint.
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1500k", "moestro-test", disk]);
+  // Room for the run's first files and some checkpoints of about 1 MB, not for sixteen.
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=5m", "moestro-test", disk]);
   try {
-    const ended = await place.run(["train", "job.yaml", "--json", "--runs-dir", disk]);
+    place.write("keeps-all.yaml", tinyJob({ checkpoint: { everySteps: 1, keep: 1000 } }));
+    const args = ["train", "keeps-all.yaml", "--json", "--runs-dir", disk, "--run-id", "full"];
+    const run = place.start(args);
+    const ended = await run.ended;
     assert.notEqual(ended.exitCode, 0);
     const said = `${ended.stderr}${ended.stdout}`;
     assert.match(said, /no space left|disk is full|not enough space/i);
     assert.doesNotMatch(ended.stderr, /^\s+at /m);
     await place.nothingLeft(5000);
+    const committed = run.lines.findLast(
+      (line) => line.type === "event" && line.event === "checkpoint.committed",
+    );
+    const ledger = new CheckpointLedger(join(disk, "full", "checkpoints"));
+    const newest = await ledger.newest((folder, why) => assert.fail(`${folder}: ${why}`));
+    assert.ok(newest && committed);
+    assert.ok(newest.manifest.step >= Number(committed.step));
   } finally {
     execFileSync("umount", [disk]);
     rmSync(disk, { recursive: true });

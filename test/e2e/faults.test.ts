@@ -114,7 +114,10 @@ test("moestro stop checkpoints; a flipped byte in that checkpoint is named and t
 
   const resumed = train("--resume", "damaged");
   const note = await resumed.event("checkpoint.damaged");
-  assert.match(note.message, new RegExp(`${folder}.*is damaged.*using the checkpoint before it`));
+  assert.match(
+    note.message,
+    new RegExp(`${folder}: ${file.name} is damaged.*using the checkpoint of step \\d+ before it`),
+  );
   const { step } = await resumed.step(1);
   assert.ok(
     step <= steps,

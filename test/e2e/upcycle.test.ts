@@ -101,6 +101,16 @@ test("an upcycled model starts with the dense model's loss, also in two stages",
   near(await validationLoss("still", stillJob("models/upcycled", stages, 2)), dense, 1e-5);
 });
 
+test("an upcycled model's experts start as copies of each other, and part in training", () => {
+  const similarities = (runId: string) => {
+    const layers = place.metrics(runId).at(-1)?.layers ?? [];
+    assert.equal(layers.length, 4);
+    return layers.map(({ expertSimilarity }) => expertSimilarity ?? Number.NaN);
+  };
+  for (const similarity of similarities("still")) near(similarity, 1, 1e-5);
+  for (const similarity of similarities("upcycled")) assert.ok(similarity < 1 - 1e-5);
+});
+
 test("a model exported after training has the same loss in Transformers, and when imported again", async () => {
   const trained = await validationLoss("upcycled");
   const manifest = place.path("runs/upcycled/checkpoints/step-00000008/manifest.json");

@@ -56,7 +56,7 @@ def make_model(
         layer.attention.register_forward_pre_hook(
             lambda _module, given: (
                 given[0],
-                *(t.to(given[0].dtype) for t in given[1:]),
+                *(t.to(given[0].dtype) if torch.is_tensor(t) else t for t in given[1:]),
             )
         )
     return model

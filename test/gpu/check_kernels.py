@@ -26,6 +26,10 @@ def check_kernels(device: torch.device, sizes) -> list[dict[str, object]]:
             where = f"T {num_tokens}, E {num_experts}, k {top_k}, D {width}"
             logits = torch.randn(num_tokens, num_experts, device=device).to(dtype)
             found.append(_entry("gate", where, dtype, *_gate(logits, top_k)))
+            bias = torch.linspace(-0.1, 0.1, num_experts, device=device)
+            variant = _gate(logits, top_k, sigmoid=True, bias=bias, renormalize=False)
+            name = "gate, sigmoids with biases, weights as they are"
+            found.append(_entry(name, where, dtype, *variant))
             indices = make_placing(logits, top_k, factor)
             x = torch.randn(num_tokens, width, device=device).to(dtype)
             found.append(
@@ -58,20 +62,22 @@ def make_placing(logits: torch.Tensor, top_k: int, factor: float) -> dict:
     }
 
 
-def _gate(logits: torch.Tensor, top_k: int) -> tuple[list, list]:
+def _gate(
+    logits: torch.Tensor, top_k: int, sigmoid=False, bias=None, renormalize=True
+) -> tuple[list, list]:
     """Values compared are independent of how ties are broken: the plain gate is asked for the kernel's experts."""
     slope_TE = torch.randn(logits.shape, device=logits.device)
     slope_TK = slope_TE[:, :top_k].contiguous()
     mine = logits.clone().requires_grad_()
     with forced("triton"):
-        routing = route(mine, NORMALIZATION, top_k)
+        routing = route(mine, NORMALIZATION, top_k, sigmoid, bias, renormalize)
     loss = (routing.gate_TE * slope_TE).sum() + (routing.weight_TK * slope_TK).sum()
     loss.backward()
     reference = logits.to(torch.float32, copy=True).requires_grad_()
     with forced("plain"):
-        plain = route(reference, NORMALIZATION, top_k)
+        plain = route(reference, NORMALIZATION, top_k, sigmoid, bias, renormalize)
     chosen = plain.gate_TE.gather(1, routing.expert_TK)
-    weights = chosen / chosen.sum(1, keepdim=True)
+    weights = chosen / chosen.sum(1, keepdim=True) if renormalize else chosen
     ((plain.gate_TE * slope_TE).sum() + (weights * slope_TK).sum()).backward()
     counts = torch.zeros_like(routing.counts_E)
     flat = routing.expert_TK.flatten()

@@ -76,10 +76,12 @@ def _run(part: str, machine, sizes, has_engine: bool) -> object:
 
         return train_model(machine, sizes)
     from check_engine import check_engine
+    from check_snapshot import check_snapshot
     from compare_with_cpu import compare
 
     return [
         *check_engine(machine.device, sizes),
+        *check_snapshot(machine.device),
         *compare("cpu", machine.device.type, sizes.engine_steps),
     ]
 

@@ -3,6 +3,7 @@ import { MoestroError } from "../../errors.ts";
 import type { Cluster } from "../../planner/hardware/cluster.ts";
 import { loadCluster } from "../../planner/hardware/cluster-file.ts";
 import { checkExperts, checkLists } from "../../planner/layout/check-layout.ts";
+import { scheduleConflicts } from "../../planner/layout/schedule-conflicts.ts";
 import { noPlanError } from "../../planner/no-plan.ts";
 import type { PlanDocument } from "../../planner/plan-document.ts";
 import { planWorkload } from "../../planner/plan-workload.ts";
@@ -12,7 +13,7 @@ import type { SearchResult } from "../../planner/search/search-layouts.ts";
 import type { JobFile } from "../../spec/load-job.ts";
 import { formatPath, type Problem, problemsToError } from "../../spec/problems.ts";
 import type { Job } from "../../spec/schema.ts";
-import { exclusive, type FixedThing, scheduleConflicts, whyNoLayout } from "./no-layout.ts";
+import { exclusive, type FixedThing, whyNoLayout } from "./no-layout.ts";
 
 /** The cluster of a job: its file, its profile, or the preset of its GPUs. */
 async function clusterOf(job: Job): Promise<Cluster> {

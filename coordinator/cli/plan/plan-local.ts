@@ -1,8 +1,9 @@
 import { toJson } from "@bufbuild/protobuf";
-import { type Plan, PlanSchema, Recompute } from "../../../proto/gen/moestro/v1/plan_pb.js";
+import { type Plan, PlanSchema } from "../../../proto/gen/moestro/v1/plan_pb.js";
 import { fixedValues } from "../../planner/describe/fixed-values.ts";
 import { describePlan } from "../../planner/describe-plan.ts";
 import { planJob } from "../../planner/plan-job.ts";
+import { recomputeName, scheduleName } from "../../planner/plan-names.ts";
 import { presetOfJob, problemOfJob } from "../../planner/problem-of-job.ts";
 import type { Constraints } from "../../planner/search/constraints.ts";
 import type { JobFile } from "../../spec/load-job.ts";
@@ -28,8 +29,10 @@ export async function localDocument(file: JobFile): Promise<object> {
 }
 
 /** Everything that a plan leaves no choice of. */
-function choiceOf({ layout, stages, microBatchSize }: Plan): Partial<Constraints> {
+function choiceOf({ layout, stages, microBatchSize, schedule }: Plan): Partial<Constraints> {
   return {
+    schedules: [scheduleName(schedule)],
+    virtualPipeline: layout?.virtualPipeline,
     fixed: {
       tensorParallel: layout?.tensorParallel,
       contextParallel: layout?.contextParallel,
@@ -40,8 +43,6 @@ function choiceOf({ layout, stages, microBatchSize }: Plan): Partial<Constraints
     },
     microBatchSize,
     layersPerStage: stages.map(({ numLayers }) => numLayers),
-    recomputePerLayer: stages.flatMap(({ recompute }) =>
-      recompute.map((kind) => (kind === Recompute.FULL ? "full" : "none")),
-    ),
+    recomputePerLayer: stages.flatMap(({ recompute }) => recompute.map(recomputeName)),
   };
 }

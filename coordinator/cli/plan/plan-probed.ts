@@ -6,6 +6,7 @@ import { loadCluster } from "../../planner/hardware/cluster-file.ts";
 import { modelFingerprint } from "../../planner/hardware/fingerprint.ts";
 import type { Measured } from "../../planner/hardware/measured.ts";
 import { formatSplit } from "../../planner/partition/pipeline.ts";
+import { scheduleName } from "../../planner/plan-names.ts";
 import { type ProbedPlan, probedPlans } from "../../planner/search/probed-layouts.ts";
 import { table } from "../../planner/text-table.ts";
 import type { JobFile } from "../../spec/load-job.ts";
@@ -75,11 +76,12 @@ function tokensPerSecond({ training, cluster }: Job, stepTimeMs: number): number
 }
 
 function describeAll(plans: readonly ProbedPlan[], job: Job): string[] {
-  const heads = ["tp = ep", "pp", "dp", "stages", "batch", "step", "tok/s/rank"];
+  const heads = ["tp = ep", "pp", "dp", "schedule", "stages", "batch", "step", "tok/s/rank"];
   const rows = plans.map(({ plan, stepTimeMs }) => [
     String(plan.layout?.tensorParallel),
     String(plan.layout?.pipelineParallel),
     String(plan.layout?.dataParallel),
+    scheduleName(plan.schedule),
     formatSplit(plan.stages.map(({ numLayers }) => numLayers)),
     `${plan.microBatchSize}x${plan.numMicroBatches}`,
     `${stepTimeMs.toFixed(1)} ms`,

@@ -32,7 +32,8 @@ export function renderFrame(state: ViewState, screen: Screen): string[] {
 
   let left = budget - top.length - strips.length - hint.length - gap.length * 3;
   const rows = Math.ceil(left / 2);
-  const stages = state.metrics && state.status ? stageBars(state.status, rows, screen) : [];
+  const stages =
+    state.metrics && state.status ? stageBars(state.status, rows, screen, state.rankOfStage) : [];
   left -= stages.length;
   const events = state.events.slice(-Math.max(0, Math.min(left, 8))).map(eventLine);
 

@@ -1,5 +1,6 @@
 import type { Plan } from "../../../proto/gen/moestro/v1/plan_pb.js";
 import type { RunStatus } from "../../../proto/gen/moestro/v1/run_pb.js";
+import { ranksOfStages } from "../../report/chunks.ts";
 import { describeLayout } from "../../report/describe-plan.ts";
 import type { EventRecord, MetricsRecord } from "../../report/records.ts";
 import { mean, resample } from "./glyphs.ts";
@@ -12,6 +13,8 @@ const MAX_EVENTS = 40;
 export type ViewState = {
   name: string;
   layout: string;
+  /** Pipeline rank of each stage, where a rank holds several. */
+  rankOfStage: readonly number[] | undefined;
   status: RunStatus | undefined;
   /** Of the last step. */
   metrics: MetricsRecord | undefined;
@@ -25,6 +28,7 @@ export function initialState(name: string, plan: Plan): ViewState {
   return {
     name,
     layout: describeLayout(plan),
+    rankOfStage: ranksOfStages(plan),
     status: undefined,
     metrics: undefined,
     losses: [],

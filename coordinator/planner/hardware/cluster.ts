@@ -4,6 +4,11 @@ export type Precision = "fp32" | "bf16" | "fp8";
 export interface Accelerator {
   name: string;
   memoryBytes: number;
+  /**
+   * Where a rank's memory is its process's: what that holds without tensors, and the
+   * share that the heap holds beyond them. GPUs have the memory model's figures.
+   */
+  process?: { bytes: number; heapShare: number } | undefined;
   /** Bytes a second of the device's memory. */
   memoryBandwidth: number;
   /** Dense FLOP/s by precision; a precision that is absent cannot be used. */

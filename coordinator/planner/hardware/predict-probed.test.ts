@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MoestroError } from "../../errors.ts";
+import { cachedTable } from "../schedule/cached-table.ts";
+import { makespanOf } from "../schedule/event-simulator.ts";
+import { scheduleIllegal } from "../schedule/schedule-table.ts";
 import type { Measured } from "./measured.ts";
 import { type ProbedLayout, probedStepMs } from "./predict-probed.ts";
 import { sharedPipelineMs } from "./shared-pipeline.ts";
@@ -44,7 +47,8 @@ function twoCores(): Measured {
 function layout(layersPerStage: number[], changes: Partial<ProbedLayout> = {}): ProbedLayout {
   return {
     layersPerStage,
-    recomputePerLayer: layersPerStage.flatMap((count) => Array(count).fill(false)),
+    schedule: "1f1b",
+    recomputePerLayer: layersPerStage.flatMap((count) => Array(count).fill(0)),
     tensorParallel: 1,
     pipelineParallel: layersPerStage.length,
     dataParallel: 1,
@@ -71,7 +75,7 @@ test("four stages on two cores take at least the work over the cores, and less t
 
 test("recompute lengthens backward by what was measured", () => {
   const plain = probedStepMs(twoCores(), layout([2]));
-  const again = probedStepMs(twoCores(), layout([2], { recomputePerLayer: [true, false] }));
+  const again = probedStepMs(twoCores(), layout([2], { recomputePerLayer: [1, 0] }));
   assert.equal(again - plain, 4 * 2);
 });
 
@@ -89,10 +93,14 @@ test("with a core for every stage, shared 1F1B has the makespan of its longest p
       }),
       fc.integer({ min: 1, max: 8 }),
       (times, numMicroBatches) => {
-        const stages = times.map(([f, b]) => ({ forwardMs: () => f, backwardMs: () => b }));
+        const stages = times.map(([f, b]) => ({
+          forwardMs: () => f,
+          backwardMs: () => b,
+          weightGradMs: () => b / 2,
+        }));
         const makespan = sharedPipelineMs({
           stages,
-          numMicroBatches,
+          table: cachedTable({ schedule: "1f1b", numRanks: times.length, numMicroBatches }),
           messageMs: 0,
           busyRanks: (count) => count,
         });
@@ -100,6 +108,42 @@ test("with a core for every stage, shared 1F1B has the makespan of its longest p
         const busiest = Math.max(...times.map(([f, b]) => numMicroBatches * (f + b)));
         assert.ok(makespan >= Math.max(round, busiest) - 1e-9);
         assert.ok(makespan <= round * numMicroBatches + 1e-9);
+      },
+    ),
+  );
+});
+
+test("with a core for every rank, all schedules take what the schedule simulator says", () => {
+  const time = fc.integer({ min: 1, max: 9 });
+  const kinds = ["gpipe", "1f1b", "interleaved", "zero-bubble"] as const;
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...kinds),
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.array(fc.tuple(time, time, time), { minLength: 8, maxLength: 8 }),
+      fc.integer({ min: 0, max: 3 }),
+      (schedule, numRanks, numMicroBatches, times, messageMs) => {
+        const chunksPerRank = schedule === "interleaved" ? 2 : 1;
+        const choice = { schedule, numRanks, numMicroBatches, chunksPerRank };
+        fc.pre(scheduleIllegal(choice) === undefined);
+        const table = cachedTable(choice);
+        const own = times.slice(0, numRanks * chunksPerRank);
+        const shared = sharedPipelineMs({
+          table,
+          stages: own.map(([f, i, w]) => ({
+            forwardMs: () => f,
+            backwardMs: () => i + w,
+            weightGradMs: () => w,
+          })),
+          messageMs,
+          busyRanks: (count) => count,
+        });
+        const costs = own.map(([forwardMs, inputGradMs, weightGradMs]) => ({
+          ...{ forwardMs, inputGradMs, weightGradMs, activationBytes: 0, staticBytes: 0 },
+        }));
+        const simulated = makespanOf(table, costs, { p2pMs: messageMs });
+        assert.ok(Math.abs(shared - simulated) < 1e-6, `${shared} against ${simulated}`);
       },
     ),
   );

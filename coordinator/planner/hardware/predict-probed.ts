@@ -1,13 +1,17 @@
 import { MoestroError } from "../../errors.ts";
+import type { ScheduleName } from "../plan-document.ts";
+import { cachedTable } from "../schedule/cached-table.ts";
+import { rankOf } from "../schedule/table.ts";
 import type { LayerTime, Measured } from "./measured.ts";
 import { type SharedPass, sharedPipelineMs } from "./shared-pipeline.ts";
 
-/** A layout of the engine, with its batch cut up. */
+/** A layout of the engine under a schedule, with its batch cut up. */
 export interface ProbedLayout {
+  schedule: ScheduleName;
   /** Decoder layers of each stage, first to last. */
   layersPerStage: readonly number[];
-  /** Whether a layer is recomputed in full, first layer to last. */
-  recomputePerLayer: readonly boolean[];
+  /** Share of full recompute that each layer does, first layer to last. */
+  recomputePerLayer: readonly number[];
   tensorParallel: number;
   pipelineParallel: number;
   dataParallel: number;
@@ -16,8 +20,8 @@ export interface ProbedLayout {
 }
 
 /**
- * Milliseconds of one optimizer step of the engine on the probed machine: 1F1B of
- * the measured layers, then the measured rest of a step.
+ * Milliseconds of one optimizer step of the engine on the probed machine: the
+ * schedule of the measured layers, then the measured rest of a step.
  *
  * Ranks may outnumber cores, so an operation's time depends on how many ranks work
  * at once. A stage that waits leaves its cores to the others; the simulation runs
@@ -36,7 +40,7 @@ export function probedStepMs(measured: Measured, layout: ProbedLayout): number {
     layout,
     busyPerStage * pipelineParallel,
   );
-  const deepest = Math.max(...layout.layersPerStage);
+  const deepest = Math.max(...layersOfRanks(layout));
   const tailMs = step.tailMs + step.tailMsPerLayer * deepest;
   // A pipeline makes ranks wait for each other all along.
   const skewMs = pipelineParallel > 1 ? 0 : step.skewMs + step.skewMsPerLayer * deepest;
@@ -51,11 +55,26 @@ export function probedPipelineMs(
 ): number {
   const busyPerStage = layout.tensorParallel * layout.dataParallel;
   return sharedPipelineMs({
+    table: cachedTable({
+      schedule: layout.schedule,
+      numRanks: layout.pipelineParallel,
+      numMicroBatches: layout.numMicroBatches,
+      chunksPerRank: layout.layersPerStage.length / layout.pipelineParallel,
+    }),
     stages: stagePasses(measured, layout),
-    numMicroBatches: layout.numMicroBatches,
     messageMs,
-    busyRanks: (stages) => Math.min(measured.ranks, stages * busyPerStage),
+    busyRanks: (ranks) => Math.min(measured.ranks, ranks * busyPerStage),
   });
+}
+
+/** Decoder layers of each pipeline rank. */
+function layersOfRanks({ schedule, pipelineParallel, layersPerStage }: ProbedLayout): number[] {
+  const layers = new Array<number>(pipelineParallel).fill(0);
+  for (const [stage, count] of layersPerStage.entries()) {
+    const rank = rankOf(schedule, pipelineParallel, stage);
+    layers[rank] = (layers[rank] ?? 0) + count;
+  }
+  return layers;
 }
 
 /** The hop of this very pipeline if it was measured, else a message on an idle machine. */
@@ -77,7 +96,9 @@ function hopTime(measured: Measured, layout: ProbedLayout): number {
 function stagePasses(measured: Measured, layout: ProbedLayout): SharedPass[] {
   let first = 0;
   return layout.layersPerStage.map((count, stage) => {
-    const recomputed = layout.recomputePerLayer.slice(first, first + count).filter(Boolean).length;
+    const recomputed = layout.recomputePerLayer
+      .slice(first, first + count)
+      .reduce((sum, share) => sum + share, 0);
     first += count;
     const parts: [kind: LayerTime["kind"], times: number][] = [
       ["chunk", 1],
@@ -87,12 +108,14 @@ function stagePasses(measured: Measured, layout: ProbedLayout): SharedPass[] {
     if (stage === layout.layersPerStage.length - 1) parts.push(["head", 1]);
     const rates = parts.map(([kind, times]) => ({ times, at: rateOf(measured, layout, kind) }));
     const layer = rateOf(measured, layout, "moe");
+    const plainMs = (busy: number) =>
+      rates.reduce((total, { times, at }) => total + times * at(busy).backwardMs, 0);
     return {
       forwardMs: (busy) =>
         rates.reduce((total, { times, at }) => total + times * at(busy).forwardMs, 0),
-      backwardMs: (busy) =>
-        rates.reduce((total, { times, at }) => total + times * at(busy).backwardMs, 0) +
-        recomputed * layer(busy).recomputeFullMs,
+      backwardMs: (busy) => plainMs(busy) + recomputed * layer(busy).recomputeFullMs,
+      // A product's two gradients are of equal work; the probe times them together.
+      weightGradMs: (busy) => plainMs(busy) / 2,
     };
   });
 }

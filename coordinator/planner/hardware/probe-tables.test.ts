@@ -77,7 +77,8 @@ test("a measured pipeline gives the time of a hop, and is itself predicted exact
   const measured = probedCluster(tables(), PROBED).measured as Measured;
   const step = probedStepMs(measured, {
     layersPerStage: [1, 1],
-    recomputePerLayer: [false, false],
+    recomputePerLayer: [0, 0],
+    schedule: "1f1b",
     tensorParallel: 1,
     pipelineParallel: 2,
     dataParallel: 1,

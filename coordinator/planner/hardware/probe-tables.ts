@@ -138,7 +138,8 @@ function hopOf(measured: Measured, row: PipelineRow): number {
   const layout = {
     ...row,
     layersPerStage: Array<number>(row.pipelineParallel).fill(1),
-    recomputePerLayer: Array<boolean>(row.pipelineParallel).fill(false),
+    recomputePerLayer: Array<number>(row.pipelineParallel).fill(0),
+    schedule: "1f1b" as const,
   };
   let [low, high] = [0, row.pipelineMs];
   for (let round = 0; round < HOP_ROUNDS; round++) {

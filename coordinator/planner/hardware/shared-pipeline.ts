@@ -1,100 +1,109 @@
+import { type Pass, rankOf, type ScheduleTable, stageOf } from "../schedule/table.ts";
+
+type Duration = (busyRanks: number) => number;
+
 /** One stage's passes: milliseconds of a micro-batch when so many ranks are at work at once. */
 export interface SharedPass {
-  forwardMs: (busyRanks: number) => number;
-  backwardMs: (busyRanks: number) => number;
+  forwardMs: Duration;
+  /** The whole backward. */
+  backwardMs: Duration;
+  /** The part of it that schedules may put off. */
+  weightGradMs: Duration;
 }
 
 export interface SharedPipeline {
+  /** The order in which each pipeline rank runs its passes. */
+  table: ScheduleTable;
+  /** In model order. */
   stages: readonly SharedPass[];
-  numMicroBatches: number;
-  /** A message from stage to stage; it occupies no rank. */
+  /** A message from rank to rank; it occupies none of them. */
   messageMs: number;
-  /** Ranks at work while so many stages are. */
-  busyRanks: (stages: number) => number;
+  /** Ranks at work while so many pipeline ranks are. */
+  busyRanks: (pipelineRanks: number) => number;
 }
 
 interface Running {
-  operation: Operation;
+  pass: Pass;
+  stage: number;
   /** Share of it that is still to do. */
   left: number;
 }
 
-interface Operation {
-  kind: "forwardMs" | "backwardMs";
-  microBatch: number;
-}
-
 /**
- * Makespan of 1F1B on stages that share cores, in milliseconds. Between two events
- * the stages at work stay the same, and each proceeds at the rate measured for them.
+ * Makespan of a schedule on pipeline ranks that share cores, in milliseconds. Between
+ * two events the ranks at work stay the same, and each proceeds at the rate measured
+ * for them. A rank runs one pass at a time.
+ *
+ * @throws RangeError when ranks wait for each other for ever
  */
-export function sharedPipelineMs(pipeline: SharedPipeline): number {
-  const { stages, numMicroBatches, messageMs } = pipeline;
-  const queues = stages.map((_, stage) =>
-    oneForwardOneBackward(stage, stages.length, numMicroBatches),
-  );
-  const running: (Running | undefined)[] = stages.map(() => undefined);
-  /** When each stage's forward and backward of each micro-batch ended. */
-  const ended = {
-    forwardMs: stages.map(() => new Map<number, number>()),
-    backwardMs: stages.map(() => new Map<number, number>()),
-  };
+export function sharedPipelineMs({ table, stages, messageMs, busyRanks }: SharedPipeline): number {
+  const { name, numRanks, passes } = table;
+  const next = passes.map(() => 0);
+  const running: (Running | undefined)[] = passes.map(() => undefined);
+  /** When the forward and backward of each micro-batch ended on each stage. */
+  const forwards = stages.map(() => new Map<number, number>());
+  const backwards = stages.map(() => new Map<number, number>());
   let now = 0;
-  while (queues.some((queue) => queue.length > 0) || running.some((entry) => entry !== undefined)) {
+  while (
+    running.some((entry) => entry !== undefined) ||
+    passes.some((own, rank) => (next[rank] ?? 0) < own.length)
+  ) {
     let nextStart = Number.POSITIVE_INFINITY;
-    for (const [stage, queue] of queues.entries()) {
-      const operation = queue[0];
-      if (operation === undefined || running[stage] !== undefined) continue;
-      const ready = readyAt(operation, stage);
+    for (const [rank, own] of passes.entries()) {
+      const pass = own[next[rank] ?? 0];
+      if (pass === undefined || running[rank] !== undefined) continue;
+      const stage = stageOf(table, rank, pass.chunk);
+      const ready = readyAt(pass, stage, rank);
       if (ready <= now) {
-        running[stage] = { operation, left: 1 };
-        queue.shift();
+        running[rank] = { pass, stage, left: 1 };
+        next[rank] = (next[rank] ?? 0) + 1;
       } else nextStart = Math.min(nextStart, ready);
     }
-    const busy = pipeline.busyRanks(running.filter((entry) => entry !== undefined).length);
-    const durations = running.map((entry, stage) =>
-      entry === undefined ? 0 : (stages[stage]?.[entry.operation.kind](busy) ?? 0),
-    );
+    const busy = busyRanks(running.filter((entry) => entry !== undefined).length);
+    const durations = running.map((entry) => (entry === undefined ? 0 : durationOf(entry, busy)));
     const nextEnd = Math.min(
-      ...running.map((entry, stage) =>
-        entry === undefined ? Number.POSITIVE_INFINITY : now + entry.left * (durations[stage] ?? 0),
+      ...running.map((entry, rank) =>
+        entry === undefined ? Number.POSITIVE_INFINITY : now + entry.left * (durations[rank] ?? 0),
       ),
     );
     const then = Math.min(nextStart, nextEnd);
-    for (const [stage, entry] of running.entries()) {
+    if (then === Number.POSITIVE_INFINITY) throw new RangeError(`${name}: ranks wait for ever`);
+    for (const [rank, entry] of running.entries()) {
       if (entry === undefined) continue;
-      const duration = durations[stage] ?? 0;
+      const duration = durations[rank] ?? 0;
       const isDone = now + entry.left * duration <= then;
       entry.left -= duration === 0 ? 1 : (then - now) / duration;
       if (!isDone) continue;
-      ended[entry.operation.kind][stage]?.set(entry.operation.microBatch, then);
-      running[stage] = undefined;
+      const { kind, microBatch } = entry.pass;
+      if (kind === "F") forwards[entry.stage]?.set(microBatch, then);
+      else if (kind !== "W") backwards[entry.stage]?.set(microBatch, then);
+      running[rank] = undefined;
     }
     now = then;
   }
   return now;
 
-  function readyAt({ kind, microBatch }: Operation, stage: number): number {
-    const isForward = kind === "forwardMs";
-    if (isForward && stage === 0) return 0;
-    if (!isForward && stage === stages.length - 1) return 0;
-    const neighbour = isForward ? stage - 1 : stage + 1;
-    return (ended[kind][neighbour]?.get(microBatch) ?? Number.POSITIVE_INFINITY) + messageMs;
-  }
-}
-
-/** A stage's operations in 1F1B's order: warm-up, one forward and one backward in turn, the rest. */
-function oneForwardOneBackward(stage: number, numStages: number, count: number): Operation[] {
-  const warmUp = Math.min(count, numStages - stage - 1);
-  const order: Operation[] = [];
-  for (let microBatch = 0; microBatch < warmUp; microBatch++) {
-    order.push({ kind: "forwardMs", microBatch });
-  }
-  for (let microBatch = 0; microBatch < count; microBatch++) {
-    if (microBatch + warmUp < count) {
-      order.push({ kind: "forwardMs", microBatch: microBatch + warmUp });
+  function durationOf({ pass: { kind }, stage }: Running, busy: number): number {
+    const pass = stages[stage];
+    if (pass === undefined) return 0;
+    switch (kind) {
+      case "F":
+        return pass.forwardMs(busy);
+      case "B":
+        return pass.backwardMs(busy);
+      case "I":
+        return pass.backwardMs(busy) - pass.weightGradMs(busy);
+      case "W":
+        return pass.weightGradMs(busy);
     }
-    order.push({ kind: "backwardMs", microBatch });
   }
-  return order;
+
+  function readyAt({ kind, microBatch }: Pass, stage: number, rank: number): number {
+    if (kind === "W") return 0;
+    const neighbour = kind === "F" ? stage - 1 : stage + 1;
+    if (neighbour < 0 || neighbour === stages.length) return 0;
+    const ended = (kind === "F" ? forwards : backwards)[neighbour]?.get(microBatch);
+    if (ended === undefined) return Number.POSITIVE_INFINITY;
+    return ended + (rankOf(name, numRanks, neighbour) === rank ? 0 : messageMs);
+  }
 }

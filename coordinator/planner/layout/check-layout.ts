@@ -1,17 +1,21 @@
 import { isLocal } from "../../spec/planning-defaults.ts";
 import type { Problem } from "../../spec/problems.ts";
 import type { Job } from "../../spec/schema.ts";
+import { shapeOfJob } from "../model/shape-of-job.ts";
 import { formatSplit } from "../partition/pipeline.ts";
 import { diagnose } from "./diagnose.ts";
-import { diagnoseRanks, type RanksOfJob } from "./diagnose-ranks.ts";
-import { isRunnable, whyNotRunnable } from "./engine-capabilities.ts";
+import type { RanksOfJob } from "./diagnose-ranks.ts";
 import { enumerateLayouts } from "./enumerate-layouts.ts";
+import { chunksOf, fixedSizesOf } from "./fixed-sizes.ts";
+import { runnableArrangements } from "./runnable.ts";
+import { scheduleConflicts } from "./schedule-conflicts.ts";
 import { checkSizes } from "./size-rules.ts";
-import type { CandidateLayout, FixedSizes, LayoutLimits } from "./sizes.ts";
+import type { FixedSizes, LayoutLimits } from "./sizes.ts";
 
 /** The numbers of a job that bind its layout. */
 export function limitsOf(job: Job, ranks: number = job.cluster.ranks): LayoutLimits {
   const { layers, heads, kvHeads, ffnHiddenSize } = job.model;
+  const { dense, moe } = shapeOfJob(job);
   const { sequenceLength, globalBatchSize, microBatchSize } = job.training;
   return {
     ranks,
@@ -19,25 +23,12 @@ export function limitsOf(job: Job, ranks: number = job.cluster.ranks): LayoutLim
     heads,
     kvHeads,
     ffnHiddenSize,
+    denseFfnHiddenSize: dense?.hiddenSize,
+    sharedFfnHiddenSize: moe?.sharedFfnHiddenSize,
     experts: job.moe.experts,
     sequenceLength,
     globalBatchSize,
     microBatchSize,
-  };
-}
-
-/** What a job fixes of its layout; stages fix the pipeline's size too. */
-export function fixedSizesOf(job: Job): FixedSizes {
-  if (job.layout === "auto") return {};
-  const { stages, recompute: _, schedule: __, ...sizes } = job.layout;
-  const isEdp = sizes.scheme === "edp";
-  // Each stage has as many entries as chunks.
-  const pipeline = stages === undefined ? undefined : stages.length / (sizes.virtualPipeline ?? 1);
-  return {
-    ...sizes,
-    pipelineParallel: sizes.pipelineParallel ?? (Number.isInteger(pipeline) ? pipeline : undefined),
-    // Under edp one of the two fixes the other.
-    tensorParallel: sizes.tensorParallel ?? (isEdp ? sizes.expertParallel : undefined),
   };
 }
 
@@ -63,24 +54,17 @@ function ranksOf({ cluster }: Job): RanksOfJob {
   return { path: ["cluster", key ?? "ranks"], gpusPerNode: cluster.gpusPerNode ?? 1 };
 }
 
-/** Why none of the legal layouts runs on today's engine; empty when one does. */
+/** Why the engine runs none of the legal layouts; empty when it runs one. */
 export function checkRunnable(job: Job, ranks: number = job.cluster.ranks): Problem[] {
-  const limits = limitsOf(job, ranks);
-  const fixed = fixedSizesOf(job);
-  let first: CandidateLayout | undefined;
-  for (const layout of enumerateLayouts(limits, fixed)) {
-    if (isRunnable(layout)) return [];
-    first ??= layout;
+  const conflicts = scheduleConflicts(job);
+  if (conflicts.length > 0) return conflicts;
+  let first: Problem | undefined;
+  for (const layout of enumerateLayouts(limitsOf(job, ranks), fixedSizesOf(job))) {
+    const { arrangements, obstacle } = runnableArrangements(job, layout);
+    if (arrangements.length > 0) return [];
+    first ??= obstacle;
   }
-  const reason = first === undefined ? undefined : whyNotRunnable(first);
-  if (reason !== undefined && fixed[reason.name] !== undefined) {
-    return [{ path: ["layout", reason.name], message: reason.message }];
-  }
-  const forEngine = checkSizes({ ...fixed, scheme: "edp" }, limits);
-  if (forEngine.length > 0) return forEngine.map(pointAtStages(job));
-  // The engine has no context parallelism.
-  const engine: FixedSizes = { ...fixed, scheme: "edp", contextParallel: 1 };
-  return [diagnoseRanks(limits, engine, ranksOf(job), isRunnable)];
+  return first === undefined ? [] : [first];
 }
 
 /** What a layout says of experts that a dense model does not have. */
@@ -132,7 +116,7 @@ function checkScheme({ scheme, ...fixed }: FixedSizes): Problem[] {
 /** Lists with one entry a stage or a layer. */
 export function checkLists(job: Job): Problem[] {
   if (job.layout === "auto") return [];
-  const { stages, recompute, pipelineParallel, virtualPipeline = 1 } = job.layout;
+  const { stages, recompute, pipelineParallel } = job.layout;
   const { layers } = job.model;
   const problems = checkEmptyStages(job);
   if (stages !== undefined) {
@@ -143,31 +127,44 @@ export function checkLists(job: Job): Problem[] {
         message: `${formatSplit(stages)} holds ${sum} layers, but the model has ${layers}; make the entries add up to ${layers}`,
       });
     }
-    const wanted = (pipelineParallel ?? 1) * virtualPipeline;
-    const isLegal =
-      pipelineParallel === undefined
-        ? stages.length % virtualPipeline === 0
-        : stages.length === wanted;
-    if (!isLegal) {
-      const what =
-        pipelineParallel === undefined
-          ? `layout.virtualPipeline is ${virtualPipeline}; give a multiple of ${virtualPipeline} entries`
-          : virtualPipeline === 1
-            ? `layout.pipelineParallel is ${pipelineParallel}; give ${pipelineParallel} entries`
-            : `layout.pipelineParallel ${pipelineParallel} × virtualPipeline ${virtualPipeline} is ${wanted}; give ${wanted} entries`;
+    const wrong = whyWrongLength(stages.length, pipelineParallel, chunksOf(job));
+    if (wrong !== undefined) {
       problems.push({
         path: ["layout", "stages"],
-        message: `${formatSplit(stages)} is ${stages.length} stages, but ${what} or remove one of the two`,
+        message: `${formatSplit(stages)} is ${stages.length} stages, but ${wrong} or remove one of the two`,
       });
     }
   }
   if (Array.isArray(recompute) && recompute.length !== layers) {
     problems.push({
       path: ["layout", "recompute"],
-      message: `has ${recompute.length} entries, but the model has ${layers} layers; give one entry a layer, or none or full for all`,
+      message: `has ${recompute.length} entries, but the model has ${layers} layers; give one entry a layer, or one word for all`,
     });
   }
   return problems;
+}
+
+/** Rule and remedy of a list that has not an entry for every chunk; interleaving alone leaves their number open. */
+function whyWrongLength(
+  length: number,
+  pipelineParallel: number | undefined,
+  chunks: number | undefined,
+): string | undefined {
+  if (pipelineParallel === undefined) {
+    return chunks === undefined || length % chunks === 0
+      ? undefined
+      : `every pipeline rank has ${chunks} chunks; give a multiple of ${chunks} entries`;
+  }
+  if (chunks === undefined) {
+    return length % pipelineParallel === 0 && length > pipelineParallel
+      ? undefined
+      : `interleaving needs 2 or more on each of pipelineParallel ${pipelineParallel}; give ${2 * pipelineParallel} entries`;
+  }
+  const wanted = pipelineParallel * chunks;
+  if (length === wanted) return undefined;
+  return chunks === 1
+    ? `layout.pipelineParallel is ${pipelineParallel}; give ${wanted} entries`
+    : `layout.pipelineParallel ${pipelineParallel} × ${chunks} chunks is ${wanted}; give ${wanted} entries`;
 }
 
 /** The head may be a stage of its own, but not in the engine, whose stages hold a layer each. */

@@ -35,6 +35,18 @@ const skywork = (ranks: number): LayoutLimits => ({
   globalBatchSize: 3072,
 });
 
+describe("legalValues", () => {
+  it("cuts dense layers and shared experts over tensor-parallel ranks without a rest", () => {
+    const wide = { ...skywork(12), heads: 12, kvHeads: 12, sequenceLength: 12 * 512 };
+    assert.deepEqual(legalValues("tensorParallel", wide), [1, 2, 3, 4, 6, 12]);
+    const values = (limits: object) => legalValues("tensorParallel", { ...wide, ...limits });
+    assert.deepEqual(values({ denseFfnHiddenSize: 100 }), [1, 2, 4]);
+    assert.deepEqual(values({ sharedFfnHiddenSize: 90 }), [1, 2, 3, 6]);
+    const [problem] = checkSizes({ tensorParallel: 3 }, { ...wide, denseFfnHiddenSize: 100 });
+    assert.match(problem?.message ?? "", /^3 does not divide 100 columns of a dense layer .*; use/);
+  });
+});
+
 describe("enumerateLayouts", () => {
   it("gives layouts that obey every rule, each once", () => {
     fc.assert(

@@ -1,5 +1,3 @@
-import { divisors } from "./sizes.ts";
-
 /** Larger micro-batches speed up no kernel, but activations grow with them. */
 const MAX_TOKENS = 8192;
 
@@ -7,19 +5,22 @@ const MAX_TOKENS = 8192;
 const MAX_SLOWDOWN = 0.1;
 
 /**
- * The largest micro-batch that divides a replica's share of the batch, has at
- * most 8192 tokens, and lengthens an even pipeline's step, (m + p − 1)/m, by at
- * most a tenth over micro-batches of one sequence.
+ * Micro-batch sizes in the order to try them. First is the largest that has at most
+ * 8192 tokens and lengthens an even pipeline's step, (m + p − 1)/m, by at most a tenth
+ * over micro-batches of one sequence; then smaller ones, which hold less memory.
+ *
+ * @param sizes that the schedule can take, ascending, each dividing the replica's sequences
  */
-export function pickMicroBatchSize(
+export function preferredMicroBatches(
   sequencesPerReplica: number,
   numStages: number,
   sequenceLength: number,
-): number {
+  sizes: readonly number[],
+): number[] {
   const stretch = (size: number) => 1 + ((numStages - 1) * size) / sequencesPerReplica;
-  const fits = divisors(sequencesPerReplica).filter(
+  const fits = sizes.filter(
     (size) =>
       size * sequenceLength <= MAX_TOKENS && stretch(size) <= stretch(1) * (1 + MAX_SLOWDOWN),
   );
-  return fits.at(-1) ?? 1;
+  return fits.length > 0 ? fits.reverse() : sizes.slice(0, 1);
 }

@@ -27,6 +27,14 @@ const SIZE_RULES: Record<SizeName, readonly Rule[]> = {
         ? undefined
         : `neither divides ${kvHeads} key-value heads nor is a multiple of them`,
     mustDivide((limits) => limits.sequenceLength, "tokens of a sequence (sequence parallelism)"),
+    mustDivide(
+      (limits) => limits.denseFfnHiddenSize ?? 0,
+      "columns of a dense layer (model.denseFfnHiddenSize)",
+    ),
+    mustDivide(
+      (limits) => limits.sharedFfnHiddenSize ?? 0,
+      "columns of the shared experts (model.sharedFfnHiddenSize)",
+    ),
   ],
   contextParallel: [
     (value, { sequenceLength }) =>

@@ -32,6 +32,9 @@ export interface LayoutLimits {
   kvHeads: number;
   experts: number;
   ffnHiddenSize: number;
+  /** Widths that tensor parallelism cuts, where the model has such parts. */
+  denseFfnHiddenSize?: number | undefined;
+  sharedFfnHiddenSize?: number | undefined;
   sequenceLength: number;
   globalBatchSize: number;
   /** Absent when the planner picks it. */

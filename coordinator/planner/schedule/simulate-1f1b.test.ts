@@ -2,14 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { stagesArbitrary } from "../partition/testing.ts";
-import type { Work } from "../work.ts";
 import { makespan1F1B } from "./simulate-1f1b.ts";
+
+interface Stage {
+  forward: number;
+  backward: number;
+}
 
 /**
  * The same schedule the slow way: every stage's list of operations written out,
  * and ends computed by relaxing all dependencies until nothing moves.
  */
-function naiveMakespan(stages: readonly Work[], m: number, latency: number): number {
+function naiveMakespan(stages: readonly Stage[], m: number, latency: number): number {
   const p = stages.length;
   const order = stages.map((_, i) => {
     const warmup = Math.min(m, p - i - 1);
@@ -33,7 +37,7 @@ function naiveMakespan(stages: readonly Work[], m: number, latency: number): num
           : (ends.get(sender) ?? 0) + latency;
         const before = names[n - 1];
         const start = Math.max(input, before === undefined ? 0 : (ends.get(before) ?? 0));
-        const work = stages[i] as Work;
+        const work = stages[i] as Stage;
         const end = start + (isForward ? work.forward : work.backward);
         if (end !== ends.get(name)) moved = true;
         ends.set(name, end);

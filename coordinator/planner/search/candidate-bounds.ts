@@ -6,7 +6,7 @@ import type { Candidate } from "./candidate.ts";
 import type { Constraints } from "./constraints.ts";
 import type { ModelParts } from "./model-parts.ts";
 import { leastCostsUnder } from "./scheduled-costs.ts";
-import { is1F1B } from "./solve-candidate.ts";
+import { is1F1B } from "./solve-stages.ts";
 
 /** Lower bounds of one search's candidates under a schedule, whatever the split. */
 export class CandidateBounds {

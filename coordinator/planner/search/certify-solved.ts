@@ -1,6 +1,7 @@
 import { certifySchedule } from "../schedule/certify-schedule.ts";
-import { is1F1B, partitionProblem, type Solved, solvedFrom } from "./solve-candidate.ts";
+import { partitionProblem, type Solved, solvedFrom } from "./solve-candidate.ts";
 import { scheduledStages } from "./solve-scheduled.ts";
+import { is1F1B } from "./solve-stages.ts";
 import { tableOfSolved } from "./stage-costs.ts";
 
 /** Passes of a step beyond which the programme no longer fits the solver's memory. */

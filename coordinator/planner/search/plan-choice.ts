@@ -5,7 +5,8 @@ import { bubbleSplit } from "../schedule/event-simulator.ts";
 import { rankOf } from "../schedule/table.ts";
 import { gpusOf } from "./candidate.ts";
 import { hidesCommunication } from "./scheduled-costs.ts";
-import { is1F1B, type Solved } from "./solve-candidate.ts";
+import type { Solved } from "./solve-candidate.ts";
+import { is1F1B } from "./solve-stages.ts";
 import { stageCosts, tableOfSolved } from "./stage-costs.ts";
 
 /** A solved candidate as the plan document tells it. */

@@ -1,15 +1,17 @@
 import type { Plan } from "../../../proto/gen/moestro/v1/plan_pb.js";
-import { Recompute } from "../../../proto/gen/moestro/v1/plan_pb.js";
 import { MoestroError } from "../../errors.ts";
 import { wantedRecompute } from "../../spec/planning-defaults.ts";
 import type { Job } from "../../spec/schema.ts";
+import { SCHEDULE_NAMES } from "../../spec/sections/layout.ts";
 import type { Measured } from "../hardware/measured.ts";
 import { probedStepMs } from "../hardware/predict-probed.ts";
-import { fixedSizesOf, limitsOf } from "../layout/check-layout.ts";
-import { isRunnable } from "../layout/engine-capabilities.ts";
+import { limitsOf } from "../layout/check-layout.ts";
 import { enumerateLayouts } from "../layout/enumerate-layouts.ts";
-import { type CandidateLayout, divisors } from "../layout/sizes.ts";
+import { fixedSizesOf } from "../layout/fixed-sizes.ts";
+import { type Arrangement, runnableArrangements } from "../layout/runnable.ts";
 import { planJob } from "../plan-job.ts";
+import { recomputeName, scheduleName } from "../plan-names.ts";
+import { modelWork, type Work } from "../work.ts";
 
 /** A plan of the engine's and what the probe says of its step. */
 export interface ProbedPlan {
@@ -18,35 +20,38 @@ export interface ProbedPlan {
 }
 
 /**
- * Every layout of a local job that the engine runs and the probe measured, with
- * each micro-batch size it measured, quickest first.
+ * Every layout of a local job that the engine runs and the probe measured, with each
+ * micro-batch size it measured, quickest first. A job without a layout leaves the
+ * schedule open too. The probe measures experts on the tensor-parallel ranks, scheme
+ * edp, and sequences that are whole.
  */
 export function probedPlans(job: Job, measured: Measured): ProbedPlan[] {
   const sizes = new Set(measured.layers.map(({ microBatchSize }) => microBatchSize));
+  const open = withOpenSchedule(job);
   const plans: ProbedPlan[] = [];
   for (const layout of enumerateLayouts(limitsOf(job), fixedSizesOf(job))) {
-    if (!isRunnable(layout)) continue;
-    for (const size of divisors(job.training.globalBatchSize / layout.dataParallel)) {
-      const { microBatchSize = size } = job.training;
-      if (size !== microBatchSize || !sizes.has(size)) continue;
-      const probed = probedPlan(fix(job, layout, size), measured);
-      if (probed !== undefined) plans.push(probed);
+    if (layout.scheme !== "edp" || layout.contextParallel !== 1) continue;
+    for (const arrangement of runnableArrangements(open, layout).arrangements) {
+      for (const size of arrangement.microBatchSizes) {
+        if (!sizes.has(size)) continue;
+        const probed = probedPlan(fix(open, arrangement, size), measured);
+        if (probed !== undefined) plans.push(probed);
+      }
     }
   }
   return plans.sort((a, b) => a.stepTimeMs - b.stepTimeMs);
 }
 
-/** Undefined for what the probe did not measure. */
+/** Undefined for what the probe did not measure, and for what does not fit the memory. */
 function probedPlan(job: Job, measured: Measured): ProbedPlan | undefined {
-  const plan = planJob(job);
-  const { layout } = plan;
-  if (layout === undefined) return undefined;
   try {
+    const plan = planJob(job);
+    const { layout } = plan;
+    if (layout === undefined) return undefined;
     const stepTimeMs = probedStepMs(measured, {
+      schedule: scheduleName(plan.schedule),
       layersPerStage: plan.stages.map(({ numLayers }) => numLayers),
-      recomputePerLayer: plan.stages.flatMap(({ recompute }) =>
-        recompute.map((kind) => kind === Recompute.FULL),
-      ),
+      recomputePerLayer: recomputeShares(job, plan),
       tensorParallel: layout.tensorParallel,
       pipelineParallel: layout.pipelineParallel,
       dataParallel: layout.dataParallel,
@@ -60,13 +65,33 @@ function probedPlan(job: Job, measured: Measured): ProbedPlan | undefined {
   }
 }
 
-/** The job with a layout and micro-batch size fixed by hand. */
-function fix(job: Job, layout: CandidateLayout, microBatchSize: number): Job {
+/** Of full recompute, which alone is measured; selective does its share of the FLOPs. */
+function recomputeShares(job: Job, { layout, stages, microBatchSize }: Plan): number[] {
+  if (layout === undefined) return [];
+  const { layers } = modelWork(job, layout, microBatchSize);
+  return stages
+    .flatMap(({ recompute }) => recompute.map(recomputeName))
+    .map((kind, layer) => {
+      const { recompute } = layers[layer] as Work;
+      return recompute[kind] / recompute.full;
+    });
+}
+
+function withOpenSchedule(job: Job): Job {
+  if (job.layout !== "auto") return job;
+  const layout = { recompute: wantedRecompute(job), schedule: [...SCHEDULE_NAMES] };
+  return { ...job, layout };
+}
+
+/** The job with an arrangement and micro-batch size fixed by hand. */
+function fix(job: Job, arrangement: Arrangement, microBatchSize: number): Job {
+  const { layout, schedule, virtualPipeline } = arrangement;
   const { expertDataParallel: _, ...sizes } = layout;
   const written = job.layout === "auto" ? {} : job.layout;
+  const fixed = { recompute: wantedRecompute(job), schedule: [schedule], virtualPipeline };
   return {
     ...job,
     training: { ...job.training, microBatchSize },
-    layout: { ...written, ...sizes, recompute: wantedRecompute(job), schedule: ["1f1b"] },
+    layout: { ...written, ...sizes, ...fixed },
   };
 }

@@ -9,8 +9,9 @@ import type { Constraints } from "./constraints.ts";
 import { isTooLarge, layerBoundMs } from "./layer-bound.ts";
 import { modelParts } from "./model-parts.ts";
 import { hidesCommunication } from "./scheduled-costs.ts";
-import { is1F1B, type Solved } from "./solve-candidate.ts";
+import type { Solved } from "./solve-candidate.ts";
 import { formsOf, polished, type SearchContext, solveForm } from "./solve-form.ts";
+import { is1F1B } from "./solve-stages.ts";
 import { type LayerKey, Space } from "./space.ts";
 import { whyNotExpressible } from "./targets.ts";
 

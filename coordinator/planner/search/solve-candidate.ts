@@ -1,13 +1,8 @@
 import { memoryLimitBytes } from "../cost/memory/memory-limit.ts";
 import type { RecomputeKind } from "../cost/workload.ts";
-import { evaluateSplit } from "../partition/evaluate-split.ts";
 import { evenSplit } from "../partition/pipeline.ts";
-import type { PartitionSolution, PartitionUnfit } from "../partition/problem.ts";
-import {
-  type PartitionCut,
-  type SolveOptions,
-  solvePartitionUnder,
-} from "../partition/solve-partition.ts";
+import type { PartitionUnfit } from "../partition/problem.ts";
+import type { PartitionCut } from "../partition/solve-partition.ts";
 import type { ScheduleName } from "../plan-document.ts";
 import type { ScheduleProblem } from "../schedule/schedule-problem.ts";
 import type { Candidate, PartCost } from "./candidate.ts";
@@ -15,7 +10,8 @@ import type { Constraints } from "./constraints.ts";
 import { lighterStages } from "./lighter-stages.ts";
 import type { ModelPart, ModelParts } from "./model-parts.ts";
 import { costsUnder } from "./scheduled-costs.ts";
-import { type ScheduledStages, solveScheduled } from "./solve-scheduled.ts";
+import type { ScheduledStages } from "./solve-scheduled.ts";
+import { is1F1B, type SolveStagesOptions, solveStages } from "./solve-stages.ts";
 import { largestOverheadMs } from "./stage-costs.ts";
 
 /** Parts `[from, to)` on one virtual stage, and what each recomputes. */
@@ -46,38 +42,26 @@ export interface Solved {
   stepTimeMs: number;
 }
 
-export interface SolveCandidateOptions extends SolveOptions {
-  /** Pipelines that take longer are not wanted. */
-  cutoffMs?: number | undefined;
-  /** Pipelines cannot take less; for schedules other than 1F1B. */
-  boundMs?: number | undefined;
-  /** Passes to simulate under schedules other than 1F1B. */
-  maxPasses?: number | undefined;
-}
-
 /** The best stages and recompute of a candidate under a schedule. */
 export function solveCandidate(
   candidate: Candidate,
   parts: ModelParts,
   constraints: Constraints,
   schedule: ScheduleName,
-  options: SolveCandidateOptions = {},
+  options: SolveStagesOptions = {},
 ): Solved | PartitionUnfit | PartitionCut {
-  const { cutoffMs = Number.POSITIVE_INFINITY, boundMs, maxPasses, ...limits } = options;
   const costed = costsUnder(schedule, candidate);
   const { pipelineParallel } = candidate.placement;
   const limitBytes = memoryLimitBytes(candidate.workload.cluster, constraints.reserveBytes);
   const problem = partitionProblem(costed, parts, constraints, schedule);
-  const solution = is1F1B(schedule, pipelineParallel)
-    ? solved1F1B(problem, cutoffMs, limits)
-    : solveScheduled(problem, boundMs, maxPasses);
+  const solution = solveStages(problem, options);
   if (!("stages" in solution)) return solution;
   const uncut = { candidate: costed, parts, schedule, constraints, limitBytes };
   const solved = solvedFrom(uncut, solution);
   const isFree = problem.starts === undefined && pipelineParallel > 1;
   if (!isFree || !is1F1B(schedule, pipelineParallel)) return solved;
   return lighterStages(solved, (mostStaticBytes, limitMs) => {
-    const lighter = solved1F1B({ ...problem, mostStaticBytes }, limitMs, limits);
+    const lighter = solveStages({ ...problem, mostStaticBytes }, { ...options, cutoffMs: limitMs });
     return "stages" in lighter ? solvedFrom(uncut, lighter) : undefined;
   });
 }
@@ -89,39 +73,6 @@ export function solvedFrom(
 ): Solved {
   const staged = { ...uncut, ...solution };
   return { ...staged, stepTimeMs: solution.simulatedMs + largestOverheadMs(staged) };
-}
-
-/** Without a pipeline every schedule is the same. */
-export function is1F1B(schedule: ScheduleName, pipelineParallel: number): boolean {
-  return schedule === "1f1b" || pipelineParallel === 1;
-}
-
-function solved1F1B(
-  problem: ScheduleProblem,
-  cutoffMs: number,
-  limits: SolveOptions,
-): ScheduledStages | PartitionUnfit | PartitionCut {
-  const solution =
-    problem.starts === undefined
-      ? solvePartitionUnder(problem, cutoffMs, limits)
-      : evaluateSplit(problem, countsOf(problem.starts));
-  if (!("stages" in solution)) return solution;
-  const { simulatedMs, boundMs, gap } = solution;
-  const memoryBytesOfRank = solution.stages.map(({ memoryBytes }) => memoryBytes);
-  return { stages: solvedStages(solution), simulatedMs, boundMs, gap, memoryBytesOfRank };
-}
-
-function countsOf(starts: readonly number[]): number[] {
-  return starts.slice(1).map((end, stage) => end - (starts[stage] as number));
-}
-
-function solvedStages(solution: PartitionSolution): SolvedStage[] {
-  return solution.stages.map(({ layers: [first, last], recompute, inFlightMicroBatches }) => ({
-    from: first,
-    to: last + 1,
-    recompute: recompute as RecomputeKind[],
-    inFlightMicroBatches,
-  }));
 }
 
 /** The candidate as `moestro partition` would get it, and the order of its passes. */

@@ -7,7 +7,8 @@ import type { CandidateBounds } from "./candidate-bounds.ts";
 import type { Constraints } from "./constraints.ts";
 import type { ModelParts } from "./model-parts.ts";
 import { recomputeForms } from "./recompute-forms.ts";
-import { is1F1B, type Solved, solveCandidate } from "./solve-candidate.ts";
+import { type Solved, solveCandidate } from "./solve-candidate.ts";
+import { is1F1B } from "./solve-stages.ts";
 
 /** What all candidates of one search share. */
 export interface SearchContext {

@@ -1,4 +1,5 @@
 import type { Workload } from "../cost/workload.ts";
+import { arrangementsOf, leastMicroBatches } from "../layout/arrangements.ts";
 import { legalValues } from "../layout/size-rules.ts";
 import { divisors, type LayoutLimits, type LayoutSizes, schemeOf } from "../layout/sizes.ts";
 import type { ScheduleName } from "../plan-document.ts";
@@ -114,26 +115,18 @@ export class Space {
   }
 
   *#schedules(p: number, m: number): Generator<[ScheduleName, number]> {
-    const { schedules, virtualPipeline: fixed, layersPerStage, layersDivide } = this.#constraints;
+    const { schedules, virtualPipeline, layersPerStage, layersDivide } = this.#constraints;
     const numLayers = this.#workload.model.layers.length;
-    const allows = (v: number) =>
-      (layersDivide !== true || numLayers % (p * v) === 0) &&
-      (fixed === undefined || fixed === v) &&
-      (layersPerStage === undefined || layersPerStage.length === p * v);
-    if (p === 1) {
-      // Without a pipeline every schedule is this one.
-      if (allows(1)) yield ["1f1b", 1];
-      return;
-    }
-    for (const schedule of schedules) {
-      if (schedule === "interleaved") {
-        if (m < p) continue;
-        for (let v = 2; v * p <= this.#numParts; v++) if (allows(v)) yield [schedule, v];
-      } else if (schedule === "dualpipev") {
-        if (2 * p <= this.#numParts && m >= 2 * p && allows(2)) yield [schedule, 2];
-      } else if (allows(1)) {
-        yield [schedule, 1];
-      }
+    const limits = {
+      schedules,
+      virtualPipeline,
+      numStages: layersPerStage?.length,
+      mostStages: this.#numParts,
+    };
+    for (const [schedule, chunks] of arrangementsOf(p, limits)) {
+      if (m < leastMicroBatches(schedule, p)) continue;
+      if (layersDivide === true && numLayers % (p * chunks) !== 0) continue;
+      yield [schedule, chunks];
     }
   }
 
@@ -164,6 +157,8 @@ export function limitsOf(
     kvHeads: attention.kind === "gqa" ? attention.kvHeads : attention.heads,
     experts: moe?.experts ?? 1,
     ffnHiddenSize: moe?.ffn.hiddenSize ?? dense?.hiddenSize ?? 1,
+    denseFfnHiddenSize: dense?.hiddenSize,
+    sharedFfnHiddenSize: moe?.sharedFfnHiddenSize,
     sequenceLength,
     globalBatchSize,
     microBatchSize: constraints.microBatchSize,

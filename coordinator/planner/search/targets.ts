@@ -1,5 +1,5 @@
 import type { Placement, Workload } from "../cost/workload.ts";
-import { schemeOf } from "../layout/sizes.ts";
+import { whyNotRunnable } from "../layout/engine-capabilities.ts";
 import type { ScheduleName } from "../plan-document.ts";
 import { whyNotTorchSchedule } from "../schedule/torch-schedules.ts";
 import type { Target } from "./constraints.ts";
@@ -8,7 +8,7 @@ type Arranged = Placement & { schedule: ScheduleName };
 
 /**
  * Why a layout cannot be said in a target's configuration, or nothing. What our
- * own engine runs is kept in layout/engine-capabilities.ts for layouts.
+ * own engine runs is kept in layout/engine-capabilities.ts.
  */
 export function whyNotExpressible(
   target: Target,
@@ -19,7 +19,7 @@ export function whyNotExpressible(
     case "any":
       return undefined;
     case "moestro":
-      return whyNotMoestro(layout);
+      return whyNotMoestro(layout, workload);
     case "megatron":
       return layout.schedule === "1f1b" || layout.schedule === "interleaved"
         ? undefined
@@ -41,9 +41,10 @@ function whyNotTorchtitan(layout: Arranged, workload: Workload): string | undefi
   return whyNotTorchSchedule(layout.schedule, layout.pipelineParallel, numMicroBatches);
 }
 
-function whyNotMoestro(layout: Arranged): string | undefined {
-  if (schemeOf(layout) !== "edp") return "the engine runs scheme edp only";
-  if (layout.contextParallel !== 1) return "the engine has no context parallelism";
-  if (layout.schedule !== "1f1b") return "the engine runs 1F1B only";
-  return undefined;
+function whyNotMoestro(layout: Arranged, workload: Workload): string | undefined {
+  const { globalBatchSize, optimizerSharding } = workload;
+  const numMicroBatches = globalBatchSize / layout.dataParallel / layout.microBatchSize;
+  // Recompute is chosen behind the layout, among what its schedule can have.
+  const run = { ...layout, numMicroBatches, optimizerSharding, recompute: [] };
+  return whyNotRunnable(run)?.message;
 }

@@ -19,12 +19,14 @@ const formatShare = (value) => `${Number((value * 100).toPrecision(3))} %`;
 /**
  * @param {PageData} data
  * @param {Series[]} perLayer
+ * @param {boolean} [points]
  * @returns {Line[]}
  */
-function layerLines(data, perLayer) {
+function layerLines(data, perLayer, points = false) {
   return perLayer.map((values, i) => ({
     name: `layer ${data.layers[i]}`,
     values,
+    points,
     color: layerColor(i, perLayer.length),
   }));
 }
@@ -56,6 +58,10 @@ function chartsOf(data) {
       lines: layerLines(data, data.auxCoeff),
       format: formatShort,
       fromZero: true,
+    },
+    "expert-similarity": {
+      lines: layerLines(data, data.expertSimilarity, true),
+      format: formatShort,
     },
     throughput: {
       lines: [{ name: "tokens/s", values: data.tokensPerSecond, color: blue }],

@@ -8,7 +8,8 @@ type Chart = { id: string; title: string; lead: string; summary: string; wide?: 
 
 /** The places for what is drawn over steps; the page's scripts draw into them. */
 export function charts(run: RunFiles): Html {
-  const [first, last] = [run.metrics[0], run.metrics.at(-1)];
+  const { metrics } = run;
+  const [first, last] = [metrics[0], metrics.at(-1)];
   if (first === undefined || last === undefined) {
     return card({
       id: "no-steps",
@@ -20,7 +21,7 @@ export function charts(run: RunFiles): Html {
       ),
     });
   }
-  return html`${list(first, last).map((chart) =>
+  return html`${list(metrics, first, last).map((chart) =>
     card({
       id: chart.id,
       title: chart.title,
@@ -31,7 +32,11 @@ export function charts(run: RunFiles): Html {
   )}${loadCard(last, run.stepsPerRecord)}`;
 }
 
-function list(first: MetricsRecord, last: MetricsRecord): Chart[] {
+function list(
+  metrics: readonly MetricsRecord[],
+  first: MetricsRecord,
+  last: MetricsRecord,
+): Chart[] {
   const over = `over steps ${first.step} to ${last.step}`;
   const fromTo = (figure: (record: MetricsRecord) => number, digits: number) =>
     `from ${formatFixed(figure(first), digits)} to ${formatFixed(figure(last), digits)}`;
@@ -68,6 +73,25 @@ function list(first: MetricsRecord, last: MetricsRecord): Chart[] {
       title: "Gradient norm",
       lead: "Global L2 norm before clipping.",
       summary: `Line chart of the gradient norm ${over}: ${fromTo((record) => record.gradNorm, 3)}.`,
+    },
+    ...similarityChart(metrics, over),
+  ];
+}
+
+/** Where the run measured it: with fewer than two experts it did not. */
+function similarityChart(metrics: readonly MetricsRecord[], over: string): Chart[] {
+  const measured = metrics.map(({ layers }) =>
+    layers.flatMap(({ expertSimilarity }) => expertSimilarity ?? []),
+  );
+  const last = measured.findLast((values) => values.length > 0);
+  if (last === undefined) return [];
+  return [
+    {
+      id: "expert-similarity",
+      title: "Expert similarity per layer",
+      wide: true,
+      lead: "Mean cosine between pairs of a layer's experts: 1 for copies, as an upcycled model starts; near 0 for experts drawn at random. Lower is better.",
+      summary: `Line chart of each layer's expert similarity ${over}; at the end between ${formatSmall(Math.min(...last))} and ${formatSmall(Math.max(...last))}.`,
     },
   ];
 }

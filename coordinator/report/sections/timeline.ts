@@ -1,3 +1,4 @@
+import { byRank, ranksOfStages } from "../chunks.ts";
 import { formatFixed, formatPercent } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import type { RunFiles } from "../read-run.ts";
@@ -5,7 +6,7 @@ import type { TimelineEventRecord, TimelineRecord, TimelineStageRecord } from ".
 import { idleShare } from "../stage-figures.ts";
 import { card, nothing } from "./card.ts";
 
-/** The measured pipeline schedule of one step: a track a stage. */
+/** The measured pipeline schedule of one step: a track a pipeline rank. */
 export function timeline({ timeline: record, plan }: RunFiles): Html {
   const events = record?.stages.flatMap((stage) => stage.events) ?? [];
   if (record === undefined || events.length === 0) {
@@ -19,7 +20,9 @@ export function timeline({ timeline: record, plan }: RunFiles): Html {
   const start = events.reduce((least, event) => Math.min(least, event.startMs), Infinity);
   const end = events.reduce((most, event) => Math.max(most, event.endMs), -Infinity);
   const span = Math.max(end - start, Number.EPSILON);
-  const idle = idleShare(record);
+  const ranks = byRank(plan, record.stages);
+  const idle = idleShare(record, ranks.length);
+  const isChunked = ranksOfStages(plan) !== undefined;
   const planned = plan?.prediction?.bubbleFraction;
   const predicted =
     planned === undefined ? "" : ` The planner expected ${formatPercent(planned, 0)}.`;
@@ -27,10 +30,10 @@ export function timeline({ timeline: record, plan }: RunFiles): Html {
     id: "timeline",
     title: "Pipeline timeline",
     wide: true,
-    lead: `Step ${record.step} as it ran: ${formatFixed(span, 0)} ms. Stages were idle ${formatPercent(idle, 0)} of the schedule.${predicted} Numbers are micro-batches.`,
+    lead: `Step ${record.step} as it ran: ${formatFixed(span, 0)} ms. ${isChunked ? "Pipeline ranks" : "Stages"} were idle ${formatPercent(idle, 0)} of the schedule.${predicted} Numbers are micro-batches.`,
     body: html`<div class="legend" aria-hidden="true"><span class="key forward"></span>forward<span class="key backward"></span>backward<span class="key optimizer"></span>optimizer</div>
 <div class="scroll" tabindex="0" role="group" aria-label="${summary(record, span, idle)}"><div class="tracks">
-${record.stages.map((stage) => track(stage, start, span))}
+${ranks.map(({ rank, entries }) => track(isChunked ? `rank ${rank}` : `stage ${rank}`, entries, start, span))}
 <div class="track axis" aria-hidden="true"><span></span><div class="lane">${ticks(span)}</div></div>
 </div></div>`,
   });
@@ -40,11 +43,16 @@ function summary(record: TimelineRecord, span: number, idle: number): string {
   return `Timeline of step ${record.step} over ${record.stages.length} stages, ${formatFixed(span, 0)} ms, idle ${formatPercent(idle, 0)}.`;
 }
 
-function track(stage: TimelineStageRecord, start: number, span: number): Html {
-  const name = `stage ${stage.stage}`;
-  return html`<div class="track"><span>${name}</span><div class="lane">${stage.events.map((event) =>
-    block(event, name, start, span),
-  )}</div></div>\n`;
+function track(
+  name: string,
+  stages: readonly TimelineStageRecord[],
+  start: number,
+  span: number,
+): Html {
+  const blocks = stages.flatMap(({ stage, events }) =>
+    events.map((event) => block(event, `stage ${stage}`, start, span)),
+  );
+  return html`<div class="track"><span>${name}</span><div class="lane">${blocks}</div></div>\n`;
 }
 
 function block(event: TimelineEventRecord, stage: string, start: number, span: number): Html {

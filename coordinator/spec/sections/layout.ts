@@ -34,22 +34,24 @@ const fixedLayout = z.strictObject({
     .max(512)
     .optional()
     .describe(
-      "Layers of each stage, first to last. On a cluster the last may be 0, a stage of the head alone.",
+      "Layers of each stage, first to last, as many as pipelineParallel times the chunks of a rank. On a cluster the last may be 0, a stage of the head alone.",
     ),
   recompute: z
     .union([recompute, z.array(recompute).min(1).max(512)])
     .optional()
     .describe(
-      "Recompute activations in backward, for all layers or one entry a layer; auto leaves it to the planner. Default: none on this machine, auto on a cluster.",
+      "Recompute activations in backward, for all layers or one entry a layer; auto leaves it to the planner, which recomputes what memory forces it to. Default: none on this machine without cluster.memoryLimit, auto otherwise.",
     ),
   virtualPipeline: whole(1, 64)
     .optional()
-    .describe("Model chunks of one pipeline rank, for interleaving. Default: the planner picks."),
+    .describe(
+      "Model chunks of one pipeline rank, for interleaving. Default: the planner picks, 2 on this machine.",
+    ),
   schedule: z
     .union([schedule, z.array(schedule).min(1).max(SCHEDULE_NAMES.length)])
     .optional()
     .describe(
-      "Order of micro-batches in the pipeline, or a list of those allowed. Default: 1f1b on this machine, any on a cluster.",
+      "Order of micro-batches in the pipeline, or a list of those allowed. Default: 1f1b on this machine, interleaved there with virtualPipeline above 1, any on a cluster.",
     ),
 });
 

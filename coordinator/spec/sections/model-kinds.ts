@@ -22,7 +22,8 @@ const latentAttention = z
 
 /**
  * How a model differs from the plain one, MoE in every layer with grouped-query
- * attention. The planner knows all of it; the engine trains the plain one.
+ * attention. The planner knows all of it; the engine trains the plain one, and
+ * models with dense layers and shared experts.
  */
 export const modelKindFields = {
   latentAttention,

@@ -28,22 +28,48 @@ export const moeSection = z
       .union([atLeast(0), z.literal(false)])
       .default(1)
       .describe("The lambda of gating logit normalisation; false or 0 turns it off."),
+    gateFunction: z
+      .enum(["softmax", "sigmoid"])
+      .default("softmax")
+      .describe(
+        "Makes the router's logits probabilities: a softmax over the experts, or each one's sigmoid (DeepSeek-V3).",
+      ),
+    renormalize: z
+      .boolean()
+      .default(true)
+      .describe("Weights of a token's experts are divided by their sum; false takes them as is."),
+    dropPolicy: z
+      .enum(["probs", "position"])
+      .default("probs")
+      .describe(
+        "What an expert over capacity drops: the least probable assignments, or those of the last tokens.",
+      ),
+    padding: z
+      .boolean()
+      .default(true)
+      .describe(
+        "With a capacity: all its places are sent, so that every exchange has one size; false sends those taken.",
+      ),
     auxLoss: z
       .enum(["skywork", "switch"])
       .default("skywork")
       .describe("Form of the balancing loss: Skywork-MoE's or Switch Transformer's."),
     balancing: z
-      .enum(["adaptive", "fixed", "none"])
+      .enum(["adaptive", "fixed", "bias", "none"])
       .default("adaptive")
       .describe(
-        "The loss's coefficient per layer: adapted to the drop rate, fixed at controller.initialCoefficient, or no loss.",
+        "How load is balanced, per layer: by the loss, its coefficient adapted to the drop rate or fixed at controller.initialCoefficient; by biases of the choice (DeepSeek-V3); or not.",
       ),
+    zLoss: atLeast(0)
+      .default(0)
+      .describe("Coefficient of the router z-loss, the mean of logsumexp(logits)²; 0 for none."),
   })
   .describe("Experts, gate and balancing of every layer.");
 
 /**
  * The control law of the auxiliary-loss coefficients (Skywork-MoE report,
- * arXiv 2406.06563, section 3.2).
+ * arXiv 2406.06563, section 3.2) or of the biases (DeepSeek-V3 report, arXiv
+ * 2412.19437, section 2.1.2).
  */
 export const controllerSection = z
   .strictObject({
@@ -55,10 +81,15 @@ export const controllerSection = z
     maxCoefficient: atLeast(0).default(0.01).describe("Largest target of the coefficient."),
     smoothing: share("below one").default(0.99).describe("The beta of the moving average."),
     initialCoefficient: atLeast(0)
-      .default(0.01)
-      .describe("Coefficient at the first step; with balancing fixed, at every step."),
+      .optional()
+      .describe(
+        "Coefficient at the first step; with balancing fixed or bias, at every step. Default: 0.01, with bias 0.",
+      ),
+    biasUpdateSpeed: atLeast(0)
+      .default(0.001)
+      .describe("With balancing bias: what a step adds to an expert's bias, or takes from it."),
     effectiveAfterSteps: whole(2, 1000)
       .default(2)
       .describe("A coefficient computed from step s applies from step s + this number."),
   })
-  .describe("The control law of the auxiliary-loss coefficients.");
+  .describe("The control law of the auxiliary-loss coefficients, or of the biases.");

@@ -69,6 +69,11 @@ export const clusterSection = z
     memoryReserve: atLeast(0)
       .optional()
       .describe("GB of each GPU's memory that plans leave free. Default: 4 % of it."),
+    memoryLimit: positive()
+      .optional()
+      .describe(
+        "GB that a rank of this machine may hold at its peak, the process itself included; the planner chooses stages and recompute that fit. Default: memory is not counted.",
+      ),
     device: z
       .enum(["auto", "cpu", "cuda"])
       .default("auto")

@@ -58,28 +58,50 @@ def make_job(cache: Path, **changes) -> job_pb2.EngineJob:
     )
     for field, value in changes.items():
         section = next((s for s in (job.model, job.moe, job.training, job.data, job.checkpoint) if hasattr(s, field)), job)
-        setattr(section, field, value)
+        if isinstance(value, list):
+            getattr(section, field).extend(value)
+        else:
+            setattr(section, field, value)
     return job
 
 
+MODES = {"none": plan_pb2.RECOMPUTE_NONE, "selective": plan_pb2.RECOMPUTE_SELECTIVE, "full": plan_pb2.RECOMPUTE_FULL}
+
+
 def make_plan(
-    job: job_pb2.EngineJob, tp: int = 1, stages: tuple[int, ...] | None = None, dp: int = 1, micro_batch: int = 4, recompute=False
+    job: job_pb2.EngineJob,
+    tp: int = 1,
+    stages: tuple[int, ...] | None = None,
+    dp: int = 1,
+    micro_batch: int = 4,
+    recompute: bool | tuple[str, ...] = False,
+    cp: int = 1,
+    ep: int | None = None,
+    etp: int = 1,
+    vpp: int = 1,
+    schedule: str = "1F1B",
+    sharding: str = "UNSPECIFIED",
 ) -> plan_pb2.Plan:
-    """An EDP plan with these layers per stage."""
+    """A plan with these layers per stage; without ``ep`` its scheme is EDP.
+
+    ``recompute`` is one mode for all layers (True: full) or a tuple of modes that the layers walk through
+    again and again.
+    """
     stages = stages or (job.model.num_layers,)
-    pp = len(stages)
-    mode = plan_pb2.RECOMPUTE_FULL if recompute else plan_pb2.RECOMPUTE_NONE
+    pp, ep = len(stages) // vpp, ep or tp
+    modes = recompute if isinstance(recompute, tuple) else ("full" if recompute else "none",)
+    walks_back = schedule == "DUALPIPEV"
     return plan_pb2.Plan(
         layout=plan_pb2.Layout(
-            scheme=plan_pb2.SCHEME_EDP,
+            scheme=plan_pb2.SCHEME_EDP if ep == tp and etp == 1 else plan_pb2.SCHEME_FOLDED,
             tensor_parallel=tp,
-            context_parallel=1,
+            context_parallel=cp,
             pipeline_parallel=pp,
-            virtual_pipeline=1,
+            virtual_pipeline=vpp,
             data_parallel=dp,
-            expert_parallel=tp,
-            expert_tensor_parallel=1,
-            expert_data_parallel=dp,
+            expert_parallel=ep,
+            expert_tensor_parallel=etp,
+            expert_data_parallel=tp * cp * dp // (ep * etp),
             rank_order="tp-cp-ep-dp-pp",
         ),
         stages=[
@@ -88,14 +110,16 @@ def make_plan(
                 first_layer=sum(stages[:index]),
                 num_layers=count,
                 has_embedding=index == 0,
-                has_head=index == pp - 1,
-                recompute=[mode] * count,
-                experts_per_rank=job.moe.num_experts // tp,
+                has_head=index == len(stages) - 1,
+                recompute=[MODES[modes[layer % len(modes)]] for layer in range(sum(stages[:index]), sum(stages[: index + 1]))],
+                experts_per_rank=job.moe.num_experts // ep,
+                pipeline_rank=2 * pp - 1 - index if walks_back and index >= pp else index % pp,
             )
             for index, count in enumerate(stages)
         ],
-        schedule=plan_pb2.SCHEDULE_1F1B,
-        world_size=tp * dp * pp,
+        schedule=plan_pb2.Schedule.Value(f"SCHEDULE_{schedule}"),
+        world_size=tp * cp * dp * pp,
         micro_batch_size=micro_batch,
         num_micro_batches=job.training.global_batch_size // (micro_batch * dp),
+        optimizer_sharding=plan_pb2.OptimizerSharding.Value(f"OPTIMIZER_SHARDING_{sharding}"),
     )

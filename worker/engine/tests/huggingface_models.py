@@ -11,9 +11,8 @@ from moestro.v1 import job_pb2
 from moestro_engine.checkpoint.read import CheckpointReader
 from moestro_engine.checkpoint.state import Slice
 from moestro_engine.model.transformer import StageModel
-from moestro_engine.parallel.collectives import LocalGroup
 from moestro_engine.parallel.mesh import mesh_of
-from moestro_engine.parallel.parallelize import build_stage
+from moestro_engine.parallel.parallelize import Links, build_chunk, fill
 
 SIZES = {
     "vocab_size": 300,
@@ -77,13 +76,15 @@ def job_like(model: PreTrainedModel, cache: Path, **changes) -> job_pb2.EngineJo
 
 def our_model(job: job_pb2.EngineJob, reader: CheckpointReader | None = None) -> StageModel:
     """The whole model on one rank, dropless and without auxiliary loss, with the weights of a checkpoint."""
-    plan = make_plan(job)
-    model, placements = build_stage(job, plan, mesh_of(plan, 0), LocalGroup(), torch.device("cpu"))
+    plan, cpu = make_plan(job), torch.device("cpu")
+    chunk = build_chunk(job, plan, mesh_of(plan, 0), 0, Links(), cpu)
+    fill(chunk, job, cpu)
+    model = chunk.model
     if reader is not None:
         reader.load(
             [
                 Slice(f"model.{p.name}", model.get_parameter(n).detach(), p.global_shape, p.offsets, False)
-                for n, p in placements.items()
+                for n, p in chunk.placements.items()
             ]
         )
     return model.eval()

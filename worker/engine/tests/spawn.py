@@ -33,6 +33,8 @@ class StepSums:
     dropped: dict[int, int] = field(default_factory=dict)
     # Every coefficient any rank applied, per layer.
     coefficients: dict[int, set[float]] = field(default_factory=dict)
+    # Every expert similarity any rank reported, per layer.
+    similarities: dict[int, set[float]] = field(default_factory=dict)
 
     @property
     def loss(self) -> float:
@@ -56,6 +58,8 @@ def merge(messages: list[rank_pb2.RankToAgent]) -> dict[int, StepSums]:
             sums.routed[layer.layer] = sums.routed.get(layer.layer, 0) + sum(layer.routed)
             sums.dropped[layer.layer] = sums.dropped.get(layer.layer, 0) + sum(layer.dropped)
             sums.coefficients.setdefault(layer.layer, set()).add(layer.aux_coefficient)
+            if layer.HasField("expert_similarity"):
+                sums.similarities.setdefault(layer.layer, set()).add(layer.expert_similarity)
     return steps
 
 
@@ -77,10 +81,10 @@ def train_standalone(folder: Path, job: job_pb2.EngineJob, plan: plan_pb2.Plan, 
         for process in ranks:
             process.kill()
     assert codes == [0] * plan.world_size
-    return merge([message for rank in range(plan.world_size) for message in _read_messages(folder / f"rank-{rank}.jsonl")])
+    return merge([message for rank in range(plan.world_size) for message in read_messages(folder / f"rank-{rank}.jsonl")])
 
 
-def _read_messages(path: Path) -> list[rank_pb2.RankToAgent]:
+def read_messages(path: Path) -> list[rank_pb2.RankToAgent]:
     return [json_format.Parse(line, rank_pb2.RankToAgent()) for line in path.read_text().splitlines()]
 
 

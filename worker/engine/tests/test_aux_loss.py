@@ -1,12 +1,16 @@
-"""Both auxiliary losses against hand-worked values, and their injected gradient against autograd."""
+"""Auxiliary losses and the router z-loss against hand-worked values, and their injected gradients against autograd."""
+
+import math
 
 import pytest
 import torch
 
 from moestro.v1 import job_pb2
-from moestro_engine.model.aux_loss import aux_loss, aux_loss_gradient
+from moestro_engine.model.aux_loss import aux_loss, aux_loss_gradient, router_z_loss
 from moestro_engine.model.balance import StepBalance
 from moestro_engine.model.gate import choose_experts
+from moestro_engine.training.coefficients import ControlValues
+from moestro_engine.training.report import layer_reports
 
 SKYWORK, SWITCH = job_pb2.AUX_LOSS_FORM_SKYWORK, job_pb2.AUX_LOSS_FORM_SWITCH
 
@@ -75,3 +79,71 @@ def test_a_forward_pass_repeated_for_recompute_counts_nothing_twice():
     forward().sum().backward()
     assert balance.routed_LE.tolist() == [[1, 1, 0, 0]]
     assert balance.loss_L.item() == pytest.approx(0.11)
+
+
+def sigmoid_moe(form: int, **options) -> job_pb2.MoeConfig:
+    gate = job_pb2.GATE_FUNCTION_SIGMOID
+    return job_pb2.MoeConfig(num_experts=4, top_k=2, aux_loss_form=form, gate_function=gate, **options)
+
+
+@pytest.mark.parametrize("form", [SKYWORK, SWITCH])
+def test_sigmoid_gates_are_balanced_by_their_shares_and_get_the_gradient_of_that(form):
+    torch.manual_seed(0)
+    num_tokens, alpha = 12, 0.3
+    logits = torch.randn(num_tokens, 4, dtype=torch.float64, requires_grad=True)
+    balance = StepBalance(1, sigmoid_moe(form), 0.5, torch.device("cpu"))
+    balance.coefficient_L.fill_(alpha)
+    micro_batch = balance.open(num_tokens)
+    gates = micro_batch.watch(0, logits.sigmoid())
+    micro_batch.count(0, choose_experts(gates, 2).expert_TK)
+    micro_batch.close()
+    (injected,) = torch.autograd.grad(gates.square().sum(), logits)
+
+    gates = logits.sigmoid()
+    load = torch.bincount(gates.topk(2).indices.flatten(), minlength=4) / (num_tokens * 2)
+    shares = gates / gates.sum(-1, keepdim=True)
+    loss = aux_loss(form, shares.mean(0), load)
+    (explicit,) = torch.autograd.grad(gates.square().sum() + alpha * 0.5 * loss, logits)
+    torch.testing.assert_close(injected, explicit, rtol=1e-5, atol=1e-7)
+    assert balance.loss_L.item() == pytest.approx(loss.item(), rel=1e-5)
+
+
+def test_the_z_loss_is_the_mean_of_squared_logsumexps():
+    # logsumexp(0, 0) = ln 2; logsumexp(ln 3, 0) = ln 4: (0.480453 + 1.921812) / 2.
+    assert router_z_loss(torch.tensor([[0.0, 0.0], [math.log(3), 0.0]])).item() == pytest.approx(1.2011325)
+
+
+def test_the_z_losss_injected_gradient_is_that_of_the_explicit_mean_over_micro_batches():
+    torch.manual_seed(0)
+    coefficient, num_micro_batches = 0.7, 3
+    moe = job_pb2.MoeConfig(num_experts=4, top_k=2, z_loss_coefficient=coefficient)
+    batches = [torch.randn(10, 4, requires_grad=True) for _ in range(num_micro_batches)]
+    balance = StepBalance(1, moe, 1 / num_micro_batches, torch.device("cpu"))
+    main_loss = torch.zeros(())
+    for z in batches:
+        micro_batch = balance.open(10)
+        main_loss = main_loss + micro_batch.watch_logits(0, z).softmax(-1).square().sum()
+        micro_batch.close()
+        # A recomputed forward pass adds nothing to the sum that is reported.
+        micro_batch.watch_logits(0, z)
+    injected = torch.autograd.grad(main_loss, batches)
+    explicit = sum(z.softmax(-1).square().sum() for z in batches)
+    explicit = explicit + coefficient * sum(z.logsumexp(-1).square().mean() for z in batches) / num_micro_batches
+    for got, expected in zip(injected, torch.autograd.grad(explicit, batches), strict=True):
+        torch.testing.assert_close(got, expected)
+    assert balance.z_loss_L.item() == pytest.approx(sum(router_z_loss(z).item() for z in batches))
+
+
+@pytest.mark.parametrize("form", [SKYWORK, SWITCH])
+def test_a_dense_layer_has_no_loss_and_no_report(form):
+    moe = job_pb2.MoeConfig(num_experts=4, top_k=1, aux_loss_form=form)
+    balance = StepBalance(2, moe, 1.0, torch.device("cpu"))
+    micro_batch = balance.open(3)
+    gates = micro_batch.watch(1, torch.rand(3, 4).softmax(-1).requires_grad_())
+    micro_batch.count(1, choose_experts(gates, 1).expert_TK)
+    micro_batch.close()
+    gates.sum().backward()
+    assert balance.loss_L[0].item() == 0 < balance.loss_L[1].item()
+    (report,) = layer_reports(balance, 5, ControlValues((0.0,) * 7, torch.zeros(7, 0)))
+    assert report.layer == 6
+    assert sum(report.routed) == 3

@@ -1,78 +1,22 @@
 """Checkpoint shards: written whole, read at any layout, never through pickle."""
 
+import json
 import os
 import pickle
 import shutil
 
 import pytest
 import torch
+from one_process import CPU, state_of, write_all
+from safetensors import safe_open
 
 from helpers import make_job, make_plan
 from moestro_engine.checkpoint.read import CheckpointReader
-from moestro_engine.checkpoint.state import Slice, random_state, set_random_state, training_slices
+from moestro_engine.checkpoint.state import Slice, random_state, set_random_state
 from moestro_engine.checkpoint.write import shard_name, write_shard
 from moestro_engine.errors import EngineError, is_user_error
-from moestro_engine.parallel.collectives import LocalGroup
-from moestro_engine.parallel.mesh import mesh_of
-from moestro_engine.parallel.parallelize import build_stage
-from moestro_engine.training.optimizer import make_optimizer
 
-CPU = torch.device("cpu")
 MODEL = {"num_layers": 3, "hidden_size": 32, "num_heads": 4, "num_kv_heads": 2, "head_dim": 8, "ffn_hidden_size": 16}
-
-
-def slices_of(job, plan, rank: int, fill: bool) -> list[Slice]:
-    """What one rank holds; ``fill`` gives the moments values that depend on name and place alone."""
-    mesh = mesh_of(plan, rank)
-    model, placements = build_stage(job, plan, mesh, LocalGroup(), CPU)
-    parameters = dict(model.named_parameters())
-    slices = training_slices(parameters, placements, make_optimizer(parameters, placements, job.training))
-    for part in slices:
-        if fill and part.name.startswith("optimizer."):
-            count = torch.Size(part.global_shape).numel()
-            full = torch.arange(count, dtype=torch.float32).view(part.global_shape) + len(part.name)
-            part.tensor.copy_(full[tuple(slice(o, o + n) for o, n in zip(part.offsets, part.tensor.shape, strict=True))])
-        elif not fill:
-            part.tensor.zero_()
-    return slices
-
-
-def write_all(folder, job, plan, generation: int = 1) -> list[str]:
-    """Write every rank's shard and return their names."""
-    names = [shard_name(generation, rank, plan.world_size) for rank in range(plan.world_size)]
-    for rank, name in enumerate(names):
-        write_shard(folder, name, 7, slices_of(job, plan, rank, fill=True), random_state(rank, CPU))
-    return names
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ({"tp": 2, "stages": (2, 1)}, {}),
-        ({}, {"tp": 2, "stages": (2, 1)}),
-        ({"tp": 4}, {"tp": 2, "dp": 2}),
-        ({"dp": 2, "stages": (1, 2)}, {"tp": 2, "stages": (2, 1)}),
-    ],
-)
-def test_a_checkpoint_of_one_layout_is_read_bit_equal_by_another(written, read, tmp_path):
-    job = make_job(tmp_path, **MODEL)
-    files = write_all(tmp_path / "step", job, make_plan(job, **written))
-    plan = make_plan(job, **read)
-    for rank in range(plan.world_size):
-        expected = {part.name: part.tensor.clone() for part in slices_of(job, plan, rank, fill=True)}
-        loaded = slices_of(job, plan, rank, fill=False)
-        CheckpointReader(tmp_path / "step", files).load(loaded)
-        assert loaded
-        for part in loaded:
-            assert torch.equal(part.tensor, expected[part.name]), part.name
-
-
-def test_every_value_is_written_once_however_many_replicas_there_are(tmp_path):
-    job = make_job(tmp_path, **MODEL)
-    plan = make_plan(job, tp=2, dp=2)
-    written = [part for rank in range(4) for part in slices_of(job, plan, rank, fill=True) if part.writes]
-    whole = slices_of(job, make_plan(job), 0, fill=True)
-    assert sum(part.tensor.numel() for part in written) == sum(part.tensor.numel() for part in whole)
 
 
 def test_neither_writing_nor_reading_touches_pickle(tmp_path, monkeypatch):
@@ -87,7 +31,8 @@ def test_neither_writing_nor_reading_touches_pickle(tmp_path, monkeypatch):
     plan = make_plan(job, tp=2)
     files = write_all(tmp_path / "step", job, plan)
     reader = CheckpointReader(tmp_path / "step", files)
-    reader.load(slices_of(job, plan, 1, fill=False))
+    with state_of(job, plan, 1) as slices:
+        reader.load(slices)
     assert reader.local()
     for path in (tmp_path / "step").iterdir():
         # Eight bytes of header length, then JSON: a pickle starts with its protocol, a zip with PK.
@@ -137,15 +82,17 @@ def test_files_of_another_attempt_are_not_looked_at(tmp_path):
     plan = make_plan(job, tp=2)
     files = write_all(tmp_path / "step", job, plan, generation=1)
     (tmp_path / "step" / shard_name(2, 0, 2)).write_bytes(b"half a shard")
-    CheckpointReader(tmp_path / "step", files).load(slices_of(job, plan, 0, fill=False))
+    with state_of(job, plan, 0) as slices:
+        CheckpointReader(tmp_path / "step", files).load(slices)
 
 
 def test_a_checkpoint_of_another_model_is_refused_with_both_shapes(tmp_path):
     job = make_job(tmp_path, **MODEL)
     files = write_all(tmp_path / "step", job, make_plan(job))
     wider = make_job(tmp_path, **MODEL | {"ffn_hidden_size": 24})
-    with pytest.raises(EngineError, match=r"has shape \(8, 32, 16\), the job says \(8, 32, 24\)"):
-        CheckpointReader(tmp_path / "step", files).load(slices_of(wider, make_plan(wider), 0, fill=False))
+    told = r"experts\.w1 has shape \(8, 32, 16\), the job says \(8, 32, 24\)"
+    with state_of(wider, make_plan(wider), 0) as slices, pytest.raises(EngineError, match=told):
+        CheckpointReader(tmp_path / "step", files).load(slices)
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -155,3 +102,47 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing_behind(tmp_path, monke
         write_shard(tmp_path / "step", shard_name(1, 0, 1), 1, [], {"x": torch.zeros(1_000_000)})
     assert not is_user_error(caught.value), "freeing space is no change of the job"
     assert list((tmp_path / "step").iterdir()) == []
+
+
+def boxes(offsets_and_shapes, whole, dtype=torch.float32) -> list[Slice]:
+    return [
+        Slice("w", whole[tuple(slice(o, o + n) for o, n in zip(*box, strict=True))].to(dtype), tuple(whole.shape), box[0], True)
+        for box in offsets_and_shapes
+    ]
+
+
+def test_several_boxes_of_one_tensor_lie_in_one_file_and_are_read_by_any_cut(tmp_path):
+    whole = torch.arange(20.0).view(5, 4)
+    # Values 2 to 13 in one rank's file, the others in another's, as shards of flat buffers are.
+    middle = boxes([((0, 2), (1, 2)), ((1, 0), (2, 4)), ((3, 0), (1, 1))], whole)
+    ends = boxes([((0, 0), (1, 2)), ((3, 1), (1, 3)), ((4, 0), (1, 4))], whole)
+    files = [write_shard(tmp_path, shard_name(1, rank, 2), 1, parts, {}).name for rank, parts in enumerate((middle, ends))]
+    with safe_open(tmp_path / files[0], "pt") as shard:
+        assert sorted(shard.keys()) == ["w@0,2", "w@1,0", "w@3,0"]
+    for cut in ([((0, 0), (5, 4))], [((2, 1), (2, 2)), ((0, 0), (1, 4))]):
+        wanted = boxes(cut, torch.zeros(5, 4))
+        CheckpointReader(tmp_path, files).load(wanted)
+        assert all(torch.equal(part.tensor, right.tensor) for part, right in zip(wanted, boxes(cut, whole), strict=True))
+
+
+def test_values_are_read_into_the_type_they_are_wanted_in(tmp_path):
+    whole = torch.randn(3, 4).bfloat16()
+    file = write_shard(tmp_path, shard_name(1, 0, 1), 1, boxes([((0, 0), (3, 4))], whole, torch.bfloat16), {})
+    wanted = boxes([((1, 0), (2, 4))], torch.zeros(3, 4))
+    CheckpointReader(tmp_path, [file.name]).load(wanted)
+    assert torch.equal(wanted[0].tensor, whole[1:].float())
+
+
+def test_values_that_no_file_has_are_counted(tmp_path):
+    file = write_shard(tmp_path, shard_name(1, 0, 2), 1, boxes([((0, 0), (2, 4))], torch.ones(5, 4)), {})
+    with pytest.raises(EngineError, match=r"w has 8 of 20 values; use an older one"):
+        CheckpointReader(tmp_path, [file.name]).load(boxes([((0, 0), (5, 4))], torch.zeros(5, 4)))
+
+
+def test_a_file_of_one_box_a_tensor_is_what_it_always_was(tmp_path):
+    """Shards that were written before a rank could hold several boxes have this header, and are read by it."""
+    file = write_shard(tmp_path, shard_name(1, 0, 1), 5, boxes([((1, 0), (2, 4))], torch.ones(5, 4)), {"x": torch.ones(1)})
+    with safe_open(tmp_path / file.name, "pt") as shard:
+        assert sorted(shard.keys()) == ["w", "x"]
+        said = json.loads(shard.metadata()["moestro"])
+    assert said == {"format": "moestro-1", "step": 5, "slices": {"w": {"shape": [5, 4], "offsets": [1, 0]}}}

@@ -1,8 +1,13 @@
-"""The gate against values worked out by hand."""
+"""The gate against values worked out by hand, finite differences and a plain sort."""
+
+import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from moestro_engine.kernels.gate import choose, gate_probabilities, route
 from moestro_engine.model.gate import choose_experts, normalize_logits
 
 
@@ -40,3 +45,52 @@ def test_chosen_gates_are_renormalised_to_sum_one():
     assert routes.expert_TK.tolist() == [[1, 3]]
     assert routes.weight_TK[0].tolist() == pytest.approx([2 / 3, 1 / 3])
     assert routes.probability_TK[0].tolist() == pytest.approx([0.5, 0.25])
+
+
+def test_sigmoid_gates_are_each_experts_own_and_weights_their_shares():
+    # sigmoid(0, ln 3, -ln 3) = 1/2, 3/4, 1/4; the best two are 3/4 and 1/2: weights 3/5 and 2/5.
+    logits = torch.tensor([[0.0, math.log(3), -math.log(3)]])
+    gates = gate_probabilities(logits, 0.0, sigmoid=True)
+    assert gates[0].tolist() == pytest.approx([0.5, 0.75, 0.25])
+    routes = choose_experts(gates, 2)
+    assert routes.expert_TK.tolist() == [[1, 0]]
+    assert routes.weight_TK[0].tolist() == pytest.approx([0.6, 0.4])
+
+
+def test_without_renormalisation_weights_are_the_probabilities():
+    routes = choose_experts(torch.tensor([[0.1, 0.5, 0.15, 0.25]]), 2, renormalizes=False)
+    assert routes.weight_TK[0].tolist() == pytest.approx([0.5, 0.25])
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.7])
+@pytest.mark.parametrize("sigmoid", [False, True], ids=["softmax", "sigmoid"])
+@pytest.mark.parametrize("renormalize", [True, False], ids=["renormalised", "as they are"])
+@pytest.mark.parametrize("biased", [False, True], ids=["unbiased", "biased"])
+def test_every_gates_gradient_is_that_of_finite_differences(scale, sigmoid, renormalize, biased):
+    logits = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    bias = torch.tensor([0.3, -0.2, 0.0, 0.1, -0.3], dtype=torch.float64) if biased else None
+
+    def gate_and_weights(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        gates = gate_probabilities(z, scale, sigmoid)
+        return gates, choose(gates, 2, bias, renormalize)[1]
+
+    assert torch.autograd.gradcheck(gate_and_weights, (logits,))
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6), st.booleans(), st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_the_choice_equals_a_sort_of_every_tokens_biased_probabilities(seed, top_k, sigmoid, renormalize):
+    generator = torch.Generator().manual_seed(seed)
+    z, bias = torch.randn(9, 6, generator=generator), torch.randn(6, generator=generator) / 4
+    routing = route(z, 0.0, top_k, sigmoid, bias, renormalize)
+    counts = [0] * 6
+    for t in range(9):
+        powers = [math.exp(v) for v in z[t].tolist()]
+        gates = [p / (1 + p) if sigmoid else p / sum(powers) for p in powers]
+        best = sorted(range(6), key=lambda e, gates=gates: -(gates[e] + bias[e].item()))[:top_k]
+        total = sum(gates[e] for e in best) if renormalize else 1.0
+        assert routing.expert_TK[t].tolist() == best
+        assert routing.weight_TK[t].tolist() == pytest.approx([gates[e] / total for e in best], rel=1e-5)
+        for e in best:
+            counts[e] += 1
+    assert routing.counts_E.tolist() == counts

@@ -1,5 +1,6 @@
 """Weights to and from Transformers: the same logits and gradients there and here, in both directions."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from moestro_engine.checkpoint.read import CheckpointReader
 from moestro_engine.checkpoint.state import Slice
 from moestro_engine.checkpoint.write import write_shard
 from moestro_engine.errors import UserError
+from moestro_engine.huggingface.config import config_of
 from moestro_engine.huggingface.export import export_model
 from moestro_engine.huggingface.folder import ModelFolder
 from moestro_engine.huggingface.load import import_mixtral, upcycle_llama
@@ -173,11 +175,37 @@ def test_a_gate_bias_of_zeros_is_left_out_and_another_is_refused(tmp_path):
     assert not (tmp_path / "refused").exists()
 
 
-def test_a_normalising_gate_is_refused(tmp_path):
-    job = job_like(mixtral(), tmp_path, gate_normalization=1.0)
-    reader = checkpoint_of(our_model(job), tmp_path / "checkpoint")
-    with pytest.raises(UserError, match=r"^moe\.gateNormalization: 1, .* moe\.gateNormalization: false can be exported$"):
-        export_model(job, reader, tmp_path / "refused", "float32")
+UNLIKE_MIXTRAL = {
+    "moe.gateNormalization: 1": {"gate_normalization": 1.0},
+    "moe.gateFunction: sigmoid": {"gate_function": job_pb2.GATE_FUNCTION_SIGMOID},
+    "moe.renormalize: false": {"without_renormalization": True},
+    "moe.balancing: bias": {"selection_bias": True},
+    "model.sharedFfnHiddenSize: 8": {"shared_ffn_hidden_size": 8},
+}
+
+
+@pytest.mark.parametrize(("setting", "changes"), UNLIKE_MIXTRAL.items(), ids=UNLIKE_MIXTRAL.keys())
+def test_what_mixtrals_format_cannot_say_is_refused_in_one_line(setting, changes, tmp_path):
+    job = job_like(mixtral(), tmp_path, **changes)
+    name = re.escape(setting.split(":")[0])
+    with pytest.raises(
+        UserError, match=rf"^{re.escape(setting)}, and Mixtral .*; only a model trained with {name}: \w+ can be exported$"
+    ):
+        config_of(job, "float32")
+
+
+def test_dense_layers_are_refused(tmp_path):
+    job = job_like(mixtral(), tmp_path)
+    job.model.dense_layers[:] = [0, 2]
+    with pytest.raises(UserError, match=r"^model\.denseLayers: 0, 2, and Mixtral .* model\.denseLayers: 0 can be exported$"):
+        config_of(job, "float32")
+
+
+def test_a_lone_experts_gate_does_not_matter_unless_its_sigmoid_is_the_weight(tmp_path):
+    sigmoid = {"num_experts": 1, "top_k": 1, "gate_function": job_pb2.GATE_FUNCTION_SIGMOID}
+    assert config_of(job_like(mixtral(), tmp_path, **sigmoid), "float32")["model_type"] == "llama"
+    with pytest.raises(UserError, match=r"^moe\.gateFunction: sigmoid, and Llama "):
+        config_of(job_like(mixtral(), tmp_path, **sigmoid, without_renormalization=True), "float32")
 
 
 def test_an_import_into_a_gate_with_a_bias_starts_it_at_zero(tmp_path):

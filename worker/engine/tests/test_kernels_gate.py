@@ -62,6 +62,27 @@ def test_the_fused_gate_equals_the_plain_one_forwards_and_backwards(case):
     assert_equal(*both(lambda z: route(z, scale, top_k), logits), **tolerance(logits, scale))
 
 
+@given(gates(), st.booleans(), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_sigmoids_biases_and_weights_as_they_are_equal_the_plain_ones(case, sigmoid, biased, renormalize):
+    logits, top_k, scale = case
+    num_experts = logits.shape[1]
+    bias = torch.linspace(-0.3, 0.3, num_experts)[torch.randperm(num_experts)] if biased else None
+
+    def fused(z):
+        return route(z, scale, top_k, sigmoid, bias, renormalize)
+
+    def halves(z):
+        gate = gate_probabilities(z, scale, sigmoid)
+        return gate, *choose(gate, top_k, bias, renormalize)
+
+    # Saturated sigmoids tie, and forms may then choose differently.
+    if sigmoid and gate_probabilities(logits, scale, True).max() > 0.999:
+        logits = logits * 0.2
+    assert_equal(*both(fused, logits), **tolerance(logits, scale))
+    assert_equal(*both(halves, logits), **tolerance(logits, scale))
+
+
 @given(gates())
 @settings(max_examples=30, deadline=None)
 def test_each_half_alone_equals_the_plain_one(case):
@@ -139,6 +160,30 @@ def test_a_token_whose_logits_are_not_numbers_still_names_experts_that_exist():
     assert routing.expert_TK[0].tolist() == [2, 1]
     assert sorted(routing.expert_TK[1].tolist()) == [0, 1]
     assert routing.weight_TK[1].isnan().all()
+
+
+def test_a_bias_changes_who_is_chosen_and_no_weight():
+    probabilities = torch.tensor([[0.5, 0.3, 0.15, 0.05]])
+    bias = torch.tensor([-0.4, 0.0, 0.0, 0.2])
+    for form in ("plain", "triton"):
+        with forced(form):
+            expert, weight, probability = choose(probabilities, 2, bias)
+        # Scores 0.1, 0.3, 0.15, 0.25: experts 1 and 3; weights of 0.3 and 0.05 out of 0.35.
+        assert expert.tolist() == [[1, 3]]
+        torch.testing.assert_close(probability, torch.tensor([[0.3, 0.05]]))
+        torch.testing.assert_close(weight, torch.tensor([[6 / 7, 1 / 7]]))
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_sigmoids_that_are_all_next_to_nothing_still_make_finite_weights():
+    logits = torch.full((3, 4), -120.0)
+    for form in ("plain", "triton"):
+        z = logits.clone().requires_grad_()
+        with forced(form):
+            routing = route(z, 0.0, 2, sigmoid=True)
+        assert routing.weight_TK.isfinite().all()
+        routing.weight_TK.sum().backward()
+        assert z.grad.isfinite().all()
 
 
 def test_no_tokens_give_no_routes():

@@ -13,7 +13,7 @@ from moestro_engine.model.moe import MoeLayer
 MODEL = job_pb2.ModelConfig(hidden_size=16, ffn_hidden_size=24)
 
 
-def run_layer(form: str, capacity_factor: float) -> dict[str, torch.Tensor]:
+def run_layer(form: str, capacity_factor: float, **changes) -> dict[str, torch.Tensor]:
     """Output of a training micro-batch with an auxiliary loss, what its gate did, and every gradient."""
     moe = job_pb2.MoeConfig(
         num_experts=4,
@@ -21,6 +21,7 @@ def run_layer(form: str, capacity_factor: float) -> dict[str, torch.Tensor]:
         capacity_factor=capacity_factor,
         gate_normalization=1.0,
         aux_loss_form=job_pb2.AUX_LOSS_FORM_SKYWORK,
+        **changes,
     )
     torch.manual_seed(1)
     layer = MoeLayer(MODEL, moe)
@@ -28,6 +29,9 @@ def run_layer(form: str, capacity_factor: float) -> dict[str, torch.Tensor]:
         torch.nn.init.normal_(parameter, std=0.2)
     step = StepBalance(1, moe, loss_scale=1.0, device=torch.device("cpu"))
     step.coefficient_L.fill_(0.5)
+    if step.bias_LE is not None:
+        step.bias_LE.copy_(torch.tensor([0.2, -0.1, 0.0, 0.1]))
+    layer.gate.bias_E = step.bias_of(0)
     x = torch.randn(2, 9, 16, requires_grad=True)
     with forced(form):
         balance = step.open(18)
@@ -42,6 +46,16 @@ def run_layer(form: str, capacity_factor: float) -> dict[str, torch.Tensor]:
 def test_a_layer_on_the_kernels_equals_the_plain_layer_in_output_and_every_gradient(capacity_factor):
     plain, triton = run_layer("plain", capacity_factor), run_layer("triton", capacity_factor)
     assert bool(plain["dropped"].any()) == (capacity_factor > 0)
+    assert_same(plain, triton)
+
+
+def test_sigmoids_biases_weights_as_they_are_the_z_loss_and_unpadded_rows_agree_too():
+    changes = {"gate_function": job_pb2.GATE_FUNCTION_SIGMOID, "without_renormalization": True, "selection_bias": True}
+    changes |= {"z_loss_coefficient": 0.3, "without_padding": True, "drop_policy": job_pb2.DROP_POLICY_POSITION}
+    assert_same(run_layer("plain", 1.0, **changes), run_layer("triton", 1.0, **changes))
+
+
+def assert_same(plain: dict[str, torch.Tensor], triton: dict[str, torch.Tensor]) -> None:
     for name, expected in plain.items():
         torch.testing.assert_close(triton[name], expected, atol=1e-5, rtol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
 

@@ -30,6 +30,8 @@ export interface MemoryFactors {
    * (Transformer Engine from 2.8), and one of the head's while it runs (Megatron).
    */
   unusedGradients: boolean;
+  /** Embedding and head are whole on every tensor-parallel rank. */
+  wholeTables: boolean;
   /** Buffers for the whole sequence's activations gathered over TP that stay allocated. */
   gatherBuffers: number;
   /** Of one logit, kept from loss to backward. */
@@ -51,6 +53,7 @@ const MEGATRON: MemoryFactors = {
   keepsUnrotated: false,
   keepsExpertOutput: false,
   unusedGradients: true,
+  wholeTables: false,
   gatherBuffers: 1,
   lossKeptBytes: 2,
   lossPeakBytes: 2,
@@ -61,8 +64,12 @@ export const MEMORY_FACTORS: Record<Stack, MemoryFactors> = {
   megatron: MEGATRON,
   moestro: {
     ...MEGATRON,
+    // Weights are fp32 in every precision, and masters of their own.
+    weightBytes: { fp32: 4, bf16: 4, fp8: 4 },
+    optimizerBytes: { fp32: 8, bf16: 8, fp8: 8 },
     keepsExpertOutput: true,
     unusedGradients: false,
+    wholeTables: true,
     lossKeptBytes: 6,
     lossPeakBytes: 8,
   },

@@ -11,7 +11,7 @@ import {
 /** Groups that a rank can belong to: tensor, pipeline, data with context, expert. */
 const MOST_COMMUNICATORS = 4;
 
-/** Bytes that the caching allocator holds for this many allocated, without context and NCCL. */
+/** Bytes that the GPU's caching allocator holds for this many allocated, without context and NCCL. */
 export function allocatorBytes(allocatedBytes: number): number {
   return allocatedBytes * (1 + FRAGMENTATION);
 }
@@ -32,7 +32,8 @@ export function reservedBytes(
     placement.dataParallel * placement.contextParallel,
     placement.expertParallel * placement.expertTensorParallel,
   ].filter((size) => size > 1).length;
-  return allocatorBytes(allocatedBytes) + overheadBytes(workload.cluster, groups);
+  const { cluster } = workload;
+  return heldShare(cluster) * allocatedBytes + overheadBytes(cluster, groups);
 }
 
 /**
@@ -42,11 +43,17 @@ export function reservedBytes(
 export function memoryLimitBytes(cluster: Cluster, reserveBytes = 0): number {
   const usable =
     cluster.accelerator.memoryBytes - reserveBytes - overheadBytes(cluster, MOST_COMMUNICATORS);
-  return Math.max(0, usable / (1 + FRAGMENTATION));
+  return Math.max(0, usable / heldShare(cluster));
 }
 
-/** Context, cuBLAS and communicators; a rank on a CPU has little memory and neither. */
+/** Bytes held for one that is allocated. */
+function heldShare({ accelerator }: Cluster): number {
+  return 1 + (accelerator.process?.heapShare ?? FRAGMENTATION);
+}
+
+/** Context, cuBLAS and communicators, or what a process on a CPU has instead. */
 function overheadBytes({ accelerator }: Cluster, communicators: number): number {
+  if (accelerator.process !== undefined) return accelerator.process.bytes;
   return Math.min(
     CONTEXT_BYTES + MATRIX_WORKSPACE_BYTES + communicators * COMMUNICATOR_BYTES,
     MOST_OVERHEAD_SHARE * accelerator.memoryBytes,

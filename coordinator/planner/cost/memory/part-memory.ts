@@ -29,7 +29,12 @@ export function partMemory(
   kind: PartKind,
   factors: MemoryFactors = MEMORY_FACTORS[workload.stack],
 ): PartMemory {
-  const parameters = partParameters(workload.model, kind, placement);
+  const isTable = kind === "embedding" || kind === "head";
+  const parameters = partParameters(
+    workload.model,
+    kind,
+    isTable && factors.wholeTables ? { ...placement, tensorParallel: 1 } : placement,
+  );
   const { optimizerSharding: sharding, precision } = workload;
   const sizes = sizesOf(workload, placement, factors);
   const held =

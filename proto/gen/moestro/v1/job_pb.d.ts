@@ -68,6 +68,34 @@ export declare type ModelConfig = Message<"moestro.v1.ModelConfig"> & {
    * @generated from field: bool tied_embeddings = 10;
    */
   tiedEmbeddings: boolean;
+
+  /**
+   * Zero-based layers with a dense SwiGLU in place of experts, ascending.
+   *
+   * @generated from field: repeated int32 dense_layers = 11;
+   */
+  denseLayers: number[];
+
+  /**
+   * Hidden width of the dense layers' SwiGLU.
+   *
+   * @generated from field: int32 dense_ffn_hidden_size = 12;
+   */
+  denseFfnHiddenSize: number;
+
+  /**
+   * Hidden width of all shared experts of a layer together; 0 for none.
+   *
+   * @generated from field: int32 shared_ffn_hidden_size = 13;
+   */
+  sharedFfnHiddenSize: number;
+
+  /**
+   * The shared experts' output is multiplied by the sigmoid of one number a token.
+   *
+   * @generated from field: bool shared_expert_gate = 14;
+   */
+  sharedExpertGate: boolean;
 };
 
 /**
@@ -116,6 +144,45 @@ export declare type MoeConfig = Message<"moestro.v1.MoeConfig"> & {
    * @generated from field: bool gate_without_bias = 6;
    */
   gateWithoutBias: boolean;
+
+  /**
+   * @generated from field: moestro.v1.GateFunction gate_function = 7;
+   */
+  gateFunction: GateFunction;
+
+  /**
+   * The chosen experts' probabilities are the weights as they are, not divided by their sum.
+   *
+   * @generated from field: bool without_renormalization = 8;
+   */
+  withoutRenormalization: boolean;
+
+  /**
+   * @generated from field: moestro.v1.DropPolicy drop_policy = 9;
+   */
+  dropPolicy: DropPolicy;
+
+  /**
+   * With a capacity: send only the places taken, not all of them.
+   *
+   * @generated from field: bool without_padding = 10;
+   */
+  withoutPadding: boolean;
+
+  /**
+   * Coefficient of the router z-loss mean(logsumexp(z)^2) (ST-MoE, equation 5); 0 for none.
+   *
+   * @generated from field: double z_loss_coefficient = 11;
+   */
+  zLossCoefficient: number;
+
+  /**
+   * The top-k is taken of probability + a bias an expert that the controller sets
+   * (DeepSeek-V3); weights come from the probability alone.
+   *
+   * @generated from field: bool selection_bias = 12;
+   */
+  selectionBias: boolean;
 };
 
 /**
@@ -231,6 +298,11 @@ export declare type TrainingConfig = Message<"moestro.v1.TrainingConfig"> & {
    * @generated from field: string sample_prompt = 18;
    */
   samplePrompt: string;
+
+  /**
+   * @generated from field: moestro.v1.Precision precision = 19;
+   */
+  precision: Precision;
 };
 
 /**
@@ -471,4 +543,91 @@ export enum AuxLossForm {
  * Describes the enum moestro.v1.AuxLossForm.
  */
 export declare const AuxLossFormSchema: GenEnum<AuxLossForm>;
+
+/**
+ * @generated from enum moestro.v1.GateFunction
+ */
+export enum GateFunction {
+  /**
+   * @generated from enum value: GATE_FUNCTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Softmax over all experts, then the top-k.
+   *
+   * @generated from enum value: GATE_FUNCTION_SOFTMAX = 1;
+   */
+  SOFTMAX = 1,
+
+  /**
+   * Each expert's own sigmoid (DeepSeek-V3), then the top-k.
+   *
+   * @generated from enum value: GATE_FUNCTION_SIGMOID = 2;
+   */
+  SIGMOID = 2,
+}
+
+/**
+ * Describes the enum moestro.v1.GateFunction.
+ */
+export declare const GateFunctionSchema: GenEnum<GateFunction>;
+
+/**
+ * Which assignments an expert over capacity loses.
+ *
+ * @generated from enum moestro.v1.DropPolicy
+ */
+export enum DropPolicy {
+  /**
+   * @generated from enum value: DROP_POLICY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Those of least probability.
+   *
+   * @generated from enum value: DROP_POLICY_PROBS = 1;
+   */
+  PROBS = 1,
+
+  /**
+   * The last in the micro-batch.
+   *
+   * @generated from enum value: DROP_POLICY_POSITION = 2;
+   */
+  POSITION = 2,
+}
+
+/**
+ * Describes the enum moestro.v1.DropPolicy.
+ */
+export declare const DropPolicySchema: GenEnum<DropPolicy>;
+
+/**
+ * What matrices are multiplied in. Weights are kept and gradients summed in fp32.
+ *
+ * @generated from enum moestro.v1.Precision
+ */
+export enum Precision {
+  /**
+   * @generated from enum value: PRECISION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: PRECISION_FP32 = 1;
+   */
+  FP32 = 1,
+
+  /**
+   * @generated from enum value: PRECISION_BF16 = 2;
+   */
+  BF16 = 2,
+}
+
+/**
+ * Describes the enum moestro.v1.Precision.
+ */
+export declare const PrecisionSchema: GenEnum<Precision>;
 

@@ -80,7 +80,7 @@ export declare type Layout = Message<"moestro.v1.Layout"> & {
 export declare const LayoutSchema: GenMessage<Layout>;
 
 /**
- * A contiguous interval of layers on one pipeline stage.
+ * A contiguous interval of layers: one model chunk of one pipeline rank.
  *
  * @generated from message moestro.v1.Stage
  */
@@ -138,6 +138,13 @@ export declare type Stage = Message<"moestro.v1.Stage"> & {
    * @generated from field: int32 experts_per_rank = 9;
    */
   expertsPerRank: number;
+
+  /**
+   * The pipeline rank that holds the stage.
+   *
+   * @generated from field: int32 pipeline_rank = 10;
+   */
+  pipelineRank: number;
 };
 
 /**
@@ -206,6 +213,13 @@ export declare type PlanPrediction = Message<"moestro.v1.PlanPrediction"> & {
    * @generated from field: int64 parameters_per_rank_max = 9;
    */
   parametersPerRankMax: bigint;
+
+  /**
+   * Predicted peak memory of a rank, by pipeline rank; empty when not predicted.
+   *
+   * @generated from field: repeated double memory_bytes = 10;
+   */
+  memoryBytes: number[];
 };
 
 /**
@@ -224,6 +238,8 @@ export declare type Plan = Message<"moestro.v1.Plan"> & {
   layout?: Layout | undefined;
 
   /**
+   * In the order of their layers: pipeline_parallel * virtual_pipeline of them.
+   *
    * @generated from field: repeated moestro.v1.Stage stages = 2;
    */
   stages: Stage[];
@@ -270,6 +286,11 @@ export declare type Plan = Message<"moestro.v1.Plan"> & {
    * @generated from field: int32 num_candidates = 9;
    */
   numCandidates: number;
+
+  /**
+   * @generated from field: moestro.v1.OptimizerSharding optimizer_sharding = 10;
+   */
+  optimizerSharding: OptimizerSharding;
 };
 
 /**
@@ -337,12 +358,71 @@ export enum Schedule {
    * @generated from enum value: SCHEDULE_1F1B = 1;
    */
   SCHEDULE_1F1B = 1,
+
+  /**
+   * @generated from enum value: SCHEDULE_GPIPE = 2;
+   */
+  SCHEDULE_GPIPE = 2,
+
+  /**
+   * Interleaved 1F1B: rank r holds stages r, r + pp, r + 2 pp, ...
+   *
+   * @generated from enum value: SCHEDULE_INTERLEAVED = 3;
+   */
+  SCHEDULE_INTERLEAVED = 3,
+
+  /**
+   * ZB-H1: 1F1B whose weight gradients wait.
+   *
+   * @generated from enum value: SCHEDULE_ZERO_BUBBLE = 4;
+   */
+  SCHEDULE_ZERO_BUBBLE = 4,
+
+  /**
+   * Rank r holds stages r and 2 pp - 1 - r.
+   *
+   * @generated from enum value: SCHEDULE_DUALPIPEV = 5;
+   */
+  SCHEDULE_DUALPIPEV = 5,
 }
 
 /**
  * Describes the enum moestro.v1.Schedule.
  */
 export declare const ScheduleSchema: GenEnum<Schedule>;
+
+/**
+ * What is split over data-parallel ranks.
+ *
+ * @generated from enum moestro.v1.OptimizerSharding
+ */
+export enum OptimizerSharding {
+  /**
+   * Nothing.
+   *
+   * @generated from enum value: OPTIMIZER_SHARDING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The optimizer's state: every rank updates its part and the parts are gathered.
+   *
+   * @generated from enum value: OPTIMIZER_SHARDING_ZERO1 = 1;
+   */
+  ZERO1 = 1,
+
+  /**
+   * Weights and gradients too.
+   *
+   * @generated from enum value: OPTIMIZER_SHARDING_FSDP = 2;
+   */
+  FSDP = 2,
+}
+
+/**
+ * Describes the enum moestro.v1.OptimizerSharding.
+ */
+export declare const OptimizerShardingSchema: GenEnum<OptimizerSharding>;
 
 /**
  * @generated from enum moestro.v1.Recompute
@@ -362,6 +442,13 @@ export enum Recompute {
    * @generated from enum value: RECOMPUTE_FULL = 2;
    */
   FULL = 2,
+
+  /**
+   * Core attention, activation functions and norms.
+   *
+   * @generated from enum value: RECOMPUTE_SELECTIVE = 3;
+   */
+  SELECTIVE = 3,
 }
 
 /**

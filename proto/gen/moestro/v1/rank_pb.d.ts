@@ -17,7 +17,27 @@ import type { CheckpointShards, DataPrepared, Sample, StepReport } from "./repor
 export declare const file_moestro_v1_rank: GenFile;
 
 /**
- * Auxiliary-loss coefficients, one a layer, and the step they take effect at.
+ * The bias of every expert of a layer in the choice of the top-k.
+ *
+ * @generated from message moestro.v1.SelectionBias
+ */
+export declare type SelectionBias = Message<"moestro.v1.SelectionBias"> & {
+  /**
+   * By expert.
+   *
+   * @generated from field: repeated double values = 1;
+   */
+  values: number[];
+};
+
+/**
+ * Describes the message moestro.v1.SelectionBias.
+ * Use `create(SelectionBiasSchema)` to create a new message.
+ */
+export declare const SelectionBiasSchema: GenMessage<SelectionBias>;
+
+/**
+ * What the controller sets, a value a layer, and the step it takes effect at.
  *
  * @generated from message moestro.v1.Coefficients
  */
@@ -28,11 +48,18 @@ export declare type Coefficients = Message<"moestro.v1.Coefficients"> & {
   effectiveStep: bigint;
 
   /**
-   * By layer of the whole model.
+   * Auxiliary-loss coefficients by layer of the whole model.
    *
    * @generated from field: repeated double values = 2;
    */
   values: number[];
+
+  /**
+   * By layer of the whole model; empty without moe.selection_bias.
+   *
+   * @generated from field: repeated moestro.v1.SelectionBias biases = 3;
+   */
+  biases: SelectionBias[];
 };
 
 /**

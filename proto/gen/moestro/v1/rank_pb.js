@@ -14,82 +14,89 @@ import { file_moestro_v1_report } from "./report_pb.js";
  * Describes the file moestro/v1/rank.proto.
  */
 export const file_moestro_v1_rank = /*@__PURE__*/
-  fileDesc("ChVtb2VzdHJvL3YxL3JhbmsucHJvdG8SCm1vZXN0cm8udjEiNgoMQ29lZmZpY2llbnRzEhYKDmVmZmVjdGl2ZV9zdGVwGAEgASgDEg4KBnZhbHVlcxgCIAMoASIoCgpSZW5kZXp2b3VzEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoBSJFChNDaGVja3BvaW50UmVmZXJlbmNlEgwKBHN0ZXAYASABKAMSEQoJZGlyZWN0b3J5GAIgASgJEg0KBWZpbGVzGAMgAygJIs8CCg5SYW5rQXNzaWdubWVudBIOCgZydW5faWQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoAxIMCgRyYW5rGAMgASgFEhIKCmxvY2FsX3JhbmsYBCABKAUSHgoEcGxhbhgFIAEoCzIQLm1vZXN0cm8udjEuUGxhbhIiCgNqb2IYBiABKAsyFS5tb2VzdHJvLnYxLkVuZ2luZUpvYhIwCgdyZXN0b3JlGAcgASgLMh8ubW9lc3Ryby52MS5DaGVja3BvaW50UmVmZXJlbmNlEi4KDGNvZWZmaWNpZW50cxgIIAMoCzIYLm1vZXN0cm8udjEuQ29lZmZpY2llbnRzEh0KFWNvbGxlY3RpdmVfdGltZW91dF9tcxgJIAEoAxIZChFuZXR3b3JrX2ludGVyZmFjZRgKIAEoCRIXCg9yZW5kZXp2b3VzX2hvc3QYCyABKAkiIQoLU3RvcFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCCLTAQoLQWdlbnRUb1JhbmsSMAoKYXNzaWdubWVudBgBIAEoCzIaLm1vZXN0cm8udjEuUmFua0Fzc2lnbm1lbnRIABIsCgpyZW5kZXp2b3VzGAIgASgLMhYubW9lc3Ryby52MS5SZW5kZXp2b3VzSAASMAoMY29lZmZpY2llbnRzGAMgASgLMhgubW9lc3Ryby52MS5Db2VmZmljaWVudHNIABInCgRzdG9wGAQgASgLMhcubW9lc3Ryby52MS5TdG9wUmVxdWVzdEgAQgkKB21lc3NhZ2UiKAoJUmFua0hlbGxvEgwKBHJhbmsYASABKAUSDQoFdG9rZW4YAiABKAkiHgoJUmFua1JlYWR5EhEKCW5leHRfc3RlcBgBIAEoAyI4CgxSYW5rRmluaXNoZWQSEQoJbGFzdF9zdGVwGAEgASgDEhUKDXN0b3BwZWRfZWFybHkYAiABKAgiRAoKUmFua0ZhaWxlZBIPCgdtZXNzYWdlGAEgASgJEhIKCnVzZXJfZXJyb3IYAiABKAgSEQoJbG9zdF9wZWVyGAMgASgIIpoDCgtSYW5rVG9BZ2VudBImCgVoZWxsbxgBIAEoCzIVLm1vZXN0cm8udjEuUmFua0hlbGxvSAASLAoKcmVuZGV6dm91cxgCIAEoCzIWLm1vZXN0cm8udjEuUmVuZGV6dm91c0gAEigKBGRhdGEYAyABKAsyGC5tb2VzdHJvLnYxLkRhdGFQcmVwYXJlZEgAEiYKBXJlYWR5GAQgASgLMhUubW9lc3Ryby52MS5SYW5rUmVhZHlIABImCgRzdGVwGAUgASgLMhYubW9lc3Ryby52MS5TdGVwUmVwb3J0SAASMgoKY2hlY2twb2ludBgGIAEoCzIcLm1vZXN0cm8udjEuQ2hlY2twb2ludFNoYXJkc0gAEiQKBnNhbXBsZRgHIAEoCzISLm1vZXN0cm8udjEuU2FtcGxlSAASLAoIZmluaXNoZWQYCCABKAsyGC5tb2VzdHJvLnYxLlJhbmtGaW5pc2hlZEgAEigKBmZhaWxlZBgJIAEoCzIWLm1vZXN0cm8udjEuUmFua0ZhaWxlZEgAQgkKB21lc3NhZ2ViBnByb3RvMw", [file_moestro_v1_job, file_moestro_v1_plan, file_moestro_v1_report]);
+  fileDesc("ChVtb2VzdHJvL3YxL3JhbmsucHJvdG8SCm1vZXN0cm8udjEiHwoNU2VsZWN0aW9uQmlhcxIOCgZ2YWx1ZXMYASADKAEiYQoMQ29lZmZpY2llbnRzEhYKDmVmZmVjdGl2ZV9zdGVwGAEgASgDEg4KBnZhbHVlcxgCIAMoARIpCgZiaWFzZXMYAyADKAsyGS5tb2VzdHJvLnYxLlNlbGVjdGlvbkJpYXMiKAoKUmVuZGV6dm91cxIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKAUiRQoTQ2hlY2twb2ludFJlZmVyZW5jZRIMCgRzdGVwGAEgASgDEhEKCWRpcmVjdG9yeRgCIAEoCRINCgVmaWxlcxgDIAMoCSLPAgoOUmFua0Fzc2lnbm1lbnQSDgoGcnVuX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAMSDAoEcmFuaxgDIAEoBRISCgpsb2NhbF9yYW5rGAQgASgFEh4KBHBsYW4YBSABKAsyEC5tb2VzdHJvLnYxLlBsYW4SIgoDam9iGAYgASgLMhUubW9lc3Ryby52MS5FbmdpbmVKb2ISMAoHcmVzdG9yZRgHIAEoCzIfLm1vZXN0cm8udjEuQ2hlY2twb2ludFJlZmVyZW5jZRIuCgxjb2VmZmljaWVudHMYCCADKAsyGC5tb2VzdHJvLnYxLkNvZWZmaWNpZW50cxIdChVjb2xsZWN0aXZlX3RpbWVvdXRfbXMYCSABKAMSGQoRbmV0d29ya19pbnRlcmZhY2UYCiABKAkSFwoPcmVuZGV6dm91c19ob3N0GAsgASgJIiEKC1N0b3BSZXF1ZXN0EhIKCmNoZWNrcG9pbnQYASABKAgi0wEKC0FnZW50VG9SYW5rEjAKCmFzc2lnbm1lbnQYASABKAsyGi5tb2VzdHJvLnYxLlJhbmtBc3NpZ25tZW50SAASLAoKcmVuZGV6dm91cxgCIAEoCzIWLm1vZXN0cm8udjEuUmVuZGV6dm91c0gAEjAKDGNvZWZmaWNpZW50cxgDIAEoCzIYLm1vZXN0cm8udjEuQ29lZmZpY2llbnRzSAASJwoEc3RvcBgEIAEoCzIXLm1vZXN0cm8udjEuU3RvcFJlcXVlc3RIAEIJCgdtZXNzYWdlIigKCVJhbmtIZWxsbxIMCgRyYW5rGAEgASgFEg0KBXRva2VuGAIgASgJIh4KCVJhbmtSZWFkeRIRCgluZXh0X3N0ZXAYASABKAMiOAoMUmFua0ZpbmlzaGVkEhEKCWxhc3Rfc3RlcBgBIAEoAxIVCg1zdG9wcGVkX2Vhcmx5GAIgASgIIkQKClJhbmtGYWlsZWQSDwoHbWVzc2FnZRgBIAEoCRISCgp1c2VyX2Vycm9yGAIgASgIEhEKCWxvc3RfcGVlchgDIAEoCCKaAwoLUmFua1RvQWdlbnQSJgoFaGVsbG8YASABKAsyFS5tb2VzdHJvLnYxLlJhbmtIZWxsb0gAEiwKCnJlbmRlenZvdXMYAiABKAsyFi5tb2VzdHJvLnYxLlJlbmRlenZvdXNIABIoCgRkYXRhGAMgASgLMhgubW9lc3Ryby52MS5EYXRhUHJlcGFyZWRIABImCgVyZWFkeRgEIAEoCzIVLm1vZXN0cm8udjEuUmFua1JlYWR5SAASJgoEc3RlcBgFIAEoCzIWLm1vZXN0cm8udjEuU3RlcFJlcG9ydEgAEjIKCmNoZWNrcG9pbnQYBiABKAsyHC5tb2VzdHJvLnYxLkNoZWNrcG9pbnRTaGFyZHNIABIkCgZzYW1wbGUYByABKAsyEi5tb2VzdHJvLnYxLlNhbXBsZUgAEiwKCGZpbmlzaGVkGAggASgLMhgubW9lc3Ryby52MS5SYW5rRmluaXNoZWRIABIoCgZmYWlsZWQYCSABKAsyFi5tb2VzdHJvLnYxLlJhbmtGYWlsZWRIAEIJCgdtZXNzYWdlYgZwcm90bzM", [file_moestro_v1_job, file_moestro_v1_plan, file_moestro_v1_report]);
+
+/**
+ * Describes the message moestro.v1.SelectionBias.
+ * Use `create(SelectionBiasSchema)` to create a new message.
+ */
+export const SelectionBiasSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_rank, 0);
 
 /**
  * Describes the message moestro.v1.Coefficients.
  * Use `create(CoefficientsSchema)` to create a new message.
  */
 export const CoefficientsSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 0);
+  messageDesc(file_moestro_v1_rank, 1);
 
 /**
  * Describes the message moestro.v1.Rendezvous.
  * Use `create(RendezvousSchema)` to create a new message.
  */
 export const RendezvousSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 1);
+  messageDesc(file_moestro_v1_rank, 2);
 
 /**
  * Describes the message moestro.v1.CheckpointReference.
  * Use `create(CheckpointReferenceSchema)` to create a new message.
  */
 export const CheckpointReferenceSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 2);
+  messageDesc(file_moestro_v1_rank, 3);
 
 /**
  * Describes the message moestro.v1.RankAssignment.
  * Use `create(RankAssignmentSchema)` to create a new message.
  */
 export const RankAssignmentSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 3);
+  messageDesc(file_moestro_v1_rank, 4);
 
 /**
  * Describes the message moestro.v1.StopRequest.
  * Use `create(StopRequestSchema)` to create a new message.
  */
 export const StopRequestSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 4);
+  messageDesc(file_moestro_v1_rank, 5);
 
 /**
  * Describes the message moestro.v1.AgentToRank.
  * Use `create(AgentToRankSchema)` to create a new message.
  */
 export const AgentToRankSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 5);
+  messageDesc(file_moestro_v1_rank, 6);
 
 /**
  * Describes the message moestro.v1.RankHello.
  * Use `create(RankHelloSchema)` to create a new message.
  */
 export const RankHelloSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 6);
+  messageDesc(file_moestro_v1_rank, 7);
 
 /**
  * Describes the message moestro.v1.RankReady.
  * Use `create(RankReadySchema)` to create a new message.
  */
 export const RankReadySchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 7);
+  messageDesc(file_moestro_v1_rank, 8);
 
 /**
  * Describes the message moestro.v1.RankFinished.
  * Use `create(RankFinishedSchema)` to create a new message.
  */
 export const RankFinishedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 8);
+  messageDesc(file_moestro_v1_rank, 9);
 
 /**
  * Describes the message moestro.v1.RankFailed.
  * Use `create(RankFailedSchema)` to create a new message.
  */
 export const RankFailedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 9);
+  messageDesc(file_moestro_v1_rank, 10);
 
 /**
  * Describes the message moestro.v1.RankToAgent.
  * Use `create(RankToAgentSchema)` to create a new message.
  */
 export const RankToAgentSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 10);
+  messageDesc(file_moestro_v1_rank, 11);
 

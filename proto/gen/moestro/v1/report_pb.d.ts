@@ -58,6 +58,21 @@ export declare type LayerReport = Message<"moestro.v1.LayerReport"> & {
    * @generated from field: double aux_coefficient = 6;
    */
   auxCoefficient: number;
+
+  /**
+   * Sum of the layer's router z-loss over micro-batches. Merge: sum.
+   *
+   * @generated from field: double z_loss_sum = 7;
+   */
+  zLossSum: number;
+
+  /**
+   * Mean cosine between pairs of the layer's experts, in steps that measure it.
+   * Merge: equal everywhere.
+   *
+   * @generated from field: optional double expert_similarity = 8;
+   */
+  expertSimilarity?: number | undefined;
 };
 
 /**
@@ -148,7 +163,7 @@ export declare type StageReport = Message<"moestro.v1.StageReport"> & {
   numRanks: number;
 
   /**
-   * Forward and backward without communication. Merge: maximum.
+   * Forward and backward of this model chunk, without communication. Merge: maximum.
    *
    * @generated from field: double compute_ms = 3;
    */

@@ -11,12 +11,39 @@ class AuxLossForm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AUX_LOSS_FORM_UNSPECIFIED: _ClassVar[AuxLossForm]
     AUX_LOSS_FORM_SKYWORK: _ClassVar[AuxLossForm]
     AUX_LOSS_FORM_SWITCH: _ClassVar[AuxLossForm]
+
+class GateFunction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GATE_FUNCTION_UNSPECIFIED: _ClassVar[GateFunction]
+    GATE_FUNCTION_SOFTMAX: _ClassVar[GateFunction]
+    GATE_FUNCTION_SIGMOID: _ClassVar[GateFunction]
+
+class DropPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DROP_POLICY_UNSPECIFIED: _ClassVar[DropPolicy]
+    DROP_POLICY_PROBS: _ClassVar[DropPolicy]
+    DROP_POLICY_POSITION: _ClassVar[DropPolicy]
+
+class Precision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRECISION_UNSPECIFIED: _ClassVar[Precision]
+    PRECISION_FP32: _ClassVar[Precision]
+    PRECISION_BF16: _ClassVar[Precision]
 AUX_LOSS_FORM_UNSPECIFIED: AuxLossForm
 AUX_LOSS_FORM_SKYWORK: AuxLossForm
 AUX_LOSS_FORM_SWITCH: AuxLossForm
+GATE_FUNCTION_UNSPECIFIED: GateFunction
+GATE_FUNCTION_SOFTMAX: GateFunction
+GATE_FUNCTION_SIGMOID: GateFunction
+DROP_POLICY_UNSPECIFIED: DropPolicy
+DROP_POLICY_PROBS: DropPolicy
+DROP_POLICY_POSITION: DropPolicy
+PRECISION_UNSPECIFIED: Precision
+PRECISION_FP32: Precision
+PRECISION_BF16: Precision
 
 class ModelConfig(_message.Message):
-    __slots__ = ("num_layers", "hidden_size", "num_heads", "num_kv_heads", "head_dim", "ffn_hidden_size", "vocab_size", "rope_theta", "rms_norm_epsilon", "tied_embeddings")
+    __slots__ = ("num_layers", "hidden_size", "num_heads", "num_kv_heads", "head_dim", "ffn_hidden_size", "vocab_size", "rope_theta", "rms_norm_epsilon", "tied_embeddings", "dense_layers", "dense_ffn_hidden_size", "shared_ffn_hidden_size", "shared_expert_gate")
     NUM_LAYERS_FIELD_NUMBER: _ClassVar[int]
     HIDDEN_SIZE_FIELD_NUMBER: _ClassVar[int]
     NUM_HEADS_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +54,10 @@ class ModelConfig(_message.Message):
     ROPE_THETA_FIELD_NUMBER: _ClassVar[int]
     RMS_NORM_EPSILON_FIELD_NUMBER: _ClassVar[int]
     TIED_EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    DENSE_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    DENSE_FFN_HIDDEN_SIZE_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FFN_HIDDEN_SIZE_FIELD_NUMBER: _ClassVar[int]
+    SHARED_EXPERT_GATE_FIELD_NUMBER: _ClassVar[int]
     num_layers: int
     hidden_size: int
     num_heads: int
@@ -37,26 +68,42 @@ class ModelConfig(_message.Message):
     rope_theta: float
     rms_norm_epsilon: float
     tied_embeddings: bool
-    def __init__(self, num_layers: _Optional[int] = ..., hidden_size: _Optional[int] = ..., num_heads: _Optional[int] = ..., num_kv_heads: _Optional[int] = ..., head_dim: _Optional[int] = ..., ffn_hidden_size: _Optional[int] = ..., vocab_size: _Optional[int] = ..., rope_theta: _Optional[float] = ..., rms_norm_epsilon: _Optional[float] = ..., tied_embeddings: bool = ...) -> None: ...
+    dense_layers: _containers.RepeatedScalarFieldContainer[int]
+    dense_ffn_hidden_size: int
+    shared_ffn_hidden_size: int
+    shared_expert_gate: bool
+    def __init__(self, num_layers: _Optional[int] = ..., hidden_size: _Optional[int] = ..., num_heads: _Optional[int] = ..., num_kv_heads: _Optional[int] = ..., head_dim: _Optional[int] = ..., ffn_hidden_size: _Optional[int] = ..., vocab_size: _Optional[int] = ..., rope_theta: _Optional[float] = ..., rms_norm_epsilon: _Optional[float] = ..., tied_embeddings: bool = ..., dense_layers: _Optional[_Iterable[int]] = ..., dense_ffn_hidden_size: _Optional[int] = ..., shared_ffn_hidden_size: _Optional[int] = ..., shared_expert_gate: bool = ...) -> None: ...
 
 class MoeConfig(_message.Message):
-    __slots__ = ("num_experts", "top_k", "capacity_factor", "gate_normalization", "aux_loss_form", "gate_without_bias")
+    __slots__ = ("num_experts", "top_k", "capacity_factor", "gate_normalization", "aux_loss_form", "gate_without_bias", "gate_function", "without_renormalization", "drop_policy", "without_padding", "z_loss_coefficient", "selection_bias")
     NUM_EXPERTS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_FACTOR_FIELD_NUMBER: _ClassVar[int]
     GATE_NORMALIZATION_FIELD_NUMBER: _ClassVar[int]
     AUX_LOSS_FORM_FIELD_NUMBER: _ClassVar[int]
     GATE_WITHOUT_BIAS_FIELD_NUMBER: _ClassVar[int]
+    GATE_FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_RENORMALIZATION_FIELD_NUMBER: _ClassVar[int]
+    DROP_POLICY_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_PADDING_FIELD_NUMBER: _ClassVar[int]
+    Z_LOSS_COEFFICIENT_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_BIAS_FIELD_NUMBER: _ClassVar[int]
     num_experts: int
     top_k: int
     capacity_factor: float
     gate_normalization: float
     aux_loss_form: AuxLossForm
     gate_without_bias: bool
-    def __init__(self, num_experts: _Optional[int] = ..., top_k: _Optional[int] = ..., capacity_factor: _Optional[float] = ..., gate_normalization: _Optional[float] = ..., aux_loss_form: _Optional[_Union[AuxLossForm, str]] = ..., gate_without_bias: bool = ...) -> None: ...
+    gate_function: GateFunction
+    without_renormalization: bool
+    drop_policy: DropPolicy
+    without_padding: bool
+    z_loss_coefficient: float
+    selection_bias: bool
+    def __init__(self, num_experts: _Optional[int] = ..., top_k: _Optional[int] = ..., capacity_factor: _Optional[float] = ..., gate_normalization: _Optional[float] = ..., aux_loss_form: _Optional[_Union[AuxLossForm, str]] = ..., gate_without_bias: bool = ..., gate_function: _Optional[_Union[GateFunction, str]] = ..., without_renormalization: bool = ..., drop_policy: _Optional[_Union[DropPolicy, str]] = ..., without_padding: bool = ..., z_loss_coefficient: _Optional[float] = ..., selection_bias: bool = ...) -> None: ...
 
 class TrainingConfig(_message.Message):
-    __slots__ = ("steps", "sequence_length", "global_batch_size", "learning_rate", "min_learning_rate", "warmup_steps", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "clip_grad_norm", "seed", "validation_every_steps", "validation_batches", "init_std", "timeline_every_steps", "sample_bytes", "sample_prompt")
+    __slots__ = ("steps", "sequence_length", "global_batch_size", "learning_rate", "min_learning_rate", "warmup_steps", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "clip_grad_norm", "seed", "validation_every_steps", "validation_batches", "init_std", "timeline_every_steps", "sample_bytes", "sample_prompt", "precision")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_LENGTH_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +122,7 @@ class TrainingConfig(_message.Message):
     TIMELINE_EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_BYTES_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
     steps: int
     sequence_length: int
     global_batch_size: int
@@ -93,7 +141,8 @@ class TrainingConfig(_message.Message):
     timeline_every_steps: int
     sample_bytes: int
     sample_prompt: str
-    def __init__(self, steps: _Optional[int] = ..., sequence_length: _Optional[int] = ..., global_batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., min_learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., weight_decay: _Optional[float] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., clip_grad_norm: _Optional[float] = ..., seed: _Optional[int] = ..., validation_every_steps: _Optional[int] = ..., validation_batches: _Optional[int] = ..., init_std: _Optional[float] = ..., timeline_every_steps: _Optional[int] = ..., sample_bytes: _Optional[int] = ..., sample_prompt: _Optional[str] = ...) -> None: ...
+    precision: Precision
+    def __init__(self, steps: _Optional[int] = ..., sequence_length: _Optional[int] = ..., global_batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., min_learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., weight_decay: _Optional[float] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., clip_grad_norm: _Optional[float] = ..., seed: _Optional[int] = ..., validation_every_steps: _Optional[int] = ..., validation_batches: _Optional[int] = ..., init_std: _Optional[float] = ..., timeline_every_steps: _Optional[int] = ..., sample_bytes: _Optional[int] = ..., sample_prompt: _Optional[str] = ..., precision: _Optional[_Union[Precision, str]] = ...) -> None: ...
 
 class DataSource(_message.Message):
     __slots__ = ("path", "weight")

@@ -8,13 +8,21 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class SelectionBias(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
+
 class Coefficients(_message.Message):
-    __slots__ = ("effective_step", "values")
+    __slots__ = ("effective_step", "values", "biases")
     EFFECTIVE_STEP_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    BIASES_FIELD_NUMBER: _ClassVar[int]
     effective_step: int
     values: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, effective_step: _Optional[int] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
+    biases: _containers.RepeatedCompositeFieldContainer[SelectionBias]
+    def __init__(self, effective_step: _Optional[int] = ..., values: _Optional[_Iterable[float]] = ..., biases: _Optional[_Iterable[_Union[SelectionBias, _Mapping]]] = ...) -> None: ...
 
 class Rendezvous(_message.Message):
     __slots__ = ("host", "port")

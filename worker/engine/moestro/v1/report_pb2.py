@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17moestro/v1/report.proto\x12\nmoestro.v1\"\xc6\x01\n\x0bLayerReport\x12\x14\n\x05layer\x18\x01 \x01(\x05R\x05layer\x12\x16\n\x06routed\x18\x02 \x03(\x03R\x06routed\x12\x18\n\x07\x64ropped\x18\x03 \x03(\x03R\x07\x64ropped\x12 \n\x0c\x61ux_loss_sum\x18\x04 \x01(\x01R\nauxLossSum\x12$\n\x0e\x61ux_loss_count\x18\x05 \x01(\x05R\x0c\x61uxLossCount\x12\'\n\x0f\x61ux_coefficient\x18\x06 \x01(\x01R\x0e\x61uxCoefficient\"\xed\x01\n\rTimelineEvent\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.moestro.v1.TimelineEvent.KindR\x04kind\x12\x1f\n\x0bmicro_batch\x18\x02 \x01(\x05R\nmicroBatch\x12\x19\n\x08start_ms\x18\x03 \x01(\x01R\x07startMs\x12\x15\n\x06\x65nd_ms\x18\x04 \x01(\x01R\x05\x65ndMs\"U\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_FORWARD\x10\x01\x12\x11\n\rKIND_BACKWARD\x10\x02\x12\x12\n\x0eKIND_OPTIMIZER\x10\x03\"\xed\x01\n\x0bStageReport\x12\x14\n\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x1b\n\tnum_ranks\x18\x02 \x01(\x05R\x08numRanks\x12\x1d\n\ncompute_ms\x18\x03 \x01(\x01R\tcomputeMs\x12)\n\x10\x63ommunication_ms\x18\x04 \x01(\x01R\x0f\x63ommunicationMs\x12*\n\x11peak_memory_bytes\x18\x05 \x01(\x03R\x0fpeakMemoryBytes\x12\x35\n\x08timeline\x18\x06 \x03(\x0b\x32\x19.moestro.v1.TimelineEventR\x08timeline\"\xcb\x03\n\nStepReport\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\x1b\n\tnum_ranks\x18\x02 \x01(\x05R\x08numRanks\x12\x19\n\x08loss_sum\x18\x03 \x01(\x01R\x07lossSum\x12\x1f\n\x0bloss_tokens\x18\x04 \x01(\x03R\nlossTokens\x12#\n\rgradient_norm\x18\x05 \x01(\x01R\x0cgradientNorm\x12#\n\rlearning_rate\x18\x06 \x01(\x01R\x0clearningRate\x12\x17\n\x07step_ms\x18\x07 \x01(\x01R\x06stepMs\x12/\n\x06layers\x18\x08 \x03(\x0b\x32\x17.moestro.v1.LayerReportR\x06layers\x12/\n\x06stages\x18\t \x03(\x0b\x32\x17.moestro.v1.StageReportR\x06stages\x12.\n\x13validation_loss_sum\x18\n \x01(\x01R\x11validationLossSum\x12+\n\x11validation_tokens\x18\x0b \x01(\x03R\x10validationTokens\x12.\n\x13late_control_values\x18\x0c \x01(\x03R\x11lateControlValues\"[\n\x0e\x43heckpointFile\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n\nsize_bytes\x18\x02 \x01(\x03R\tsizeBytes\x12\x16\n\x06sha256\x18\x03 \x01(\tR\x06sha256\"\x9a\x01\n\x10\x43heckpointShards\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\x1b\n\tnum_ranks\x18\x02 \x01(\x05R\x08numRanks\x12\x30\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1a.moestro.v1.CheckpointFileR\x05\x66iles\x12#\n\rdata_position\x18\x04 \x01(\x03R\x0c\x64\x61taPosition\"\xe3\x01\n\x0c\x44\x61taPrepared\x12!\n\x0ctrain_tokens\x18\x01 \x01(\x03R\x0btrainTokens\x12+\n\x11validation_tokens\x18\x02 \x01(\x03R\x10validationTokens\x12\x1f\n\x0btrain_files\x18\x03 \x01(\x05R\ntrainFiles\x12)\n\x10validation_files\x18\x04 \x01(\x05R\x0fvalidationFiles\x12\x1f\n\x0bsource_hash\x18\x05 \x01(\tR\nsourceHash\x12\x16\n\x06reused\x18\x06 \x01(\x08R\x06reused\"4\n\x06Sample\x12\x16\n\x06prompt\x18\x01 \x01(\x0cR\x06prompt\x12\x12\n\x04text\x18\x02 \x01(\x0cR\x04textb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17moestro/v1/report.proto\x12\nmoestro.v1\"\xac\x02\n\x0bLayerReport\x12\x14\n\x05layer\x18\x01 \x01(\x05R\x05layer\x12\x16\n\x06routed\x18\x02 \x03(\x03R\x06routed\x12\x18\n\x07\x64ropped\x18\x03 \x03(\x03R\x07\x64ropped\x12 \n\x0c\x61ux_loss_sum\x18\x04 \x01(\x01R\nauxLossSum\x12$\n\x0e\x61ux_loss_count\x18\x05 \x01(\x05R\x0c\x61uxLossCount\x12\'\n\x0f\x61ux_coefficient\x18\x06 \x01(\x01R\x0e\x61uxCoefficient\x12\x1c\n\nz_loss_sum\x18\x07 \x01(\x01R\x08zLossSum\x12\x30\n\x11\x65xpert_similarity\x18\x08 \x01(\x01H\x00R\x10\x65xpertSimilarity\x88\x01\x01\x42\x14\n\x12_expert_similarity\"\xed\x01\n\rTimelineEvent\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.moestro.v1.TimelineEvent.KindR\x04kind\x12\x1f\n\x0bmicro_batch\x18\x02 \x01(\x05R\nmicroBatch\x12\x19\n\x08start_ms\x18\x03 \x01(\x01R\x07startMs\x12\x15\n\x06\x65nd_ms\x18\x04 \x01(\x01R\x05\x65ndMs\"U\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_FORWARD\x10\x01\x12\x11\n\rKIND_BACKWARD\x10\x02\x12\x12\n\x0eKIND_OPTIMIZER\x10\x03\"\xed\x01\n\x0bStageReport\x12\x14\n\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x1b\n\tnum_ranks\x18\x02 \x01(\x05R\x08numRanks\x12\x1d\n\ncompute_ms\x18\x03 \x01(\x01R\tcomputeMs\x12)\n\x10\x63ommunication_ms\x18\x04 \x01(\x01R\x0f\x63ommunicationMs\x12*\n\x11peak_memory_bytes\x18\x05 \x01(\x03R\x0fpeakMemoryBytes\x12\x35\n\x08timeline\x18\x06 \x03(\x0b\x32\x19.moestro.v1.TimelineEventR\x08timeline\"\xcb\x03\n\nStepReport\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\x1b\n\tnum_ranks\x18\x02 \x01(\x05R\x08numRanks\x12\x19\n\x08loss_sum\x18\x03 \x01(\x01R\x07lossSum\x12\x1f\n\x0bloss_tokens\x18\x04 \x01(\x03R\nlossTokens\x12#\n\rgradient_norm\x18\x05 \x01(\x01R\x0cgradientNorm\x12#\n\rlearning_rate\x18\x06 \x01(\x01R\x0clearningRate\x12\x17\n\x07step_ms\x18\x07 \x01(\x01R\x06stepMs\x12/\n\x06layers\x18\x08 \x03(\x0b\x32\x17.moestro.v1.LayerReportR\x06layers\x12/\n\x06stages\x18\t \x03(\x0b\x32\x17.moestro.v1.StageReportR\x06stages\x12.\n\x13validation_loss_sum\x18\n \x01(\x01R\x11validationLossSum\x12+\n\x11validation_tokens\x18\x0b \x01(\x03R\x10validationTokens\x12.\n\x13late_control_values\x18\x0c \x01(\x03R\x11lateControlValues\"[\n\x0e\x43heckpointFile\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n\nsize_bytes\x18\x02 \x01(\x03R\tsizeBytes\x12\x16\n\x06sha256\x18\x03 \x01(\tR\x06sha256\"\x9a\x01\n\x10\x43heckpointShards\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\x1b\n\tnum_ranks\x18\x02 \x01(\x05R\x08numRanks\x12\x30\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1a.moestro.v1.CheckpointFileR\x05\x66iles\x12#\n\rdata_position\x18\x04 \x01(\x03R\x0c\x64\x61taPosition\"\xe3\x01\n\x0c\x44\x61taPrepared\x12!\n\x0ctrain_tokens\x18\x01 \x01(\x03R\x0btrainTokens\x12+\n\x11validation_tokens\x18\x02 \x01(\x03R\x10validationTokens\x12\x1f\n\x0btrain_files\x18\x03 \x01(\x05R\ntrainFiles\x12)\n\x10validation_files\x18\x04 \x01(\x05R\x0fvalidationFiles\x12\x1f\n\x0bsource_hash\x18\x05 \x01(\tR\nsourceHash\x12\x16\n\x06reused\x18\x06 \x01(\x08R\x06reused\"4\n\x06Sample\x12\x16\n\x06prompt\x18\x01 \x01(\x0cR\x06prompt\x12\x12\n\x04text\x18\x02 \x01(\x0cR\x04textb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,21 +32,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moestro.v1.report_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LAYERREPORT']._serialized_start=40
-  _globals['_LAYERREPORT']._serialized_end=238
-  _globals['_TIMELINEEVENT']._serialized_start=241
-  _globals['_TIMELINEEVENT']._serialized_end=478
-  _globals['_TIMELINEEVENT_KIND']._serialized_start=393
-  _globals['_TIMELINEEVENT_KIND']._serialized_end=478
-  _globals['_STAGEREPORT']._serialized_start=481
-  _globals['_STAGEREPORT']._serialized_end=718
-  _globals['_STEPREPORT']._serialized_start=721
-  _globals['_STEPREPORT']._serialized_end=1180
-  _globals['_CHECKPOINTFILE']._serialized_start=1182
-  _globals['_CHECKPOINTFILE']._serialized_end=1273
-  _globals['_CHECKPOINTSHARDS']._serialized_start=1276
-  _globals['_CHECKPOINTSHARDS']._serialized_end=1430
-  _globals['_DATAPREPARED']._serialized_start=1433
-  _globals['_DATAPREPARED']._serialized_end=1660
-  _globals['_SAMPLE']._serialized_start=1662
-  _globals['_SAMPLE']._serialized_end=1714
+  _globals['_LAYERREPORT']._serialized_end=340
+  _globals['_TIMELINEEVENT']._serialized_start=343
+  _globals['_TIMELINEEVENT']._serialized_end=580
+  _globals['_TIMELINEEVENT_KIND']._serialized_start=495
+  _globals['_TIMELINEEVENT_KIND']._serialized_end=580
+  _globals['_STAGEREPORT']._serialized_start=583
+  _globals['_STAGEREPORT']._serialized_end=820
+  _globals['_STEPREPORT']._serialized_start=823
+  _globals['_STEPREPORT']._serialized_end=1282
+  _globals['_CHECKPOINTFILE']._serialized_start=1284
+  _globals['_CHECKPOINTFILE']._serialized_end=1375
+  _globals['_CHECKPOINTSHARDS']._serialized_start=1378
+  _globals['_CHECKPOINTSHARDS']._serialized_end=1532
+  _globals['_DATAPREPARED']._serialized_start=1535
+  _globals['_DATAPREPARED']._serialized_end=1762
+  _globals['_SAMPLE']._serialized_start=1764
+  _globals['_SAMPLE']._serialized_end=1816
 # @@protoc_insertion_point(module_scope)

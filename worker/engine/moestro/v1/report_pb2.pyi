@@ -7,20 +7,24 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LayerReport(_message.Message):
-    __slots__ = ("layer", "routed", "dropped", "aux_loss_sum", "aux_loss_count", "aux_coefficient")
+    __slots__ = ("layer", "routed", "dropped", "aux_loss_sum", "aux_loss_count", "aux_coefficient", "z_loss_sum", "expert_similarity")
     LAYER_FIELD_NUMBER: _ClassVar[int]
     ROUTED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     AUX_LOSS_SUM_FIELD_NUMBER: _ClassVar[int]
     AUX_LOSS_COUNT_FIELD_NUMBER: _ClassVar[int]
     AUX_COEFFICIENT_FIELD_NUMBER: _ClassVar[int]
+    Z_LOSS_SUM_FIELD_NUMBER: _ClassVar[int]
+    EXPERT_SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     layer: int
     routed: _containers.RepeatedScalarFieldContainer[int]
     dropped: _containers.RepeatedScalarFieldContainer[int]
     aux_loss_sum: float
     aux_loss_count: int
     aux_coefficient: float
-    def __init__(self, layer: _Optional[int] = ..., routed: _Optional[_Iterable[int]] = ..., dropped: _Optional[_Iterable[int]] = ..., aux_loss_sum: _Optional[float] = ..., aux_loss_count: _Optional[int] = ..., aux_coefficient: _Optional[float] = ...) -> None: ...
+    z_loss_sum: float
+    expert_similarity: float
+    def __init__(self, layer: _Optional[int] = ..., routed: _Optional[_Iterable[int]] = ..., dropped: _Optional[_Iterable[int]] = ..., aux_loss_sum: _Optional[float] = ..., aux_loss_count: _Optional[int] = ..., aux_coefficient: _Optional[float] = ..., z_loss_sum: _Optional[float] = ..., expert_similarity: _Optional[float] = ...) -> None: ...
 
 class TimelineEvent(_message.Message):
     __slots__ = ("kind", "micro_batch", "start_ms", "end_ms")

@@ -1,66 +1,109 @@
 """Read any slice of any tensor back, however many ranks wrote it: only headers and the bytes needed are read."""
 
 import json
+import os
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from torch.distributed import checkpoint as dcp
+from torch.distributed.checkpoint.metadata import Metadata, MetadataIndex, TensorProperties, TensorStorageMetadata
+from torch.distributed.checkpoint.planner import LoadItemType, LoadPlan, ReadItem
+from torch.distributed.checkpoint.storage import StorageReader
+from torch.futures import Future
 
+from moestro_engine.checkpoint.planner import LoadPlanner, by_name, chunk_of, unwrapped
 from moestro_engine.checkpoint.state import Slice
 from moestro_engine.checkpoint.write import FORMAT, METADATA_KEY
 from moestro_engine.errors import EngineError
 
 
-@dataclass(frozen=True)
-class _Piece:
-    path: Path
-    shape: tuple[int, ...]
-    offsets: tuple[int, ...]
+class CheckpointReader(StorageReader):
+    """The shards of one checkpoint, named relative to its folder; EngineError names what is missing or damaged.
 
-
-class CheckpointReader:
-    """The shards of one checkpoint, named relative to its folder; EngineError names what is missing or damaged."""
+    It is the storage that torch.distributed.checkpoint reads from; its metadata is what the shards' headers say.
+    """
 
     def __init__(self, folder: Path, files: Sequence[str]) -> None:
         self._folder = folder
-        self._pieces: dict[str, list[_Piece]] = {}
+        self._tensors: dict[str, TensorStorageMetadata] = {}
+        # By name and offsets: the shard a box lies in, and its key there.
+        self._places: dict[tuple[str, torch.Size], tuple[Path, str]] = {}
         self._local: dict[str, Path] = {}
-        self._global_shapes: dict[str, tuple[int, ...]] = {}
         if not files:
             raise EngineError(f"checkpoint {folder}: no file of it is named; use another checkpoint")
         for name in files:
             self._read_header(folder / name)
 
     def load(self, wanted: list[Slice]) -> None:
-        """Fill the tensors of the slices."""
+        """Fill the tensors of the slices, in their own type."""
         for part in wanted:
-            self._fill(part)
+            self._check_shape(part)
+        unwrapped(lambda: dcp.load(by_name(wanted), storage_reader=self, planner=LoadPlanner(), no_dist=True))
 
     def local(self) -> dict[str, torch.Tensor]:
         """Tensors that are no slice of anything, such as random states."""
         return {name: self._open(path).get_tensor(name) for name, path in self._local.items()}
 
-    def _fill(self, part: Slice) -> None:
-        if self._global_shapes.get(part.name) != part.global_shape:
+    # --- what torch.distributed.checkpoint asks of a storage ---
+
+    def read_metadata(self, *args, **kwargs) -> Metadata:
+        return Metadata(self._tensors)
+
+    def set_up_storage_reader(self, metadata: Metadata, is_coordinator: bool, *args, **kwargs) -> None: ...
+
+    def prepare_local_plan(self, plan: LoadPlan) -> LoadPlan:
+        return plan
+
+    def prepare_global_plan(self, plans: list[LoadPlan]) -> list[LoadPlan]:
+        return plans
+
+    def read_data(self, plan: LoadPlan, planner: LoadPlanner) -> Future[None]:
+        self._check_complete(plan, planner)
+        by_file: dict[Path, list[tuple[str, ReadItem]]] = defaultdict(list)
+        for item in plan.items:
+            path, key = self._places[item.storage_index.fqn, item.storage_index.offset]
+            by_file[path].append((key, item))
+        for path, items in by_file.items():
+            with self._open(path) as shard:
+                for key, item in items:
+                    source = tuple(slice(o, o + n) for o, n in zip(item.storage_offsets, item.lengths, strict=True))
+                    data = shard.get_slice(key)[source] if source else shard.get_tensor(key)
+                    planner.resolve_tensor(item).copy_(data)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    def reset(self, checkpoint_id: str | os.PathLike | None = None) -> None: ...
+
+    @classmethod
+    def validate_checkpoint_id(cls, checkpoint_id: str | os.PathLike) -> bool:
+        return True
+
+    # --- inside ---
+
+    def _check_shape(self, part: Slice) -> None:
+        found = self._tensors.get(part.name)
+        if found is None or tuple(found.size) != part.global_shape:
+            shape = found and tuple(found.size)
             raise EngineError(
-                f"checkpoint {self._folder}: {part.name} has shape {self._global_shapes.get(part.name)}, the job says "
+                f"checkpoint {self._folder}: {part.name} has shape {shape}, the job says "
                 f"{part.global_shape}; resume with the model the checkpoint was written with"
             )
-        filled = 0
-        for piece in self._pieces[part.name]:
-            overlap = _overlap(piece.offsets, piece.shape, part.offsets, tuple(part.tensor.shape))
-            if overlap is None:
-                continue
-            source, target = overlap
-            data = self._open(piece.path).get_slice(part.name)[source] if source else self._open(piece.path).get_tensor(part.name)
-            part.tensor[target].copy_(data)
-            filled += data.numel()
-        if filled != part.tensor.numel():
-            raise EngineError(
-                f"checkpoint {self._folder}: {part.name} has {filled} of {part.tensor.numel()} values; use an older one"
-            )
+
+    def _check_complete(self, plan: LoadPlan, planner: LoadPlanner) -> None:
+        """Torch plans the reading of what there is; whether that is all is not its question."""
+        planned: Counter[str] = Counter()
+        for item in plan.items:
+            assert item.type == LoadItemType.TENSOR
+            planned[item.dest_index.fqn] += prod(item.lengths)
+        for name, boxes in planner.state_dict.items():
+            wanted = sum(prod(chunk.sizes) for chunk in boxes.__create_chunk_list__())
+            if planned[name] != wanted:
+                raise EngineError(f"checkpoint {self._folder}: {name} has {planned[name]} of {wanted} values; use an older one")
 
     def _read_header(self, path: Path) -> None:
         with self._open(path) as shard:
@@ -70,14 +113,15 @@ class CheckpointReader:
                     f"checkpoint {path}: format {metadata.get('format')!r} is not {FORMAT}; it was not written here"
                 )
             layout = metadata["slices"]
-            for name in shard.keys():  # noqa: SIM118 (a safetensors handle, not a dict)
-                if name not in layout:
-                    self._local[name] = path
+            for key in shard.keys():  # noqa: SIM118 (a safetensors handle, not a dict)
+                if key not in layout:
+                    self._local[key] = path
                     continue
-                shape, offsets = tuple(layout[name]["shape"]), tuple(layout[name]["offsets"])
-                self._global_shapes[name] = shape
-                piece = _Piece(path, tuple(shard.get_slice(name).get_shape()), offsets)
-                self._pieces.setdefault(name, []).append(piece)
+                said, box = layout[key], shard.get_slice(key).get_shape()
+                index = MetadataIndex(said.get("name", key), said["offsets"])
+                entry = TensorStorageMetadata(TensorProperties(), torch.Size(said["shape"]), [])
+                self._tensors.setdefault(index.fqn, entry).chunks.append(chunk_of(index.offset, box))
+                self._places[index.fqn, index.offset] = path, key
 
     @staticmethod
     def _open(path: Path):
@@ -87,17 +131,3 @@ class CheckpointReader:
             raise EngineError(f"checkpoint {path}: missing; put it back or use another checkpoint") from error
         except (OSError, SafetensorError) as error:
             raise EngineError(f"checkpoint {path}: damaged ({error}); use an older checkpoint") from error
-
-
-def _overlap(
-    from_offsets: tuple[int, ...], from_shape: tuple[int, ...], to_offsets: tuple[int, ...], to_shape: tuple[int, ...]
-) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
-    """Where two boxes of one tensor meet, in the coordinates of each; None if they do not."""
-    source, target = [], []
-    for from_start, from_length, to_start, to_length in zip(from_offsets, from_shape, to_offsets, to_shape, strict=True):
-        start, end = max(from_start, to_start), min(from_start + from_length, to_start + to_length)
-        if start >= end:
-            return None
-        source.append(slice(start - from_start, end - from_start))
-        target.append(slice(start - to_start, end - to_start))
-    return tuple(source), tuple(target)

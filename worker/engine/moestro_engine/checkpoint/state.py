@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-from torch import nn
-
-from moestro_engine.parallel.placement import Placed
 
 
 @dataclass(frozen=True)
@@ -18,28 +15,6 @@ class Slice:
     offsets: tuple[int, ...]
     # Whether this rank is the one, of those that hold the same part, that writes it.
     writes: bool
-
-
-def training_slices(
-    parameters: dict[str, nn.Parameter], placements: dict[str, Placed], optimizer: torch.optim.AdamW
-) -> list[Slice]:
-    """Weights and AdamW moments of this rank. Replicas share the writing, parameter by parameter."""
-    slices = []
-    for index, (name, parameter) in enumerate(sorted(parameters.items())):
-        placed = placements[name]
-        # Both ends of a pipeline hold tied weights under different positions: the first replica writes.
-        writer = 0 if placed.kind == "tied" else index % placed.num_replicas
-        state = optimizer.state[parameter]
-        tensors = {
-            f"model.{placed.name}": parameter.detach(),
-            f"optimizer.exp_avg.{placed.name}": state["exp_avg"],
-            f"optimizer.exp_avg_sq.{placed.name}": state["exp_avg_sq"],
-        }
-        slices += [
-            Slice(full_name, tensor, placed.global_shape, placed.offsets, placed.replica == writer)
-            for full_name, tensor in tensors.items()
-        ]
-    return slices
 
 
 def random_state(rank: int, device: torch.device) -> dict[str, torch.Tensor]:

@@ -23,7 +23,7 @@ class Batches:
         self._order = DataOrder(self._train.num_windows, self._train.weights, training.global_batch_size, training.seed)
 
     def train(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs and targets of a one-based step: int64 [batch of this dp rank, sequence / tp]."""
+        """Inputs and targets of a one-based step: int64 [batch of this dp rank, sequence / (tp * cp)]."""
         return self._read(self._train, self._order.windows(step, self._mesh.dp_rank, self._mesh.dp))
 
     def validation(self, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,8 +38,8 @@ class Batches:
     def _read(self, corpus: CorpusWindows, windows: list[Window]) -> tuple[torch.Tensor, torch.Tensor]:
         mesh = self._mesh
         rows = np.stack([corpus.read(*window) for window in windows])
-        shard = self._training.sequence_length // mesh.tp
-        start = mesh.tp_rank * shard
+        shard = self._training.sequence_length // mesh.sequence_parts
+        start = mesh.sequence_rank * shard
         inputs = torch.from_numpy(rows[:, start : start + shard].copy())
         targets = torch.from_numpy(rows[:, start + 1 : start + shard + 1].copy())
         return inputs.to(self._device), targets.to(self._device)

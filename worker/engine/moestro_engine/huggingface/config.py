@@ -10,14 +10,39 @@ def family_of(job: job_pb2.EngineJob) -> Family:
     return "llama" if job.moe.num_experts == 1 else "mixtral"
 
 
+def _refuse_unlike(job: job_pb2.EngineJob, family: Family) -> None:
+    """UserError for the first setting that the family's models do not have."""
+    model, moe = job.model, job.moe
+    name = family.capitalize()
+    is_sigmoid = moe.gate_function == job_pb2.GATE_FUNCTION_SIGMOID
+    # A lone expert's weight is 1, but for a sigmoid that is taken as it is.
+    weighs = family == "mixtral" or (is_sigmoid and moe.without_renormalization)
+    layers = ", ".join(map(str, model.dense_layers))
+    unlike = [
+        (model.dense_layers, "model.denseLayers", layers, "has experts in every layer or in none", "0"),
+        (model.shared_ffn_hidden_size, "model.sharedFfnHiddenSize", model.shared_ffn_hidden_size, "has no shared experts", "0"),
+        (weighs and is_sigmoid, "moe.gateFunction", "sigmoid", "has a softmax for a gate", "softmax"),
+        (weighs and moe.without_renormalization, "moe.renormalize", "false", "divides weights by their sum", "true"),
+        (weighs and moe.selection_bias, "moe.balancing", "bias", "has no bias in the choice of experts", "fixed"),
+        (
+            weighs and moe.gate_normalization,
+            "moe.gateNormalization",
+            f"{moe.gate_normalization:g}",
+            "does not normalise its gate's logits",
+            "false",
+        ),
+    ]
+    for differs, setting, value, otherwise, remedy in unlike:
+        if differs:
+            raise UserError(
+                f"{setting}: {value}, and {name} {otherwise}; only a model trained with {setting}: {remedy} can be exported"
+            )
+
+
 def config_of(job: job_pb2.EngineJob, dtype: str) -> dict:
     """The config as Transformers writes it; UserError naming the setting that it has no word for."""
     family = family_of(job)
-    if family == "mixtral" and job.moe.gate_normalization != 0:
-        raise UserError(
-            f"moe.gateNormalization: {job.moe.gate_normalization:g}, and Mixtral's gate does not normalise its logits; "
-            "only a model trained with moe.gateNormalization: false can be exported"
-        )
+    _refuse_unlike(job, family)
     model = job.model
     common = {
         "architectures": ["MixtralForCausalLM" if family == "mixtral" else "LlamaForCausalLM"],

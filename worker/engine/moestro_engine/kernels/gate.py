@@ -1,4 +1,4 @@
-"""The gate behind its projection: normalise the logits, softmax, take the top-k, renormalise, count.
+"""The gate behind its projection: normalise the logits, softmax or sigmoid, take the top-k, renormalise, count.
 
 ``gate_probabilities`` and ``choose`` are the two halves, for a gate that something watches in between
 (the auxiliary loss); ``route`` is both, one launch on a GPU.
@@ -12,16 +12,18 @@ from moestro_engine.kernels.select import uses_triton
 
 # Equal logits have no spread to divide by.
 MIN_DEVIATION = 1e-6
+# Sigmoids may all be next to nothing; a softmax's chosen ones never are.
+MIN_SUM = 1e-20
 
 
 class Routing(NamedTuple):
     """What a gate decides; gradients flow through ``gate_TE`` and ``weight_TK``."""
 
-    # Probabilities over all experts, fp32.
+    # Probabilities over all experts, fp32. Sigmoids do not sum to one.
     gate_TE: torch.Tensor
-    # The chosen experts, most probable first, int64.
+    # The chosen experts, best first, int64.
     expert_TK: torch.Tensor
-    # Their probabilities divided by the chosen ones' sum, fp32.
+    # Their probabilities, divided by the chosen ones' sum where the gate renormalises, fp32.
     weight_TK: torch.Tensor
     # Their probabilities, fp32, without gradient.
     probability_TK: torch.Tensor
@@ -29,40 +31,64 @@ class Routing(NamedTuple):
     counts_E: torch.Tensor
 
 
-def gate_probabilities(logits_TE: torch.Tensor, scale: float) -> torch.Tensor:
-    """softmax(lambda * (z - mean) / std) over the experts, fp32 [T, E]; lambda 0 leaves the logits alone."""
+def gate_probabilities(logits_TE: torch.Tensor, scale: float, sigmoid: bool = False) -> torch.Tensor:
+    """softmax(lambda * (z - mean) / std) over the experts, fp32 [T, E]; lambda 0 leaves the logits alone.
+
+    With ``sigmoid`` each expert's own sigmoid in place of the softmax (DeepSeek-V3, equation 15).
+    """
     if uses_triton(logits_TE):
         from moestro_engine.kernels.gate_triton import gate_probabilities_triton
 
-        return gate_probabilities_triton(logits_TE, scale)
-    return torch.softmax(normalize_logits(logits_TE.float(), scale), dim=-1)
+        return gate_probabilities_triton(logits_TE, scale, sigmoid)
+    # fp64 stays fp64, for checks by finite differences.
+    logits_TE = normalize_logits(logits_TE.to(torch.promote_types(logits_TE.dtype, torch.float32)), scale)
+    return torch.sigmoid(logits_TE) if sigmoid else torch.softmax(logits_TE, dim=-1)
 
 
-def choose(gate_TE: torch.Tensor, top_k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """expert_TK, weight_TK and probability_TK of ``Routing``."""
+def choose(
+    gate_TE: torch.Tensor, top_k: int, bias_E: torch.Tensor | None = None, renormalize: bool = True
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """expert_TK, weight_TK and probability_TK of ``Routing``.
+
+    With ``bias_E`` the top-k is of probability + bias (DeepSeek-V3, equation 16); weights never see the bias.
+    """
     if uses_triton(gate_TE):
         from moestro_engine.kernels.gate_triton import choose_triton
 
-        return choose_triton(gate_TE, top_k)
-    probability_TK, expert_TK = gate_TE.topk(top_k, dim=-1)
-    return expert_TK, probability_TK / probability_TK.sum(-1, keepdim=True), probability_TK.detach()
+        return choose_triton(gate_TE, top_k, bias_E, renormalize)
+    if bias_E is None:
+        probability_TK, expert_TK = gate_TE.topk(top_k, dim=-1)
+    else:
+        expert_TK = (gate_TE.detach() + bias_E).topk(top_k, dim=-1).indices
+        probability_TK = gate_TE.gather(-1, expert_TK)
+    weight_TK = probability_TK
+    if renormalize:
+        weight_TK = probability_TK / probability_TK.sum(-1, keepdim=True).clamp_min(MIN_SUM)
+    return expert_TK, weight_TK, probability_TK.detach()
 
 
-def route(logits_TE: torch.Tensor, scale: float, top_k: int) -> Routing:
+def route(
+    logits_TE: torch.Tensor,
+    scale: float,
+    top_k: int,
+    sigmoid: bool = False,
+    bias_E: torch.Tensor | None = None,
+    renormalize: bool = True,
+) -> Routing:
     """Both halves and the counts: logits [T, E] of any float type → ``Routing``."""
     if uses_triton(logits_TE):
         from moestro_engine.kernels.gate_triton import route_triton
 
-        return Routing(*route_triton(logits_TE, scale, top_k))
-    gate_TE = gate_probabilities(logits_TE, scale)
-    expert_TK, weight_TK, probability_TK = choose(gate_TE, top_k)
+        return Routing(*route_triton(logits_TE, scale, top_k, sigmoid, bias_E, renormalize))
+    gate_TE = gate_probabilities(logits_TE, scale, sigmoid)
+    expert_TK, weight_TK, probability_TK = choose(gate_TE, top_k, bias_E, renormalize)
     return Routing(gate_TE, expert_TK, weight_TK, probability_TK, count_experts(expert_TK, logits_TE.shape[1]))
 
 
 def count_experts(expert_TK: torch.Tensor, num_experts: int) -> torch.Tensor:
     """Assignments of each expert, int64 [E]. A GPU's bincount makes the host wait; adding up ones does not."""
     flat = expert_TK.flatten()
-    if not flat.is_cuda:
+    if flat.is_cpu:
         return torch.bincount(flat, minlength=num_experts)
     counts_E = torch.zeros(num_experts, dtype=torch.long, device=flat.device)
     return counts_E.scatter_add_(0, flat, torch.ones_like(flat))

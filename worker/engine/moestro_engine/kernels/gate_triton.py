@@ -9,16 +9,19 @@ import torch
 import triton
 import triton.language as tl
 
-from moestro_engine.kernels.gate import MIN_DEVIATION
+from moestro_engine.kernels.gate import MIN_DEVIATION, MIN_SUM
 
 # Elements of a program's block [tokens, experts]: a few registers a thread.
 BLOCK_ELEMENTS = 1024
+# What turns logits into probabilities; NO_GATE where they are probabilities already.
+NO_GATE, SOFTMAX, SIGMOID = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
+LEAST_SUM = tl.constexpr(MIN_SUM)
 # The lowest finite number.
 LAST = tl.constexpr(torch.finfo(torch.float32).min)
 
 
 @triton.jit
-def _softmax(logits, is_expert, scale, num_experts, min_deviation, NORMALIZE: tl.constexpr):
+def _gate(logits, is_expert, scale, num_experts, min_deviation, GATE: tl.constexpr, NORMALIZE: tl.constexpr):
     """Probabilities; and for the backward pass the logits over their deviation, and that deviation."""
     unit, deviation = logits, scale
     if NORMALIZE:
@@ -26,14 +29,29 @@ def _softmax(logits, is_expert, scale, num_experts, min_deviation, NORMALIZE: tl
         deviation = tl.sqrt_rn(tl.sum(centred * centred, 1) / (num_experts - 1))
         unit = centred / tl.where(deviation < min_deviation, min_deviation, deviation)[:, None]
         logits = scale * unit
-    logits = tl.where(is_expert, logits, float("-inf"))
-    power = tl.exp(logits - tl.max(logits, 1)[:, None])
-    return power / tl.sum(power, 1)[:, None], unit, deviation
+    if GATE == SIGMOID:
+        gate = tl.sigmoid(logits)
+    else:
+        logits = tl.where(is_expert, logits, float("-inf"))
+        power = tl.exp(logits - tl.max(logits, 1)[:, None])
+        gate = power / tl.sum(power, 1)[:, None]
+    return gate, unit, deviation
+
+
+@triton.jit
+def _divisor(chosen, is_token, RENORMALIZE: tl.constexpr):
+    """What a token's chosen probabilities are divided by."""
+    total = tl.sum(chosen, 1)
+    total = tl.where(total < LEAST_SUM, LEAST_SUM, total)
+    if not RENORMALIZE:
+        total = tl.full(total.shape, 1.0, tl.float32)
+    return tl.where(is_token, total, 1.0)
 
 
 @triton.jit
 def _forward(
-    values_ptr,  # logits, or probabilities without SOFTMAX, [T, E]
+    values_ptr,  # logits, or probabilities without a gate, [T, E]
+    bias_ptr,  # [E], with BIAS
     gate_ptr,
     expert_ptr,
     weight_ptr,
@@ -43,9 +61,11 @@ def _forward(
     num_experts,
     scale,
     min_deviation,
-    SOFTMAX: tl.constexpr,
+    GATE: tl.constexpr,
     NORMALIZE: tl.constexpr,
     TOP_K: tl.constexpr,
+    BIAS: tl.constexpr,
+    RENORMALIZE: tl.constexpr,
     COUNT: tl.constexpr,
     BLOCK_T: tl.constexpr,
     BLOCK_E: tl.constexpr,
@@ -58,28 +78,32 @@ def _forward(
     mask = is_token[:, None] & is_expert
     cells = tokens[:, None] * num_experts + experts[None, :]
     gate = tl.load(values_ptr + cells, mask=mask, other=0.0).to(tl.float32)
-    if SOFTMAX:
-        gate, _, _ = _softmax(gate, is_expert, scale, num_experts, min_deviation, NORMALIZE)
+    if GATE != NO_GATE:
+        gate, _, _ = _gate(gate, is_expert, scale, num_experts, min_deviation, GATE, NORMALIZE)
         tl.store(gate_ptr + cells, gate, mask=mask)
     if TOP_K > 0:
         choices = tl.arange(0, BLOCK_K)
         chosen = tl.zeros([BLOCK_T, BLOCK_K], tl.float32)
         chosen_expert = tl.zeros([BLOCK_T, BLOCK_K], tl.int32)
         # What is no number comes last, so that such a token still names K experts that exist.
-        left = tl.where(gate == gate, gate, LAST)
+        left = gate
+        if BIAS:
+            left = gate + tl.load(bias_ptr + experts, mask=experts < num_experts, other=0.0).to(tl.float32)[None, :]
+        left = tl.where(left == left, left, LAST)
         left = tl.where(is_expert, left, float("-inf"))
         for k in range(TOP_K):
             best = tl.max(left, 1)
             expert = tl.min(tl.where(left == best[:, None], experts[None, :], BLOCK_E), 1)
             is_k = choices[None, :] == k
-            chosen = tl.where(is_k, tl.where(best == LAST, float("nan"), best)[:, None], chosen)
+            is_best = experts[None, :] == expert[:, None]
+            chosen = tl.where(is_k, tl.sum(tl.where(is_best, gate, 0.0), 1)[:, None], chosen)
             chosen_expert = tl.where(is_k, expert[:, None], chosen_expert)
-            left = tl.where(experts[None, :] == expert[:, None], float("-inf"), left)
+            left = tl.where(is_best, float("-inf"), left)
         places = tokens[:, None] * TOP_K + choices[None, :]
         is_place = is_token[:, None] & (choices < TOP_K)[None, :]
         tl.store(expert_ptr + places, chosen_expert.to(tl.int64), mask=is_place)
         tl.store(probability_ptr + places, chosen, mask=is_place)
-        total = tl.where(is_token, tl.sum(chosen, 1), 1.0)
+        total = _divisor(chosen, is_token, RENORMALIZE)
         tl.store(weight_ptr + places, chosen / total[:, None], mask=is_place)
         if COUNT:
             is_taken = mask & (left == float("-inf"))
@@ -94,14 +118,15 @@ def _backward(
     probability_ptr,
     grad_gate_ptr,
     grad_weight_ptr,
-    grad_ptr,  # of the logits, or of the probabilities without SOFTMAX, [T, E]
+    grad_ptr,  # of the logits, or of the probabilities without a gate, [T, E]
     num_tokens,
     num_experts,
     scale,
     min_deviation,
-    SOFTMAX: tl.constexpr,
+    GATE: tl.constexpr,
     NORMALIZE: tl.constexpr,
     TOP_K: tl.constexpr,
+    RENORMALIZE: tl.constexpr,
     HAS_GATE_GRADIENT: tl.constexpr,
     BLOCK_T: tl.constexpr,
     BLOCK_E: tl.constexpr,
@@ -117,22 +142,28 @@ def _backward(
     if HAS_GATE_GRADIENT:
         grad = tl.load(grad_gate_ptr + cells, mask=mask, other=0.0).to(tl.float32)
     if TOP_K > 0:
-        # w_k = p_k / s with s = sum p: dp_k = (dw_k - sum_j dw_j w_j) / s.
+        # w_k = p_k / s with s = sum p: dp_k = (dw_k - sum_j dw_j w_j) / s. Without it dp_k = dw_k.
         choices = tl.arange(0, BLOCK_K)
         places = tokens[:, None] * TOP_K + choices[None, :]
         is_place = is_token[:, None] & (choices < TOP_K)[None, :]
         probability = tl.load(probability_ptr + places, mask=is_place, other=0.0)
         grad_weight = tl.load(grad_weight_ptr + places, mask=is_place, other=0.0).to(tl.float32)
-        total = tl.where(is_token, tl.sum(probability, 1), 1.0)
+        total = _divisor(probability, is_token, RENORMALIZE)
         common = tl.sum(grad_weight * probability, 1) / total
+        if not RENORMALIZE:
+            common = tl.zeros([BLOCK_T], tl.float32)
         for k in range(TOP_K):
             expert = tl.load(expert_ptr + tokens * TOP_K + k, mask=is_token, other=0)
             part = (tl.load(grad_weight_ptr + tokens * TOP_K + k, mask=is_token, other=0.0).to(tl.float32) - common) / total
             grad += tl.where(experts[None, :] == expert[:, None], part[:, None], 0.0)
-    if SOFTMAX:
+    if GATE != NO_GATE:
         logits = tl.load(logits_ptr + cells, mask=mask, other=0.0).to(tl.float32)
-        gate, unit, deviation = _softmax(logits, is_expert, scale, num_experts, min_deviation, NORMALIZE)
-        grad = tl.where(mask, gate * (grad - tl.sum(gate * grad, 1)[:, None]), 0.0)
+        gate, unit, deviation = _gate(logits, is_expert, scale, num_experts, min_deviation, GATE, NORMALIZE)
+        if GATE == SOFTMAX:
+            grad = gate * (grad - tl.sum(gate * grad, 1)[:, None])
+        if GATE == SIGMOID:
+            grad = gate * (1 - gate) * grad
+        grad = tl.where(mask, grad, 0.0)
         if NORMALIZE:
             # z~ = lambda u with u = (z - mean) / std, d std / dz = u / (E - 1); a deviation held at its
             # least value is a constant.
@@ -142,53 +173,61 @@ def _backward(
     tl.store(grad_ptr + cells, grad, mask=mask)
 
 
-def gate_probabilities_triton(logits_TE: torch.Tensor, scale: float) -> torch.Tensor:
-    return _Route.apply(logits_TE, scale, 0)[0]
+def gate_probabilities_triton(logits_TE: torch.Tensor, scale: float, sigmoid: bool) -> torch.Tensor:
+    return _Route.apply(logits_TE, scale, 0, sigmoid, None, True)[0]
 
 
-def choose_triton(gate_TE: torch.Tensor, top_k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return _Choose.apply(gate_TE, top_k)
+def choose_triton(
+    gate_TE: torch.Tensor, top_k: int, bias_E: torch.Tensor | None, renormalize: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return _Choose.apply(gate_TE, top_k, bias_E, renormalize)
 
 
-def route_triton(logits_TE: torch.Tensor, scale: float, top_k: int) -> tuple[torch.Tensor, ...]:
-    return _Route.apply(logits_TE, scale, top_k)
+def route_triton(
+    logits_TE: torch.Tensor, scale: float, top_k: int, sigmoid: bool, bias_E: torch.Tensor | None, renormalize: bool
+) -> tuple[torch.Tensor, ...]:
+    return _Route.apply(logits_TE, scale, top_k, sigmoid, bias_E, renormalize)
 
 
 class _Route(torch.autograd.Function):
     """Logits → gate, expert, weight, probability, counts; with ``top_k`` 0 the gate alone."""
 
     @staticmethod
-    def forward(ctx, logits_TE, scale: float, top_k: int):
+    def forward(ctx, logits_TE, scale: float, top_k: int, sigmoid: bool, bias_E, renormalize: bool):
         logits_TE = logits_TE.contiguous()
         gate_TE = torch.empty_like(logits_TE, dtype=torch.float32)
         expert_TK, weight_TK, probability_TK = _empty_choice(logits_TE, top_k)
         counts_E = torch.zeros(logits_TE.shape[1] if top_k else 0, dtype=torch.long, device=logits_TE.device)
-        _launch_forward(logits_TE, gate_TE, expert_TK, weight_TK, probability_TK, counts_E, scale, top_k)
+        ctx.form = {"GATE": (SIGMOID if sigmoid else SOFTMAX).value, "NORMALIZE": scale != 0, "RENORMALIZE": renormalize}
+        outputs = (gate_TE, expert_TK, weight_TK, probability_TK, counts_E)
+        _launch_forward(logits_TE, bias_E, *outputs, scale, top_k, ctx.form)
         ctx.save_for_backward(logits_TE, expert_TK, probability_TK)
         ctx.scale, ctx.top_k = scale, top_k
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(expert_TK, probability_TK, counts_E)
-        return gate_TE, expert_TK, weight_TK, probability_TK, counts_E
+        return outputs
 
     @staticmethod
     def backward(ctx, grad_gate_TE, _expert, grad_weight_TK, _probability, _counts):
         if grad_gate_TE is None and grad_weight_TK is None:
-            return None, None, None
+            return None, None, None, None, None, None
         logits_TE, expert_TK, probability_TK = ctx.saved_tensors
         top_k = ctx.top_k if grad_weight_TK is not None else 0
         grad_TE = torch.empty_like(logits_TE)
-        _launch_backward(logits_TE, expert_TK, probability_TK, grad_gate_TE, grad_weight_TK, grad_TE, ctx.scale, top_k)
-        return grad_TE, None, None
+        gradients = (grad_gate_TE, grad_weight_TK, grad_TE)
+        _launch_backward(logits_TE, expert_TK, probability_TK, *gradients, ctx.scale, top_k, ctx.form)
+        return grad_TE, None, None, None, None, None
 
 
 class _Choose(torch.autograd.Function):
     """Probabilities → expert, weight, probability."""
 
     @staticmethod
-    def forward(ctx, gate_TE, top_k: int):
+    def forward(ctx, gate_TE, top_k: int, bias_E, renormalize: bool):
         gate_TE = gate_TE.contiguous()
         expert_TK, weight_TK, probability_TK = _empty_choice(gate_TE, top_k)
-        _launch_forward(gate_TE, None, expert_TK, weight_TK, probability_TK, None, 0.0, top_k)
+        ctx.form = {"GATE": NO_GATE.value, "NORMALIZE": False, "RENORMALIZE": renormalize}
+        _launch_forward(gate_TE, bias_E, None, expert_TK, weight_TK, probability_TK, None, 0.0, top_k, ctx.form)
         ctx.save_for_backward(expert_TK, probability_TK)
         ctx.num_experts, ctx.dtype = gate_TE.shape[1], gate_TE.dtype
         ctx.mark_non_differentiable(expert_TK, probability_TK)
@@ -198,8 +237,9 @@ class _Choose(torch.autograd.Function):
     def backward(ctx, _expert, grad_weight_TK, _probability):
         expert_TK, probability_TK = ctx.saved_tensors
         grad_TE = probability_TK.new_empty(expert_TK.shape[0], ctx.num_experts, dtype=ctx.dtype)
-        _launch_backward(None, expert_TK, probability_TK, None, grad_weight_TK, grad_TE, 0.0, expert_TK.shape[1])
-        return grad_TE, None
+        gradients = (None, grad_weight_TK, grad_TE)
+        _launch_backward(None, expert_TK, probability_TK, *gradients, 0.0, expert_TK.shape[1], ctx.form)
+        return grad_TE, None, None, None
 
 
 def _empty_choice(values_TE: torch.Tensor, top_k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -213,24 +253,27 @@ def _blocks(num_experts: int, top_k: int) -> dict[str, int]:
     return {"BLOCK_T": max(1, BLOCK_ELEMENTS // block_e), "BLOCK_E": block_e, "BLOCK_K": triton.next_power_of_2(max(top_k, 1))}
 
 
-def _launch_forward(values_TE, gate_TE, expert_TK, weight_TK, probability_TK, counts_E, scale: float, top_k: int) -> None:
+def _launch_forward(
+    values_TE, bias_E, gate_TE, expert_TK, weight_TK, probability_TK, counts_E, scale: float, top_k: int, form: dict
+) -> None:
     num_tokens, num_experts = values_TE.shape
     if num_tokens == 0:
         return
     blocks = _blocks(num_experts, top_k)
     _forward[(triton.cdiv(num_tokens, blocks["BLOCK_T"]),)](
-        *(values_TE, gate_TE, expert_TK, weight_TK, probability_TK, counts_E),
+        *(values_TE, bias_E.contiguous() if bias_E is not None else None),
+        *(gate_TE, expert_TK, weight_TK, probability_TK, counts_E),
         *(num_tokens, num_experts, scale, MIN_DEVIATION),
-        SOFTMAX=gate_TE is not None,
-        NORMALIZE=scale != 0,
         TOP_K=top_k,
+        BIAS=bias_E is not None,
         COUNT=counts_E is not None,
+        **form,
         **blocks,
     )
 
 
 def _launch_backward(
-    logits_TE, expert_TK, probability_TK, grad_gate_TE, grad_weight_TK, grad_TE, scale: float, top_k: int
+    logits_TE, expert_TK, probability_TK, grad_gate_TE, grad_weight_TK, grad_TE, scale: float, top_k: int, form: dict
 ) -> None:
     num_tokens, num_experts = grad_TE.shape
     if num_tokens == 0:
@@ -241,9 +284,8 @@ def _launch_backward(
     _backward[(triton.cdiv(num_tokens, blocks["BLOCK_T"]),)](
         *(logits_TE, expert_TK, probability_TK, grad_gate_TE, grad_weight_TK, grad_TE),
         *(num_tokens, num_experts, scale, MIN_DEVIATION),
-        SOFTMAX=logits_TE is not None,
-        NORMALIZE=scale != 0,
         TOP_K=top_k,
         HAS_GATE_GRADIENT=grad_gate_TE is not None,
+        **form,
         **blocks,
     )

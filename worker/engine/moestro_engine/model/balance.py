@@ -1,10 +1,10 @@
-"""What the layers' gates did in a micro-batch, and the auxiliary loss that follows from it."""
+"""What the layers' gates did in a micro-batch, and the auxiliary losses that follow from it."""
 
 import torch
 
 from moestro.v1 import job_pb2
-from moestro_engine.kernels.gate import count_experts
-from moestro_engine.model.aux_loss import InjectAuxGradient, aux_loss, aux_loss_gradient
+from moestro_engine.kernels.gate import MIN_SUM, count_experts
+from moestro_engine.model.aux_loss import InjectAuxGradient, InjectZGradient, aux_loss, aux_loss_gradient, router_z_loss
 from moestro_engine.model.capacity import expert_capacity
 from moestro_engine.parallel.collectives import AnyGroup, LocalGroup
 
@@ -12,8 +12,10 @@ from moestro_engine.parallel.collectives import AnyGroup, LocalGroup
 class StepBalance:
     """Sums over the micro-batches of one step, for the layers of one stage; read once a step.
 
-    ``coefficient_L`` holds alpha per layer; ``loss_scale`` is 1 / micro-batches of the whole step, so
-    that the injected loss is the mean over micro-batches, like the cross entropy's mean over tokens.
+    ``coefficient_L`` holds alpha per layer, ``bias_LE`` what the top-k adds to the probabilities (None
+    without moe.selection_bias); ``loss_scale`` is 1 / micro-batches of the whole step, so that the
+    injected losses are means over micro-batches, like the cross entropy's mean over tokens. A dense layer
+    reports nothing: its rows stay zero.
     """
 
     def __init__(self, num_layers: int, moe: job_pb2.MoeConfig, loss_scale: float, device: torch.device) -> None:
@@ -22,16 +24,22 @@ class StepBalance:
         self.num_layers = num_layers
         self.group: AnyGroup = LocalGroup()
         self.coefficient_L = torch.zeros(num_layers, device=device)
+        self.bias_LE = torch.zeros(num_layers, moe.num_experts, device=device) if moe.selection_bias else None
         self.routed_LE = torch.zeros(num_layers, moe.num_experts, dtype=torch.float64, device=device)
         self.dropped_LE = torch.zeros_like(self.routed_LE)
         self.loss_L = torch.zeros(num_layers, dtype=torch.float64, device=device)
+        self.z_loss_L = torch.zeros_like(self.loss_L)
         self.num_micro_batches = 0
         self.latest: MicroBatchBalance | None = None
 
     def reset(self) -> None:
-        for total in (self.routed_LE, self.dropped_LE, self.loss_L):
+        for total in (self.routed_LE, self.dropped_LE, self.loss_L, self.z_loss_L):
             total.zero_()
         self.num_micro_batches = 0
+
+    def bias_of(self, layer: int) -> torch.Tensor | None:
+        """The biases of a layer (index within the stage), fp32 [E], which keep up with every step's."""
+        return None if self.bias_LE is None else self.bias_LE[layer]
 
     def open(self, num_tokens: int) -> "MicroBatchBalance":
         self.latest = MicroBatchBalance(self, num_tokens)
@@ -39,7 +47,10 @@ class StepBalance:
 
 
 class MicroBatchBalance:
-    """Gate sums and assignment counts of one micro-batch, [layers, 2, E], reduced in one collective."""
+    """Gate sums and assignment counts of one micro-batch, [layers, 2, E], reduced in one collective.
+
+    A recomputed forward pass comes after ``close`` and counts nothing.
+    """
 
     def __init__(self, step: StepBalance, num_tokens: int) -> None:
         self._step = step
@@ -49,14 +60,29 @@ class MicroBatchBalance:
         self._closed = False
         self._gradient_LE: torch.Tensor | None = None
 
-    def watch(self, layer: int, gate_TE: torch.Tensor) -> torch.Tensor:
-        """The gates of a layer (index within the stage), set up to receive the auxiliary gradient."""
+    def watch_logits(self, layer: int, logits_TE: torch.Tensor) -> torch.Tensor:
+        """The raw logits of a layer (index within the stage), set up to receive the z-loss's gradient."""
+        step = self._step
         if not self._closed:
-            self.sums_L2E[layer, 0] = gate_TE.detach().sum(0)
-        return InjectAuxGradient.apply(gate_TE, lambda: self.gradient()[layer])
+            step.z_loss_L[layer] += router_z_loss(logits_TE.detach()).double()
+        scale = step.moe.z_loss_coefficient * step.loss_scale / (self._num_tokens * step.group.size)
+        return InjectZGradient.apply(logits_TE, scale)
+
+    def watch(self, layer: int, gate_TE: torch.Tensor) -> torch.Tensor:
+        """The gates of a layer, set up to receive the auxiliary gradient.
+
+        Sigmoids are divided by their sum over the experts first (DeepSeek-V3, equation 19).
+        """
+        shares = self._step.moe.gate_function == job_pb2.GATE_FUNCTION_SIGMOID
+        if not self._closed:
+            share_TE = gate_TE.detach()
+            if shares:
+                share_TE = share_TE / share_TE.sum(-1, keepdim=True).clamp_min(MIN_SUM)
+            self.sums_L2E[layer, 0] = share_TE.sum(0)
+        return InjectAuxGradient.apply(gate_TE, lambda: self.gradient()[layer], shares)
 
     def count(self, layer: int, expert_TK: torch.Tensor) -> None:
-        """Count the assignments of a layer. A recomputed forward pass comes after close and counts nothing."""
+        """Count the assignments of a layer."""
         if not self._closed:
             self.sums_L2E[layer, 1] = count_experts(expert_TK, self._step.moe.num_experts)
 
@@ -80,7 +106,9 @@ class MicroBatchBalance:
             num_tokens = self._num_tokens * step.group.size
             mean_LE = self.sums_L2E[:, 0] / num_tokens
             load_LE = self.sums_L2E[:, 1] / (num_tokens * step.moe.top_k)
-            step.loss_L += aux_loss(step.moe.aux_loss_form, mean_LE, load_LE).double()
+            # A dense layer has no load and no loss, though uniform gates are far from its zeros.
+            has_experts_L = load_LE.sum(-1) > 0
+            step.loss_L += (aux_loss(step.moe.aux_loss_form, mean_LE, load_LE) * has_experts_L).double()
             scale_L1 = step.coefficient_L[:, None] * (step.loss_scale / num_tokens)
             self._gradient_LE = aux_loss_gradient(step.moe.aux_loss_form, mean_LE, load_LE) * scale_L1
         return self._gradient_LE

@@ -27,15 +27,21 @@ def expert_capacity(num_tokens: int, moe: job_pb2.MoeConfig) -> int:
     return min(num_tokens, math.ceil(moe.capacity_factor * num_tokens * moe.top_k / moe.num_experts))
 
 
-def place_with_capacity(routes: Routes, num_experts: int, capacity: int) -> Placing:
-    """Give each expert the ``capacity`` assignments with the highest probability; the others are dropped.
+def place_with_capacity(routes: Routes, num_experts: int, capacity: int, by_position: bool = False) -> Placing:
+    """Give each expert ``capacity`` assignments; the others are dropped.
 
-    Rows are [E * C]: every expert has all its places, taken or not.
+    Those with the highest probability keep their place, or with ``by_position`` those of the earliest
+    tokens, be the expert a token's first choice or a later one (as Megatron-Core's ``position`` policy,
+    moe_utils.apply_router_token_dropping). Rows are [E * C]: every expert has all its places, taken or not.
     """
     num_tokens, top_k = routes.expert_TK.shape
     device = routes.expert_TK.device
-    wish_ET = routes.probability_TK.new_full((num_experts, num_tokens), -1.0)
-    wish_ET.t().scatter_(1, routes.expert_TK, routes.probability_TK)
+    if by_position:
+        rank_TK = torch.arange(num_tokens, 0, -1, device=device)[:, None].expand(num_tokens, top_k)
+    else:
+        rank_TK = routes.probability_TK
+    wish_ET = rank_TK.new_full((num_experts, num_tokens), -1)
+    wish_ET.t().scatter_(1, routes.expert_TK, rank_TK)
     order_ET = torch.arange(num_tokens * top_k, device=device).view(num_tokens, top_k)
     # The number of the assignment (token * K + k) that token t makes to expert e.
     number_TE = torch.zeros(num_tokens, num_experts, dtype=torch.long, device=device).scatter_(1, routes.expert_TK, order_ET)
@@ -51,6 +57,20 @@ def place_with_capacity(routes: Routes, num_experts: int, capacity: int) -> Plac
     valid_TK = row_TK >= 0
     dtype = routes.weight_TK.dtype
     return Placing(row_TK.clamp_min(0), valid_TK.to(dtype), assignment_R, taken_EC.flatten().to(dtype))
+
+
+def without_padding(placing: Placing, num_experts: int) -> tuple[Placing, torch.Tensor]:
+    """The rows of ``place_with_capacity`` that are taken, [R], and how many of each expert's are, int64 [E].
+
+    Their number is known on the device alone, so the host waits for it: padding avoids that.
+    """
+    is_taken_R = placing.valid_R > 0
+    kept = is_taken_R.nonzero().flatten()
+    new_row_R = (is_taken_R.cumsum(0) - 1).clamp_min(0)
+    counts_E = is_taken_R.view(num_experts, -1).sum(1)
+    # A dropped assignment's row says nothing, but has to be one that exists.
+    row_TK = new_row_R[placing.row_TK]
+    return Placing(row_TK, placing.valid_TK, placing.assignment_R[kept], placing.valid_R[kept]), counts_E
 
 
 def place_all(routes: Routes) -> Placing:

@@ -1,14 +1,17 @@
 """The experts held by one rank: SwiGLU feed-forward networks in three stacked tensors."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from moestro_engine.kernels.grouped import grouped_swiglu, looped_swiglu, uses_grouped_mm
+from moestro_engine.kernels.swiglu import swiglu
 
 
 class Experts(nn.Module):
-    """y = (silu(x w1) * x w3) w2 for each expert on its own rows."""
+    """y = (silu(x w1) * x w3) w2 for each expert on its own rows.
+
+    A rank that holds a slice of the columns of w1 and w3 and of the rows of w2 computes a part of the sum.
+    """
 
     def __init__(self, num_experts: int, hidden_size: int, ffn_hidden_size: int) -> None:
         super().__init__()
@@ -16,9 +19,14 @@ class Experts(nn.Module):
         self.w3 = nn.Parameter(torch.empty(num_experts, hidden_size, ffn_hidden_size))
         self.w2 = nn.Parameter(torch.empty(num_experts, ffn_hidden_size, hidden_size))
 
+    @property
+    def num_local(self) -> int:
+        """Experts that lie, whole or in part, on this rank."""
+        return self.w1.shape[0]
+
     def even(self, rows_LRD: torch.Tensor) -> torch.Tensor:
         """Every expert has the same number of rows: [L, R, D] → [L, R, D]."""
-        return torch.bmm(F.silu(torch.bmm(rows_LRD, self.w1)) * torch.bmm(rows_LRD, self.w3), self.w2)
+        return torch.bmm(swiglu(torch.bmm(rows_LRD, self.w1), torch.bmm(rows_LRD, self.w3)), self.w2)
 
     def ragged(self, rows_RD: torch.Tensor, counts: list[int] | torch.Tensor) -> torch.Tensor:
         """Rows ordered by expert, ``counts`` of them for each: [R, D] → [R, D].

@@ -22,7 +22,7 @@ def initial_tensor(placed: Placed, job: job_pb2.EngineJob) -> torch.Tensor:
     if placed.name.endswith("bias"):
         return torch.zeros(placed.local_shape)
     std = job.training.init_std
-    if placed.name.endswith(("wo.weight", "w2")):
+    if placed.name.endswith(("wo.weight", "w2", "w2.weight")):
         std /= math.sqrt(2 * job.model.num_layers)
     if placed.name == "embedding.weight" and not job.model.tied_embeddings:
         std = 1.0

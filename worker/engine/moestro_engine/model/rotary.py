@@ -12,6 +12,6 @@ def rotary_table(length: int, head_dim: int, theta: float, device: torch.device)
 
 
 def rotate(x_BHSP: torch.Tensor, cos_SP: torch.Tensor, sin_SP: torch.Tensor) -> torch.Tensor:
-    """Turn each pair (x_i, x_{i+P/2}) by the angle of its position."""
+    """Turn each pair (x_i, x_{i+P/2}) by the angle of its position; computed in fp32, returned in x's type."""
     first, second = x_BHSP.chunk(2, dim=-1)
-    return x_BHSP * cos_SP + torch.cat([-second, first], dim=-1) * sin_SP
+    return (x_BHSP * cos_SP + torch.cat([-second, first], dim=-1) * sin_SP).to(x_BHSP.dtype)

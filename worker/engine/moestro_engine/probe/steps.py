@@ -8,14 +8,12 @@ import torch
 import torch.distributed as dist
 
 from moestro.v1 import job_pb2, plan_pb2
-from moestro_engine.parallel.clock import make_clock
-from moestro_engine.parallel.collectives import LocalGroup, TensorGroup
-from moestro_engine.parallel.gradients import FlatGradients
-from moestro_engine.parallel.parallelize import build_stage
+from moestro_engine.parallel.flat_state import FlatState
+from moestro_engine.parallel.parallelize import build_chunk, link
 from moestro_engine.parallel.pipeline import Pipeline
 from moestro_engine.probe.world import Part
 from moestro_engine.training.boundary import Boundary, exchange, pack
-from moestro_engine.training.optimizer import make_optimizer
+from moestro_engine.training.coefficients import ControlValues
 
 # More micro-batches say nothing new about one.
 MAX_MICRO_BATCHES = 8
@@ -52,14 +50,11 @@ class Stepper:
         self.job = _sized(job, num_layers * mesh.pp, micro_batch * self.num_micro_batches * mesh.dp)
         self.part, self.device = part, device
         plan = _plan(num_layers, mesh.pp, micro_batch, self.num_micro_batches, recompute)
-        group = TensorGroup(part.groups.tp, make_clock(device)) if part.groups.tp is not None else LocalGroup()
-        model, placements = build_stage(self.job, plan, mesh, group, device)
-        parameters = dict(model.named_parameters())
-        self.num_parameters = sum(p.numel() for p in parameters.values())
-        self.gradients = FlatGradients(parameters, placements, part.groups)
-        self.optimizer = make_optimizer(parameters, placements, self.job.training)
-        self.pipeline = Pipeline(model, self.job, plan, mesh, part.groups, device)
-        self.pipeline.stage._timed = self._timed
+        self.chunk = build_chunk(self.job, plan, mesh, mesh.pp_rank, link(part.groups, device), device)
+        self.state = FlatState([self.chunk], self.job, part.groups, device)
+        self.num_parameters = sum(p.numel() for p in self.chunk.model.parameters())
+        self.pipeline = Pipeline([self.chunk], self.job, plan, mesh, part.groups, device)
+        self.pipeline.stages[0]._timed = self._timed
         shape = (micro_batch * self.num_micro_batches, self.job.training.sequence_length // mesh.tp)
         self.tokens = torch.randint(self.job.model.vocab_size, shape, device=device)
         self._spans: list[float] = []
@@ -73,19 +68,18 @@ class Stepper:
         """forward, backward, gap of a micro-batch; skew, tail of the step, update within it, all micro-batches: seconds."""
         started = self.now()
         self._spans = []
-        balance = self.pipeline.model.balance
-        balance.reset()
-        self.gradients.zero()
+        self.chunk.model.balance.reset()
+        self.state.zero_gradients()
         passing = self.now()
         self.pipeline.train(self.tokens, self.tokens)
         passed = self.now()
         dist.barrier(group=self.part.active)
         met = self.now()
-        self.gradients.reduce()
+        self.state.reduce_gradients()
         self._exchange()
-        self.gradients.clip(2.0, 1.0)
+        self.state.clip(2.0, 1.0)
         updating = self.now()
-        self.optimizer.step()
+        self.state.update(self.job.training.learning_rate)
         ended = self.now()
         # One stage runs forward and backward in turn; with more, only their sum means something.
         forward, backward = sum(self._spans[0::2]), sum(self._spans[1::2])
@@ -111,9 +105,8 @@ class Stepper:
 
     def _exchange(self) -> None:
         loss = self.pipeline.loss
-        norm = self.gradients.squared_norm_share().item()
-        control = (0.0,) * self.job.model.num_layers
-        mine = Boundary(loss.sum.item(), loss.tokens, norm, 0, False, False, control)
+        norm = self.state.squared_norm_share().item()
+        mine = Boundary(loss.sum.item(), loss.tokens, norm, 0, False, False, ControlValues.zero(self.job))
         if self.part.busy == dist.get_world_size():
             exchange(mine, self.device)
         else:
@@ -152,4 +145,10 @@ def _plan(num_layers: int, pp: int, micro_batch: int, num_micro_batches: int, re
         )
         for index in range(pp)
     ]
-    return plan_pb2.Plan(stages=stages, micro_batch_size=micro_batch, num_micro_batches=num_micro_batches)
+    return plan_pb2.Plan(
+        layout=plan_pb2.Layout(pipeline_parallel=pp, virtual_pipeline=1),
+        stages=stages,
+        schedule=plan_pb2.SCHEDULE_1F1B,
+        micro_batch_size=micro_batch,
+        num_micro_batches=num_micro_batches,
+    )

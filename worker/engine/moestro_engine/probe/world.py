@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch.distributed as dist
 
-from moestro_engine.parallel.groups import Group, Groups
+from moestro_engine.parallel.groups import Groups, make_groups
 from moestro_engine.parallel.mesh import Mesh
 
 
@@ -22,24 +22,7 @@ class Part:
 def make_part(rank: int, busy: int, tp: int, dp: int, num_kv_heads: int, pp: int = 1) -> Part:
     """Create the groups of a part; collective over the world."""
     size = tp * dp * pp
-    span = max(1, tp // num_kv_heads)
-    tps, dps = range(tp), range(dp)
-    # First rank of every stage of every mesh, and of every mesh.
-    stages, starts = range(0, busy, tp * dp), range(0, busy, size)
-    groups = Groups(
-        tp=_mine(rank, [[s + d * tp + t for t in tps] for s in stages for d in dps]),
-        dp=_mine(rank, [[s + d * tp + t for d in dps] for s in stages for t in tps]),
-        pp=_mine(rank, [[s + r + tp * dp * p for p in range(pp)] for s in starts for r in range(tp * dp)], even_alone=True),
-        kv=_mine(rank, [[s + d * tp + f + i for i in range(span)] for s in stages for d in dps for f in range(0, tp, span)]),
-        tied=None,
-    )
+    mesh = Mesh(rank % size, tp=tp, cp=1, dp=dp, pp=pp, etp=1, ep=tp, expert_dp=dp)
+    groups = make_groups(mesh, num_kv_heads, (0, 0), num_meshes=busy // size, rank=rank)
     active = dist.new_group(list(range(busy)))
-    mesh = Mesh(rank % size, tp, dp, pp, tp, dp)
     return Part(busy, mesh, groups, active if rank < busy else None)
-
-
-def _mine(rank: int, members: list[list[int]], even_alone: bool = False) -> Group:
-    if len(members[0]) == 1 and not even_alone:
-        return None
-    groups = [(ranks, dist.new_group(ranks)) for ranks in members]
-    return next((group for ranks, group in groups if rank in ranks), None)

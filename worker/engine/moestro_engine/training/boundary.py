@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+from moestro_engine.training.coefficients import ControlValues
+
+NUM_FIELDS = 6
+
 
 @dataclass(frozen=True)
 class Boundary:
@@ -22,11 +26,12 @@ class Boundary:
     agents_gone: float
     stop: bool
     stop_with_checkpoint: bool
-    next_coefficients: tuple[float, ...]
+    # What applies in the next step.
+    next_control: ControlValues
 
 
 def pack(boundary: Boundary, device: torch.device) -> torch.Tensor:
-    """fp64 [6 + layers]."""
+    """fp64 [6 + layers * (1 + experts, with selection biases)]."""
     fields: Sequence[float] = (
         boundary.loss_sum,
         boundary.loss_tokens,
@@ -35,16 +40,18 @@ def pack(boundary: Boundary, device: torch.device) -> torch.Tensor:
         boundary.stop,
         boundary.stop_with_checkpoint,
     )
-    return torch.tensor([*fields, *boundary.next_coefficients], dtype=torch.float64, device=device)
+    return torch.cat([torch.tensor(fields, dtype=torch.float64), boundary.next_control.flat()]).to(device)
 
 
-def unpack(vector: torch.Tensor) -> Boundary:
-    loss_sum, tokens, norm, gone, stop, with_checkpoint, *coefficients = vector.tolist()
-    return Boundary(loss_sum, tokens, norm, gone, stop > 0, with_checkpoint > 0, tuple(coefficients))
+def unpack(vector: torch.Tensor, num_layers: int) -> Boundary:
+    vector = vector.cpu()
+    loss_sum, tokens, norm, gone, stop, with_checkpoint = vector[:NUM_FIELDS].tolist()
+    control = ControlValues.of_flat(vector[NUM_FIELDS:], num_layers)
+    return Boundary(loss_sum, tokens, norm, gone, stop > 0, with_checkpoint > 0, control)
 
 
 def exchange(mine: Boundary, device: torch.device) -> Boundary:
     """Sum over the world."""
     vector = pack(mine, device)
     dist.all_reduce(vector)
-    return unpack(vector)
+    return unpack(vector, len(mine.next_control.coefficients))

@@ -4,15 +4,13 @@ import torch
 import torch.distributed as dist
 
 from moestro_engine.errors import EngineError
-from moestro_engine.model.transformer import StageModel
+from moestro_engine.parallel.parallelize import Chunk
 
 
-def non_finite_error(step: int, model: StageModel, first_layer: int, rank: int, device: torch.device) -> EngineError:
+def non_finite_error(step: int, chunks: list[Chunk], rank: int, device: torch.device) -> EngineError:
     """Name the first layer whose gate saw values that are not finite; collective over the world."""
-    balance = model.balance.latest
-    bad = ~balance.sums_L2E[:, 0].isfinite().all(dim=-1)
     none = 1 << 40
-    layer = first_layer + int(bad.nonzero()[0]) if bool(bad.any()) else none
+    layer = min((first for chunk in chunks if (first := _first_bad_layer(chunk)) is not None), default=none)
     # One number orders by layer first, then by rank.
     where = torch.tensor(layer * (1 << 20) + rank, dtype=torch.int64, device=device)
     dist.all_reduce(where, op=dist.ReduceOp.MIN)
@@ -22,3 +20,9 @@ def non_finite_error(step: int, model: StageModel, first_layer: int, rank: int, 
         f"step {step}: the loss or its gradient is not finite, {place}; lower training.learningRate or set "
         "training.clipGradNorm, and continue from the last checkpoint"
     )
+
+
+def _first_bad_layer(chunk: Chunk) -> int | None:
+    """By the gates of the last micro-batch."""
+    bad = ~chunk.model.balance.latest.sums_L2E[:, 0].isfinite().all(dim=-1)
+    return chunk.stage.first_layer + int(bad.nonzero()[0]) if bool(bad.any()) else None

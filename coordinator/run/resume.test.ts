@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { clone, create } from "@bufbuild/protobuf";
+import {
+  type EngineJob,
+  EngineJobSchema,
+  GateFunction,
+} from "../../proto/gen/moestro/v1/job_pb.js";
+import { LayoutSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
+import { CheckpointShardsSchema } from "../../proto/gen/moestro/v1/report_pb.js";
+import { CheckpointLedger } from "./ledger.ts";
+import { checkpointToResume } from "./resume.ts";
+
+let directory: string;
+let ledger: CheckpointLedger;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "moestro-resume-"));
+  ledger = new CheckpointLedger(directory);
+  commit(4);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function commit(step: number, files: { name: string; sizeBytes: bigint }[] = []): void {
+  mkdirSync(ledger.folder(step));
+  ledger.commit({
+    runId: "r",
+    generation: 1,
+    step,
+    shards: create(CheckpointShardsSchema, { step: BigInt(step), files }),
+    layout: create(LayoutSchema, {}),
+    job: jobWith(() => {}),
+    sourceHash: "abc",
+    controller: {},
+    committedAt: "2026-01-01T00:00:00.000Z",
+  });
+}
+
+const JOB = create(EngineJobSchema, {
+  model: { numLayers: 6, hiddenSize: 64, numHeads: 4, headDim: 16, denseLayers: [0] },
+  moe: { numExperts: 8, topK: 2, gateFunction: GateFunction.SOFTMAX },
+  training: { steps: 10n, globalBatchSize: 8, sequenceLength: 32, seed: 1n },
+  data: { source: { case: "textPath", value: "/texts" } },
+});
+
+function jobWith(change: (job: EngineJob) => void): EngineJob {
+  const job = clone(EngineJobSchema, JOB);
+  change(job);
+  return job;
+}
+
+const resume = (job: EngineJob) => checkpointToResume(ledger, job, () => {});
+
+/** Asserts on a part of the job that every job has. */
+function part<T>(section: T | undefined): T {
+  assert.ok(section);
+  return section;
+}
+
+const REFUSED: [what: string, change: (job: EngineJob) => void, told: RegExp][] = [
+  [
+    "another model names every setting that differs, with both values",
+    ({ model }) => Object.assign(part(model), { hiddenSize: 128, headDim: 32 }),
+    /step-00000004: was written by another model: model\.hiddenSize was 64, the job file says 128; model\.headDim was 16, the job file says 32; resume with/,
+  ],
+  [
+    "other dense layers are another model",
+    ({ model }) => Object.assign(part(model), { denseLayers: [0, 1] }),
+    /the dense layers was 0, the job file says 0,1/,
+  ],
+  [
+    "another gate function is another model",
+    ({ moe }) => Object.assign(part(moe), { gateFunction: GateFunction.SIGMOID }),
+    /moe\.gateFunction was softmax, the job file says sigmoid/,
+  ],
+  [
+    "another order of the data is refused",
+    ({ training }) => Object.assign(part(training), { globalBatchSize: 16 }),
+    /was trained with training\.globalBatchSize 8, the job file says 16; set it back/,
+  ],
+  [
+    "a run that is complete has nothing left",
+    ({ training }) => Object.assign(part(training), { steps: 4n }),
+    /nothing is left to train; raise training\.steps/,
+  ],
+];
+
+for (const [what, change, told] of REFUSED) {
+  test(what, async () => {
+    await assert.rejects(resume(jobWith(change)), told);
+  });
+}
+
+test("what changes neither model nor data order may change", async () => {
+  const job = jobWith(({ moe, training }) => {
+    Object.assign(part(moe), { capacityFactor: 1.25 });
+    Object.assign(part(training), { learningRate: 0.1, steps: 100n });
+  });
+  assert.equal((await resume(job))?.manifest.step, 4);
+});
+
+test("a checkpoint that does not say its gate function is of a softmax gate", async () => {
+  const { manifest } = part(await resume(JOB));
+  manifest.job = jobWith(({ moe }) => {
+    Object.assign(part(moe), { gateFunction: GateFunction.UNSPECIFIED });
+  });
+  ledger.commit(manifest);
+  assert.equal((await resume(JOB))?.manifest.step, 4);
+});
+
+test("of a damaged checkpoint it is said which file, and which checkpoint is used instead", async () => {
+  commit(8, [{ name: "shard", sizeBytes: 5n }]);
+  const notes: string[] = [];
+  const found = await checkpointToResume(ledger, JOB, (note) => notes.push(note));
+  assert.equal(found?.manifest.step, 4);
+  assert.equal(notes.length, 1);
+  assert.match(
+    notes[0] ?? "",
+    /step-00000008: shard is missing; using the checkpoint of step 4 before it$/,
+  );
+});
