@@ -42,7 +42,16 @@ function nodeTests(concurrency, ...patterns) {
 
 function pythonTests() {
   const xml = join(scratch, "pytest.xml");
-  const ended = succeeds(python, ["-m", "pytest", "-q", "worker/engine", `--junitxml=${xml}`]);
+  // Two processes, each with whole files: a file's tests share the rank processes they start.
+  const spread = ["-n", "2", "--dist", "loadfile"];
+  const ended = succeeds(python, [
+    "-m",
+    "pytest",
+    "-q",
+    "worker/engine",
+    ...spread,
+    `--junitxml=${xml}`,
+  ]);
   const text = existsSync(xml) ? readFileSync(xml, "utf8") : "";
   const count = (name) =>
     Number(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`).exec(text)?.[1] ?? 0);

@@ -71,15 +71,15 @@ const CASES: Case[] = [
   },
   {
     what: "more ranks than layers, heads and batch have use for",
-    job: tinyJob({ layout: "auto", cluster: { ranks: 64, device: "cpu" } }),
+    job: tinyJob({ layout: "auto", cluster: { ranks: 1000, device: "cpu" } }),
     exitCode: 2,
-    told: /^bad\.yaml:\d+:\d+: cluster\.ranks: .*64.*\n$/,
+    told: /^bad\.yaml:\d+:\d+: cluster\.ranks: 1000 is more than .* ranks; use .*\n$/,
   },
   {
-    what: "a layout that is legal but not for this engine yet",
-    job: tinyJob(layout({ tensorParallel: 1, pipelineParallel: 2, dataParallel: 2, scheme: "ep" })),
+    what: "a layout that is legal but that the engine cannot run",
+    job: tinyJob(layout({ pipelineParallel: 2, schedule: "zero-bubble", recompute: "selective" })),
     exitCode: 2,
-    told: /^bad\.yaml:\d+:\d+: layout\.\w+: .*engine.*\n$/,
+    told: /^bad\.yaml:\d+:\d+: layout\.recompute: PyTorch cannot run .*; use none or full\n$/,
   },
   {
     what: "no Python",

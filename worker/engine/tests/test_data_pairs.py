@@ -33,7 +33,11 @@ def pair_job(tmp_path, *sources: tuple[object, float], vocab_size=256, sequence_
 
 def batches(job: job_pb2.EngineJob, prepared: PreparedData, tp: int = 1, tp_rank: int = 0) -> Batches:
     return Batches(
-        prepared.train_path, prepared.validation_path, job.training, Mesh(tp_rank, tp, 1, 1, tp, 1), torch.device("cpu")
+        prepared.train_path,
+        prepared.validation_path,
+        job.training,
+        Mesh(tp_rank, tp=tp, cp=1, dp=1, pp=1, etp=1, ep=tp, expert_dp=1),
+        torch.device("cpu"),
     )
 
 

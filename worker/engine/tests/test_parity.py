@@ -14,6 +14,7 @@ from moestro.v1 import job_pb2
 # The demo's model with narrower layers, on batches small enough for a test: four micro-batches of one sequence.
 SMALL = {
     "num_layers": 5,
+    "num_experts": 4,
     "hidden_size": 64,
     "head_dim": 16,
     "ffn_hidden_size": 64,
