@@ -158,14 +158,14 @@ export declare const StageSchema: GenMessage<Stage>;
  */
 export declare type PlanPrediction = Message<"moestro.v1.PlanPrediction"> & {
   /**
-   * Mean stage work over the slowest stage's work: 1 is perfectly balanced.
+   * Mean work of the pipeline ranks over the busiest one's: 1 is perfectly balanced.
    *
    * @generated from field: double balance = 1;
    */
   balance: number;
 
   /**
-   * Simulated 1F1B makespan of one optimizer step, in FLOPs of one rank.
+   * Simulated makespan of one optimizer step under the plan's schedule, in FLOPs of one rank.
    *
    * @generated from field: double makespan_flops = 2;
    */
