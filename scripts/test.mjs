@@ -64,6 +64,9 @@ function settle(ended, passed, failed) {
   return [passed, failed === 0 && (!ended || passed === 0) ? 1 : failed];
 }
 
+/** End-to-end tests that start no ranks. */
+const PLANNING = ["bad-plans", "export", "planner"];
+
 const suites = {
   lint: () => [
     check(join(root, "node_modules/.bin/buf"), "lint"),
@@ -84,7 +87,11 @@ const suites = {
     ),
   ],
   engine: () => [pythonTests()],
-  e2e: () => [nodeTests(1, "test/e2e/*.test.ts")],
+  // What trains has the machine to itself; what only plans goes two by two.
+  e2e: () => [
+    nodeTests(2, ...PLANNING.map((name) => `test/e2e/${name}.test.ts`)),
+    nodeTests(1, `test/e2e/!(${PLANNING.join("|")}).test.ts`),
+  ],
 };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);

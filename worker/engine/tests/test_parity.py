@@ -88,12 +88,14 @@ VARIANTS = {
     "tied": (TIED, {"num_kv_heads": 1, "tied_embeddings": True, "steps": 8}),
     "bf16": (BF16, {"precision": job_pb2.PRECISION_BF16}),
     "dense and shared": (
-        {"edp tp2 pp2": {"tp": 2, "stages": (2, 3)}, "dp2 fsdp": LAYOUTS["dp2 fsdp"]},
+        {"edp tp2 pp2 recompute mixed": {"tp": 2, "stages": (2, 3), "recompute": MIXED}, "dp2 fsdp": LAYOUTS["dp2 fsdp"]},
         {
             "dense_layers": [0, 3],
             "dense_ffn_hidden_size": 96,
             "shared_ffn_hidden_size": 32,
             "shared_expert_gate": True,
+            "gate_function": job_pb2.GATE_FUNCTION_SIGMOID,
+            "z_loss_coefficient": 0.01,
             "steps": 8,
         },
     ),
