@@ -18,7 +18,7 @@ from moestro_engine.model.initialize import initial_tensor
 from moestro_engine.parallel.collectives import all_gather_single, reduce_scatter
 from moestro_engine.parallel.groups import Group, Groups
 from moestro_engine.parallel.parallelize import Chunk, set_parameter
-from moestro_engine.parallel.pieces import Piece, make_optimizer, slices_of
+from moestro_engine.parallel.pieces import Piece, make_optimizer, set_optimizer_step, slices_of, step_optimizer
 from moestro_engine.parallel.placement import KINDS, Kind, Placed
 
 # Values are padded to whole numbers of this many per shard, so that collectives start on 16 bytes.
@@ -120,9 +120,7 @@ class FlatState:
             self.gradients.mul_(max_norm / norm)
 
     def update(self, rate: float) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.step()
+        step_optimizer(self._optimizer, rate)
         self.publish()
 
     def publish(self) -> None:
@@ -137,8 +135,7 @@ class FlatState:
         return slices_of(self._pieces, self._optimizer)
 
     def set_step(self, step: int) -> None:
-        for state in self._optimizer.state.values():
-            state["step"].fill_(step)
+        set_optimizer_step(self._optimizer, step)
 
     def _lay_out(self, ordered: Sequence[Placed], sharded: bool) -> None:
         """Give every parameter its place: tied, then the other dense ones, then experts."""

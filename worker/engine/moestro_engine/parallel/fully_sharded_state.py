@@ -16,7 +16,7 @@ from moestro.v1 import job_pb2
 from moestro_engine.checkpoint.state import Slice
 from moestro_engine.parallel.groups import Group, Groups
 from moestro_engine.parallel.parallelize import Chunk, fill
-from moestro_engine.parallel.pieces import Piece, make_optimizer, slices_of
+from moestro_engine.parallel.pieces import Piece, make_optimizer, set_optimizer_step, slices_of, step_optimizer
 from moestro_engine.parallel.placement import Kind
 
 
@@ -66,9 +66,7 @@ class FullyShardedState:
             torch._foreach_mul_([piece.weight.grad for piece in self._pieces], max_norm / norm)
 
     def update(self, rate: float) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.step()
+        step_optimizer(self._optimizer, rate)
 
     def publish(self) -> None:
         """Shards are the only copy: whoever needs a weight gathers it."""
@@ -77,8 +75,7 @@ class FullyShardedState:
         return slices_of(self._pieces, self._optimizer)
 
     def set_step(self, step: int) -> None:
-        for state in self._optimizer.state.values():
-            state["step"].fill_(step)
+        set_optimizer_step(self._optimizer, step)
 
     def _sum(self, kinds: tuple[Kind, ...], group: Group) -> None:
         """Over the group, in one collective."""

@@ -9,11 +9,9 @@ import torch
 from torch import nn
 
 from moestro.v1 import job_pb2
+from moestro_engine.checkpoint.boxes import Box
 from moestro_engine.checkpoint.state import Slice
 from moestro_engine.parallel.placement import Placed
-
-# Offsets and shape of a box, in the coordinates of the whole parameter.
-Box = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,7 @@ class Piece:
     """Values of one parameter in one contiguous stretch of memory that is made up of boxes, one after the other."""
 
     placed: Placed
+    # In the coordinates of the whole parameter.
     boxes: tuple[Box, ...]
     # fp32 [values]; its gradient is set once for all or at every step.
     weight: nn.Parameter
@@ -55,6 +54,19 @@ def make_optimizer(pieces: Sequence[Piece], training: job_pb2.TrainingConfig) ->
             "exp_avg_sq": torch.zeros_like(piece.weight),
         }
     return optimizer
+
+
+def step_optimizer(optimizer: torch.optim.AdamW, rate: float) -> None:
+    """One update at this learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+
+
+def set_optimizer_step(optimizer: torch.optim.AdamW, step: int) -> None:
+    """Set the count of updates that AdamW corrects its moments by."""
+    for state in optimizer.state.values():
+        state["step"].fill_(step)
 
 
 def slices_of(pieces: Sequence[Piece], optimizer: torch.optim.AdamW) -> list[Slice]:
