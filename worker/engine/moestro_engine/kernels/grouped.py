@@ -27,7 +27,35 @@ def grouped_swiglu(rows_RD, counts_L: torch.Tensor, w1_LDF, w3_LDF, w2_LFD) -> t
 
 
 def looped_swiglu(rows_RD, counts: list[int], w1_LDF, w3_LDF, w2_LFD) -> torch.Tensor:
-    """The same, expert by expert."""
-    w1, w3, w2 = w1_LDF.unbind(), w3_LDF.unbind(), w2_LFD.unbind()
-    parts = rows_RD.split(counts)
-    return torch.cat([swiglu(part @ w1[i], part @ w3[i]) @ w2[i] for i, part in enumerate(parts)])
+    """The same, expert by expert: for any type and width."""
+    hidden_RF = swiglu(_LoopedProduct.apply(rows_RD, w1_LDF, counts), _LoopedProduct.apply(rows_RD, w3_LDF, counts))
+    return _LoopedProduct.apply(hidden_RF, w2_LFD, counts)
+
+
+class _LoopedProduct(torch.autograd.Function):
+    """Each expert's product is written to its place in one tensor, forward and backward: nothing is gathered after."""
+
+    @staticmethod
+    def forward(ctx, rows_RD, weight_LDF, counts):
+        ctx.save_for_backward(rows_RD, weight_LDF)
+        ctx.counts = counts
+        out_RF = rows_RD.new_empty(rows_RD.shape[0], weight_LDF.shape[2])
+        for rows, weight, out in zip(rows_RD.split(counts), weight_LDF, out_RF.split(counts), strict=True):
+            torch.mm(rows, weight, out=out)
+        return out_RF
+
+    @staticmethod
+    def backward(ctx, grad_RF):
+        rows_RD, weight_LDF = ctx.saved_tensors
+        # Schedules that cut the backward pass in two ask for one of them at a time.
+        needs_rows, needs_weight, _ = ctx.needs_input_grad
+        grads = grad_RF.split(ctx.counts)
+        rows_grad_RD = torch.empty_like(rows_RD) if needs_rows else None
+        weight_grad_LDF = torch.empty_like(weight_LDF) if needs_weight else None
+        if needs_rows:
+            for grad, weight, out in zip(grads, weight_LDF, rows_grad_RD.split(ctx.counts), strict=True):
+                torch.mm(grad, weight.t(), out=out)
+        if needs_weight:
+            for grad, rows, out in zip(grads, rows_RD.split(ctx.counts), weight_grad_LDF, strict=True):
+                torch.mm(rows.t(), grad, out=out)
+        return rows_grad_RD, weight_grad_LDF, None

@@ -20,8 +20,4 @@ class _Swiglu(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         gate, up = ctx.saved_tensors
-        sigmoid = torch.sigmoid(gate)
-        silu = gate * sigmoid
-        # d silu = sigmoid + silu (1 - sigmoid)
-        slope = torch.addcmul(sigmoid, silu, 1 - sigmoid)
-        return grad * up * slope, grad * silu
+        return torch.ops.aten.silu_backward(grad * up, gate), F.silu(gate).mul_(grad)

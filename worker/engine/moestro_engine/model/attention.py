@@ -53,9 +53,14 @@ class Attention(nn.Module):
             k_BGSP, v_BGSP = self._gather_context(k_BGSP, v_BGSP)
         length = q_BHSP.shape[2]
         mask = causal_lower_right(length, k_BGSP.shape[2]) if self.context.size > 1 else None
-        repeats = q_BHSP.shape[1] // k_BGSP.shape[1]
-        k_BHSP, v_BHSP = k_BGSP.repeat_interleave(repeats, 1), v_BGSP.repeat_interleave(repeats, 1)
-        out_BHSP = F.scaled_dot_product_attention(q_BHSP, k_BHSP, v_BHSP, attn_mask=mask, is_causal=mask is None)
+        # CUDA's kernel for fp32 and those for masks want as many key heads as query heads.
+        is_grouped = mask is None and (q_BHSP.is_cpu or q_BHSP.dtype != torch.float32)
+        if not is_grouped:
+            repeats = q_BHSP.shape[1] // k_BGSP.shape[1]
+            k_BGSP, v_BGSP = k_BGSP.repeat_interleave(repeats, 1), v_BGSP.repeat_interleave(repeats, 1)
+        out_BHSP = F.scaled_dot_product_attention(
+            q_BHSP, k_BGSP, v_BGSP, attn_mask=mask, is_causal=mask is None, enable_gqa=is_grouped
+        )
         return out_BHSP.transpose(1, 2).flatten(2)
 
     def _gather_context(self, k_BGSP: torch.Tensor, v_BGSP: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

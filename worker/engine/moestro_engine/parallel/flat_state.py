@@ -18,7 +18,7 @@ from moestro_engine.model.initialize import initial_tensor
 from moestro_engine.parallel.collectives import all_gather_single, reduce_scatter
 from moestro_engine.parallel.groups import Group, Groups
 from moestro_engine.parallel.parallelize import Chunk, set_parameter
-from moestro_engine.parallel.pieces import Piece, make_optimizer, set_optimizer_step, slices_of, step_optimizer
+from moestro_engine.parallel.pieces import Piece, make_optimizer, set_optimizer_step, slices_of, squared_norm, step_optimizer
 from moestro_engine.parallel.placement import KINDS, Kind, Placed
 
 # Values are padded to whole numbers of this many per shard, so that collectives start on 16 bytes.
@@ -111,8 +111,7 @@ class FlatState:
     def squared_norm_share(self) -> torch.Tensor:
         total = torch.zeros((), dtype=torch.float64, device=self.gradients.device)
         for start, end, num_replicas in self._runs:
-            norm = torch.linalg.vector_norm(self.gradients[start:end], dtype=torch.float64)
-            total += norm.square() / num_replicas
+            total += squared_norm(self.gradients[start:end]) / num_replicas
         return total
 
     def clip(self, norm: float, max_norm: float) -> None:

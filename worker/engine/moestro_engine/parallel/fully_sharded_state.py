@@ -16,7 +16,7 @@ from moestro.v1 import job_pb2
 from moestro_engine.checkpoint.state import Slice
 from moestro_engine.parallel.groups import Group, Groups
 from moestro_engine.parallel.parallelize import Chunk, fill
-from moestro_engine.parallel.pieces import Piece, make_optimizer, set_optimizer_step, slices_of, step_optimizer
+from moestro_engine.parallel.pieces import Piece, make_optimizer, set_optimizer_step, slices_of, squared_norm, step_optimizer
 from moestro_engine.parallel.placement import Kind
 
 
@@ -58,7 +58,7 @@ class FullyShardedState:
     def squared_norm_share(self) -> torch.Tensor:
         total = torch.zeros((), dtype=torch.float64, device=self._pieces[0].weight.device)
         for piece in self._pieces:
-            total += torch.linalg.vector_norm(piece.weight.grad, dtype=torch.float64).square() / piece.num_replicas
+            total += squared_norm(piece.weight.grad) / piece.num_replicas
         return total
 
     def clip(self, norm: float, max_norm: float) -> None:

@@ -13,6 +13,9 @@ from moestro_engine.checkpoint.boxes import Box
 from moestro_engine.checkpoint.state import Slice
 from moestro_engine.parallel.placement import Placed
 
+# Values whose squares are added up in fp32 before fp64 takes over.
+NORM_ROW = 1024
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -54,6 +57,14 @@ def make_optimizer(pieces: Sequence[Piece], training: job_pb2.TrainingConfig) ->
             "exp_avg_sq": torch.zeros_like(piece.weight),
         }
     return optimizer
+
+
+def squared_norm(flat: torch.Tensor) -> torch.Tensor:
+    """Sum of squares of an fp32 vector, fp64: rows in fp32, their sums in fp64, which needs no copy of all values in fp64."""
+    num_whole = flat.numel() // NORM_ROW * NORM_ROW
+    rows = torch.linalg.vector_norm(flat[:num_whole].view(-1, NORM_ROW), dim=1).double()
+    rest = torch.linalg.vector_norm(flat[num_whole:]).double()
+    return rows.square().sum() + rest.square()
 
 
 def step_optimizer(optimizer: torch.optim.AdamW, rate: float) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch.distributed.pipelining import (
     PipelineStage,
     Schedule1F1B,
@@ -16,6 +15,7 @@ from torch.distributed.pipelining import (
 )
 
 from moestro.v1 import job_pb2, plan_pb2, report_pb2
+from moestro_engine.kernels.cross_entropy import summed_cross_entropy
 from moestro_engine.parallel.check_plan import stage_ranks
 from moestro_engine.parallel.clock import make_clock
 from moestro_engine.parallel.groups import Groups
@@ -46,7 +46,7 @@ class TokenLoss:
         self.tokens = 0
 
     def __call__(self, logits_BSV: torch.Tensor, target_BS: torch.Tensor) -> torch.Tensor:
-        total = F.cross_entropy(logits_BSV.flatten(0, 1).float(), target_BS.flatten(), reduction="sum")
+        total = summed_cross_entropy(logits_BSV.flatten(0, 1), target_BS.flatten())
         self.sum += total.detach()
         self.tokens += target_BS.numel()
         return total / self._global_tokens
