@@ -2,11 +2,14 @@
 
 ``python step.py --layers L --hidden D …``: one JSON line a round and trainer, milliseconds. All of them
 have the same sizes, tokens, fp32 and fused AdamW with clipping; dropless, as Mixtral is. The engine's step
-counts loads and carries the auxiliary loss; Transformers' gets its own auxiliary loss.
+counts loads and carries the auxiliary loss; Transformers' gets its own auxiliary loss. Each trainer has a
+process of its own, so that none works in the heap that another left, and they take turns at every step.
 """
 
 import argparse
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -21,6 +24,9 @@ from transformers import MixtralConfig, MixtralForCausalLM
 # What transformers.integrations.moe knows.
 PATHS = ("eager", "batched_mm", "grouped_mm")
 NUM_WARM_UP_ROUNDS = 2
+# Gathers a copy of its experts' weights for every token: seconds a step, so it sits most rounds out.
+SLOW = "batched_mm"
+NUM_SLOW_ROUNDS = 3
 AUX_COEFFICIENT = 0.01
 CPU = torch.device("cpu")
 
@@ -41,30 +47,62 @@ def main() -> None:
     }
     for name, default in (sizes | {"length": 256, "batch": 4, "rounds": 8}).items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument(
+        "--trainer",
+        choices=("moestro", *PATHS),
+        help="be this one, a step for every line of input",
+    )
     options = parser.parse_args()
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    trainers = {"moestro": _ours(options)} | {
-        f"transformers, {path}": _theirs(options, path) for path in PATHS
+    if options.trainer:
+        _serve(options)
+    else:
+        _take_turns(options)
+
+
+def _take_turns(options: argparse.Namespace) -> None:
+    trainers = {
+        name: subprocess.Popen(
+            [sys.executable, __file__, *sys.argv[1:], "--trainer", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("moestro", *PATHS)
     }
+    try:
+        for index in range(NUM_WARM_UP_ROUNDS + options.rounds):
+            for name, trainer in trainers.items():
+                if name == SLOW and index >= NUM_SLOW_ROUNDS:
+                    continue
+                print("step", file=trainer.stdin, flush=True)
+                milliseconds = float(trainer.stdout.readline())
+                if index >= NUM_WARM_UP_ROUNDS:
+                    form = name if name == "moestro" else f"transformers, {name}"
+                    print(
+                        json.dumps({"round": index, "form": form, "ms": milliseconds}),
+                        flush=True,
+                    )
+    finally:
+        for trainer in trainers.values():
+            trainer.stdin.close()
+            trainer.wait()
+
+
+def _serve(options: argparse.Namespace) -> None:
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    step = (
+        _ours(options)
+        if options.trainer == "moestro"
+        else _theirs(options, options.trainer)
+    )
     generator = torch.Generator().manual_seed(1)
-    for index in range(NUM_WARM_UP_ROUNDS + options.rounds):
+    for _ in sys.stdin:
         token_BS = torch.randint(
             options.vocab, (options.batch, options.length + 1), generator=generator
         )
-        for name, step in trainers.items():
-            started = time.perf_counter()
-            step(token_BS[:, :-1], token_BS[:, 1:].contiguous())
-            if index >= NUM_WARM_UP_ROUNDS:
-                print(
-                    json.dumps(
-                        {
-                            "round": index,
-                            "form": name,
-                            "ms": (time.perf_counter() - started) * 1e3,
-                        }
-                    ),
-                    flush=True,
-                )
+        started = time.perf_counter()
+        step(token_BS[:, :-1], token_BS[:, 1:].contiguous())
+        print((time.perf_counter() - started) * 1e3, flush=True)
     dist.destroy_process_group()
 
 

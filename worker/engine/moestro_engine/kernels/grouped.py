@@ -9,6 +9,9 @@ from moestro_engine.kernels.swiglu import swiglu
 # grouped_mm wants rows that start on 16 bytes.
 ALIGNMENT_BYTES = 16
 
+Totals = tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]
+NO_TOTALS: Totals = (None, None, None)
+
 
 def uses_grouped_mm(rows_RD: torch.Tensor, weight_LDF: torch.Tensor) -> bool:
     """Whether torch's grouped product takes these: bf16 on CUDA (compute capability 8.0 on), widths of 16 bytes."""
@@ -26,19 +29,24 @@ def grouped_swiglu(rows_RD, counts_L: torch.Tensor, w1_LDF, w3_LDF, w2_LFD) -> t
     return F.grouped_mm(hidden_RF, w2_LFD, offs=ends_L)
 
 
-def looped_swiglu(rows_RD, counts: list[int], w1_LDF, w3_LDF, w2_LFD) -> torch.Tensor:
-    """The same, expert by expert: for any type and width."""
-    hidden_RF = swiglu(_LoopedProduct.apply(rows_RD, w1_LDF, counts), _LoopedProduct.apply(rows_RD, w3_LDF, counts))
-    return _LoopedProduct.apply(hidden_RF, w2_LFD, counts)
+def looped_swiglu(rows_RD, counts: list[int], w1_LDF, w3_LDF, w2_LFD, totals: Totals = NO_TOTALS) -> torch.Tensor:
+    """The same, expert by expert: for any type and width. ``totals`` of w1, w3 and w2 as in ``_LoopedProduct``."""
+    gate_RF = _LoopedProduct.apply(rows_RD, w1_LDF, counts, totals[0])
+    up_RF = _LoopedProduct.apply(rows_RD, w3_LDF, counts, totals[1])
+    return _LoopedProduct.apply(swiglu(gate_RF, up_RF), w2_LFD, counts, totals[2])
 
 
 class _LoopedProduct(torch.autograd.Function):
-    """Each expert's product is written to its place in one tensor, forward and backward: nothing is gathered after."""
+    """Each expert's product is written to its place in one tensor, forward and backward: nothing is gathered after.
+
+    Where ``total_LDF`` is given, weight gradients are added to it and not returned: they are as large as
+    the weights, and a tensor of their own would be written and read once more per micro-batch.
+    """
 
     @staticmethod
-    def forward(ctx, rows_RD, weight_LDF, counts):
+    def forward(ctx, rows_RD, weight_LDF, counts, total_LDF):
         ctx.save_for_backward(rows_RD, weight_LDF)
-        ctx.counts = counts
+        ctx.counts, ctx.total_LDF = counts, total_LDF
         out_RF = rows_RD.new_empty(rows_RD.shape[0], weight_LDF.shape[2])
         for rows, weight, out in zip(rows_RD.split(counts), weight_LDF, out_RF.split(counts), strict=True):
             torch.mm(rows, weight, out=out)
@@ -48,14 +56,16 @@ class _LoopedProduct(torch.autograd.Function):
     def backward(ctx, grad_RF):
         rows_RD, weight_LDF = ctx.saved_tensors
         # Schedules that cut the backward pass in two ask for one of them at a time.
-        needs_rows, needs_weight, _ = ctx.needs_input_grad
+        needs_rows, needs_weight, _, _ = ctx.needs_input_grad
         grads = grad_RF.split(ctx.counts)
         rows_grad_RD = torch.empty_like(rows_RD) if needs_rows else None
-        weight_grad_LDF = torch.empty_like(weight_LDF) if needs_weight else None
         if needs_rows:
             for grad, weight, out in zip(grads, weight_LDF, rows_grad_RD.split(ctx.counts), strict=True):
                 torch.mm(grad, weight.t(), out=out)
-        if needs_weight:
-            for grad, rows, out in zip(grads, rows_RD.split(ctx.counts), weight_grad_LDF, strict=True):
-                torch.mm(rows.t(), grad, out=out)
-        return rows_grad_RD, weight_grad_LDF, None
+        if not needs_weight:
+            return rows_grad_RD, None, None, None
+        adds_up = ctx.total_LDF is not None
+        weight_grad_LDF = ctx.total_LDF if adds_up else torch.empty_like(weight_LDF)
+        for grad, rows, out in zip(grads, rows_RD.split(ctx.counts), weight_grad_LDF, strict=True):
+            torch.addmm(out, rows.t(), grad, beta=int(adds_up), out=out)
+        return rows_grad_RD, None if adds_up else weight_grad_LDF, None, None

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from moestro_engine.kernels.grouped import grouped_swiglu, looped_swiglu, uses_grouped_mm
+from moestro_engine.kernels.grouped import NO_TOTALS, grouped_swiglu, looped_swiglu, uses_grouped_mm
 from moestro_engine.kernels.swiglu import swiglu
 
 
@@ -18,6 +18,8 @@ class Experts(nn.Module):
         self.w1 = nn.Parameter(torch.empty(num_experts, hidden_size, ffn_hidden_size))
         self.w3 = nn.Parameter(torch.empty(num_experts, hidden_size, ffn_hidden_size))
         self.w2 = nn.Parameter(torch.empty(num_experts, ffn_hidden_size, hidden_size))
+        # Whether backward passes may add to the gradients in place, which then have to be there, in the weights' type.
+        self.adds_up_gradients = False
 
     @property
     def num_local(self) -> int:
@@ -26,6 +28,9 @@ class Experts(nn.Module):
 
     def even(self, rows_LRD: torch.Tensor) -> torch.Tensor:
         """Every expert has the same number of rows: [L, R, D] → [L, R, D]."""
+        if rows_LRD.is_cpu:
+            num_experts, num_rows, _ = rows_LRD.shape
+            return self._looped(rows_LRD.flatten(0, 1), [num_rows] * num_experts).view_as(rows_LRD)
         return torch.bmm(swiglu(torch.bmm(rows_LRD, self.w1), torch.bmm(rows_LRD, self.w3)), self.w2)
 
     def ragged(self, rows_RD: torch.Tensor, counts: list[int] | torch.Tensor) -> torch.Tensor:
@@ -35,4 +40,9 @@ class Experts(nn.Module):
         """
         if uses_grouped_mm(rows_RD, self.w1):
             return grouped_swiglu(rows_RD, torch.as_tensor(counts, device=rows_RD.device), self.w1, self.w3, self.w2)
-        return looped_swiglu(rows_RD, counts.tolist() if torch.is_tensor(counts) else counts, self.w1, self.w3, self.w2)
+        return self._looped(rows_RD, counts.tolist() if torch.is_tensor(counts) else counts)
+
+    def _looped(self, rows_RD: torch.Tensor, counts: list[int]) -> torch.Tensor:
+        weights = self.w1, self.w3, self.w2
+        totals = tuple(weight.grad for weight in weights) if self.adds_up_gradients else NO_TOTALS
+        return looped_swiglu(rows_RD, counts, *weights, totals)

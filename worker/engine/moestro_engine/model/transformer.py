@@ -9,6 +9,7 @@ from moestro_engine.model.attention import Attention
 from moestro_engine.model.balance import MicroBatchBalance, StepBalance
 from moestro_engine.model.feed_forward import FeedForward
 from moestro_engine.model.moe import MoeLayer
+from moestro_engine.model.rms_norm import RmsNorm
 from moestro_engine.model.rotary import rotary_table
 from moestro_engine.recompute import cheap, dropping_cheap_outputs
 
@@ -20,9 +21,9 @@ class DecoderLayer(nn.Module):
         super().__init__()
         model = job.model
         dense = number in model.dense_layers
-        self.attention_norm = nn.RMSNorm(model.hidden_size, eps=model.rms_norm_epsilon)
+        self.attention_norm = RmsNorm(model.hidden_size, eps=model.rms_norm_epsilon)
         self.attention = Attention(model)
-        self.moe_norm = nn.RMSNorm(model.hidden_size, eps=model.rms_norm_epsilon)
+        self.moe_norm = RmsNorm(model.hidden_size, eps=model.rms_norm_epsilon)
         self.moe = None if dense else MoeLayer(model, job.moe)
         self.ffn = FeedForward(model.hidden_size, model.dense_ffn_hidden_size) if dense else None
 
@@ -46,7 +47,7 @@ class StageModel(nn.Module):
         layers = range(stage.first_layer, stage.first_layer + stage.num_layers)
         self.embedding = nn.Embedding(model.vocab_size, model.hidden_size) if stage.has_embedding else None
         self.layers = nn.ModuleDict({str(layer): DecoderLayer(job, layer) for layer in layers})
-        self.norm = nn.RMSNorm(model.hidden_size, eps=model.rms_norm_epsilon) if stage.has_head else None
+        self.norm = RmsNorm(model.hidden_size, eps=model.rms_norm_epsilon) if stage.has_head else None
         self.head = nn.Linear(model.hidden_size, model.vocab_size, bias=False) if stage.has_head else None
         if model.tied_embeddings and self.embedding is not None and self.head is not None:
             self.head.weight = self.embedding.weight
@@ -62,6 +63,12 @@ class StageModel(nn.Module):
         for index, layer in enumerate(self.layers.values()):
             if layer.moe is not None:
                 layer.moe.gate.bias_E = balance.bias_of(index)
+
+    def add_up_gradients_in_place(self, allowed: bool) -> None:
+        """Let experts add to their weights' standing gradients. Not for schedules that ask autograd for weight gradients."""
+        for layer in self.layers.values():
+            if layer.moe is not None:
+                layer.moe.experts.adds_up_gradients = allowed
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Tokens [B, s] or activations [B, s, D] → activations [B, s, D], or logits [B, s, V] on the last stage."""

@@ -6,7 +6,7 @@ from moestro.v1 import job_pb2, plan_pb2, rank_pb2
 from moestro_engine.data.batches import Batches
 from moestro_engine.data.prepare import PreparedData
 from moestro_engine.link.protocol import Link
-from moestro_engine.parallel.check_plan import stage_ranks
+from moestro_engine.parallel.check_plan import SPLIT_BACKWARD, stage_ranks
 from moestro_engine.parallel.flat_state import FlatState
 from moestro_engine.parallel.fully_sharded_state import FullyShardedState
 from moestro_engine.parallel.groups import Groups, make_groups
@@ -53,4 +53,7 @@ def build_state(
     if fully_sharded:
         return groups, chunks, FullyShardedState(chunks, job, groups, device, dtype)
     sharded = plan.optimizer_sharding == plan_pb2.OPTIMIZER_SHARDING_ZERO1
-    return groups, chunks, FlatState(chunks, job, groups, device, sharded, dtype)
+    state = FlatState(chunks, job, groups, device, sharded, dtype)
+    for chunk in chunks:
+        chunk.model.add_up_gradients_in_place(dtype == torch.float32 and plan.schedule not in SPLIT_BACKWARD)
+    return groups, chunks, state
