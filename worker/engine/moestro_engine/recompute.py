@@ -29,6 +29,8 @@ def dropping_cheap_outputs() -> Iterator[None]:
             yield
     finally:
         _active.pop()
+        # Every tensor that was kept holds the hook, and with it what this remembers.
+        outputs.forget()
 
 
 class _Recipe:
@@ -62,6 +64,9 @@ class _CheapOutputs:
 
     def remember(self, out: torch.Tensor, function, inputs) -> None:
         self._recipes[_identity(out)] = _Recipe(function, tuple(part.detach() for part in inputs)), out.detach()
+
+    def forget(self) -> None:
+        self._recipes.clear()
 
     def pack(self, tensor: torch.Tensor):
         # Products of matrices keep a flattened view, so the memory is compared and not the object.

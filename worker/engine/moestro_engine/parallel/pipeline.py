@@ -68,8 +68,13 @@ class TimedStage(PipelineStage):
     def forward_one_chunk(self, fwd_chunk_id, *args, **kwargs):
         return self._timed(super().forward_one_chunk, Kind.KIND_FORWARD, fwd_chunk_id, *args, **kwargs)
 
-    def backward_one_chunk(self, bwd_chunk_id, *args, **kwargs):
-        result = self._timed(super().backward_one_chunk, Kind.KIND_BACKWARD, bwd_chunk_id, *args, **kwargs)
+    def backward_one_chunk(self, bwd_chunk_id, loss=None, full_backward=True, **kwargs):
+        result = self._timed(
+            super().backward_one_chunk, Kind.KIND_BACKWARD, bwd_chunk_id, loss=loss, full_backward=full_backward, **kwargs
+        )
+        if loss is not None and full_backward:
+            # The schedule holds it until the step's end, and the nodes of its graph would scatter the heap.
+            loss.detach_()
         self._collect()
         return result
 
