@@ -64,7 +64,7 @@ export const ACCELERATORS = {
       { fp32: 0.08 * TERA, bf16: 0.08 * TERA },
       { fp32: 0.5, bf16: 0.5 },
     ),
-    process: { bytes: 0.45 * GB, heapShare: 0.5 },
+    process: { bytes: 0.5 * GB, heapShare: 0.3 },
   },
 } as const satisfies Record<string, Accelerator>;
 
