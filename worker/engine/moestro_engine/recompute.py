@@ -12,7 +12,10 @@ from torch.autograd.graph import saved_tensors_hooks
 
 
 def cheap(function: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> torch.Tensor:
-    """``function(*inputs)``, marked as cheap: a pure function of its inputs and of weights."""
+    """``function(*inputs)``, marked as cheap: a pure function of its inputs and of weights, into memory of its own.
+
+    Collectives may be among them: all ranks of a group repeat them at the same place.
+    """
     out = function(*inputs)
     if _active:
         _active[-1].remember(out, function, inputs)
@@ -34,11 +37,11 @@ def dropping_cheap_outputs() -> Iterator[None]:
 
 
 class _Recipe:
-    """How to make an output again; made once for all its consumers."""
+    """How to make an output again, from tensors or from what other recipes make; made once for all its consumers."""
 
-    def __init__(self, function: Callable[..., torch.Tensor], inputs: tuple[torch.Tensor, ...]) -> None:
+    def __init__(self, function: Callable[..., torch.Tensor], packed_inputs: tuple) -> None:
         self._function = function
-        self._inputs = inputs
+        self._packed_inputs = packed_inputs
         self._made: torch.Tensor | None = None
         self._num_due = 0
 
@@ -48,7 +51,7 @@ class _Recipe:
     def make(self) -> torch.Tensor:
         if self._made is None:
             with torch.no_grad():
-                self._made = self._function(*self._inputs)
+                self._made = self._function(*map(_unpack, self._packed_inputs))
         made = self._made
         self._num_due -= 1
         if self._num_due <= 0:
@@ -63,7 +66,7 @@ class _CheapOutputs:
         self._recipes: dict[tuple[int, int, torch.dtype], tuple[_Recipe, torch.Tensor]] = {}
 
     def remember(self, out: torch.Tensor, function, inputs) -> None:
-        self._recipes[_identity(out)] = _Recipe(function, tuple(part.detach() for part in inputs)), out.detach()
+        self._recipes[_identity(out)] = _Recipe(function, tuple(self.pack(part.detach()) for part in inputs)), out.detach()
 
     def forget(self) -> None:
         self._recipes.clear()

@@ -8,6 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from moestro.v1 import job_pb2
 from moestro_engine.model.rotary import rotate
+from moestro_engine.model.sequence import gathered
 from moestro_engine.parallel.collectives import AnyGroup, LocalGroup
 
 
@@ -34,7 +35,7 @@ class Attention(nn.Module):
         self, x_BsD: torch.Tensor, cos_SP: torch.Tensor, sin_SP: torch.Tensor, recompute_core: bool = False
     ) -> torch.Tensor:
         """``recompute_core`` keeps projected queries, keys and values only and attends again in the backward pass."""
-        x_BSD = self.group.gather_sequence(x_BsD)
+        x_BSD = gathered(self.group, x_BsD)
         start = self.context.rank * x_BSD.shape[1]
         positions = slice(start, start + x_BSD.shape[1])
         q_BSQ, k_BSK, v_BSK = self.wq(x_BSD), self.wk(x_BSD), self.wv(x_BSD)

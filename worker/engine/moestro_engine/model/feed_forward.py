@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from moestro_engine.kernels.swiglu import swiglu
+from moestro_engine.model.sequence import gathered
 from moestro_engine.parallel.collectives import AnyGroup, LocalGroup
 
 
@@ -23,5 +24,12 @@ class FeedForward(nn.Module):
         self.group: AnyGroup = LocalGroup()
 
     def forward(self, x_BsD: torch.Tensor) -> torch.Tensor:
-        x_BSD = self.group.gather_sequence(x_BsD)
+        return self.transform(self.gather(x_BsD))
+
+    def gather(self, x_BsD: torch.Tensor) -> torch.Tensor:
+        """The first half of ``forward``, for a caller that has other messages to send behind it."""
+        return gathered(self.group, x_BsD)
+
+    def transform(self, x_BSD: torch.Tensor) -> torch.Tensor:
+        """The second half."""
         return self.group.scatter_sequence(self.w2(swiglu(self.w1(x_BSD), self.w3(x_BSD))))

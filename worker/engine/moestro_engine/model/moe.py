@@ -38,9 +38,11 @@ class MoeLayer(nn.Module):
         drops = balance is not None and self.config.capacity_factor > 0
         placing, counts_E = self._place_within_capacity(routes) if drops else self._place_all(routes)
         rows_RD = dispatch(x_TD, placing)
+        # Before the rows: on a GPU messages of one group pass one after the other.
+        gathered_BSD = None if self.shared is None else self.shared.gather(x_BSD)
         exchange = EvenExchange(rows_RD, self.group) if counts_E is None else RaggedExchange(rows_RD, counts_E, self.group)
         # Needs nothing of other ranks' experts, so it runs while rows are under way.
-        shared_BSD = self._shared(x_BSD)
+        shared_BSD = self._shared(x_BSD, gathered_BSD)
         rows_RD = exchange.run(self.experts)
         routed_BSD = combine(rows_RD, placing, routes.weight_TK).view_as(x_BSD)
         return routed_BSD if shared_BSD is None else routed_BSD + shared_BSD
@@ -66,8 +68,8 @@ class MoeLayer(nn.Module):
     def _place_all(self, routes: Routes) -> tuple[Placing, torch.Tensor]:
         return place_all(routes), count_experts(routes.expert_TK, self.config.num_experts)
 
-    def _shared(self, x_BSD: torch.Tensor) -> torch.Tensor | None:
+    def _shared(self, x_BSD: torch.Tensor, gathered_BSD: torch.Tensor | None) -> torch.Tensor | None:
         if self.shared is None:
             return None
-        out_BSD = self.shared(x_BSD)
+        out_BSD = self.shared.transform(gathered_BSD)
         return out_BSD if self.shared_gate is None else torch.sigmoid(self.shared_gate(x_BSD)) * out_BSD
