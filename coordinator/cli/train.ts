@@ -15,7 +15,7 @@ import { writeAtomically, writeError } from "../run/files.ts";
 import { initialWeights } from "../run/initial-weights.ts";
 import { CheckpointLedger } from "../run/ledger.ts";
 import { LocalRun, type LocalRunResult } from "../run/local-run.ts";
-import { checkpointToResume } from "../run/resume.ts";
+import { checkpointToResume, type ResumeNote } from "../run/resume.ts";
 import { RunDirectory } from "../run/run-directory.ts";
 import { compileJob } from "../spec/compile-job.ts";
 import { refuseUntrainable } from "../spec/engine-model.ts";
@@ -142,10 +142,10 @@ async function prepare(given: Prepared, options: TrainOptions, view: View): Prom
     device: given.device,
   });
   const controlLaw = controllerOptions(job);
-  const notes: string[] = [];
+  const notes: ResumeNote[] = [];
   const ledger = new CheckpointLedger(directory.checkpoints);
   const restore = options.resume
-    ? await checkpointToResume(ledger, engineJob, (message) => notes.push(message))
+    ? await checkpointToResume(ledger, engineJob, (note) => notes.push(note))
     : undefined;
   const { weights } = job.model;
   if (weights !== undefined && !restore) engineJob.initialWeights = await initialWeights(weights);

@@ -90,6 +90,15 @@ const DAMAGES: [what: string, harm: (folder: string) => void, told: RegExp][] = 
     },
     /manifest is damaged/,
   ],
+  [
+    "a flipped bit in the number of the manifest's format",
+    (folder) => {
+      const path = join(folder, "manifest.json");
+      const text = readFileSync(path, "utf8");
+      writeFileSync(path, text.replace('"formatVersion": 1', '"formatVersion": 3'));
+    },
+    /manifest is damaged/,
+  ],
   ["a cut manifest", (folder) => truncateSync(join(folder, "manifest.json"), 20), /JSON/],
 ];
 
@@ -136,13 +145,20 @@ test("a manifest that has no checksum of itself is read, as those before were wr
   assert.deepEqual((await ledger.newest(ignore))?.manifest, manifest);
 });
 
-test("a manifest of another version is told, not taken for damage", async () => {
-  commit(5);
-  const manifest = join(ledger.folder(5), "manifest.json");
-  const text = readFileSync(manifest, "utf8");
-  writeFileSync(manifest, text.replace('"formatVersion": 1', '"formatVersion": 99'));
-  await assert.rejects(ledger.newest(ignore), /has format 99, this version of moestro reads 1/);
-});
+for (const [what, checksumOf] of [
+  ["with its own checksum", (text: string) => createHash("sha256").update(text).digest("hex")],
+  ["from before there were checksums", () => undefined],
+] as const) {
+  test(`a manifest of another version, ${what}, is told, not taken for damage`, async () => {
+    commit(5);
+    const path = join(ledger.folder(5), "manifest.json");
+    const { checksum: _, ...json } = JSON.parse(readFileSync(path, "utf8"));
+    const newer = { ...json, formatVersion: 99 };
+    const checksum = checksumOf(JSON.stringify(newer));
+    writeFileSync(path, JSON.stringify({ ...newer, checksum }));
+    await assert.rejects(ledger.newest(ignore), /has format 99, this version of moestro reads 1/);
+  });
+}
 
 test("what lies after the step a run is resumed from is set aside until the next commit", () => {
   for (const step of [5, 10]) commit(step);

@@ -18,6 +18,7 @@ import { LiveRun, type RunObserver } from "./live-run.ts";
 import { LocalAgent, reapRanks } from "./local-agent.ts";
 import type { Decision } from "./policy.ts";
 import { Recorder } from "./recorder.ts";
+import type { ResumeNote } from "./resume.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import type { RunState } from "./run-state.ts";
 import { summaryRecord } from "./summary.ts";
@@ -47,7 +48,7 @@ export type LocalRunOptions = {
   controlLaw: ControllerOptions;
   keepCheckpoints: number;
   /** What was found while the run was prepared, to be recorded with it. */
-  notes: readonly string[];
+  notes: readonly ResumeNote[];
   observer: RunObserver;
   /** Stores a change of state. */
   stateChanged(state: RunState, reason: string): Promise<void>;
@@ -155,7 +156,7 @@ export class LocalRun {
       pid: process.pid,
       generation,
     });
-    for (const note of notes) this.#live.event("checkpoint.damaged", note);
+    for (const { kind, message } of notes) this.#live.event(kind, message);
     const { initialWeights } = engineJob;
     if (initialWeights !== undefined) {
       const message = `training starts from the weights in ${initialWeights.directory}`;

@@ -49,15 +49,15 @@ function checksumOf(json: object): string {
 /** Throws DamageError if the text is no manifest, MoestroError if another version wrote it. */
 export function decodeManifest(text: string, directory: string): Manifest {
   const { checksum, ...json } = parse(text);
+  // First, for damage may look like another version. Manifests from before there was a checksum lack it.
+  if (checksum !== undefined && checksum !== checksumOf(json)) {
+    throw new DamageError("its manifest is damaged: its checksum is not its own");
+  }
   if (json.formatVersion !== FORMAT_VERSION) {
     throw new MoestroError(
       "environment",
       `${directory}: its manifest has format ${json.formatVersion}, this version of moestro reads ${FORMAT_VERSION}; resume with the version that wrote it`,
     );
-  }
-  // Manifests from before they had one lack it.
-  if (checksum !== undefined && checksum !== checksumOf(json)) {
-    throw new DamageError("its manifest is damaged: its checksum is not its own");
   }
   const part = (name: string): JsonValue => {
     const value = json[name];

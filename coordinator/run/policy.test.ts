@@ -54,12 +54,18 @@ const CASES: [sentence: string, given: GenerationFacts, decision: string, reason
     /SIGKILL, perhaps by the system because memory ran out; a peak of 1\.50 GB was predicted for its stage 1; lower .* or give cluster\.memoryLimit/,
   ],
   [
-    "a rank out of memory is told with what was predicted",
+    "a rank out of memory outside of training is told with what was predicted",
     facts([
-      { rank: 0, exitCode: 1, failure: { message: "rank 0, stage 0: out of memory: 3.1 GB" } },
+      { rank: 0, exitCode: 1, failure: { message: "OutOfMemoryError: CUDA out of memory." } },
     ]),
     "fail",
-    /exit code 1: rank 0, stage 0: out of memory: 3\.1 GB; a peak of 2\.00 GB was predicted for its stage 0; /,
+    /exit code 1: OutOfMemoryError: CUDA out of memory\.; a peak of 2\.00 GB was predicted for its stage 0; lower /,
+  ],
+  [
+    "so is one that the CPU's allocator refuses",
+    facts([{ rank: 1, exitCode: 1, failure: { message: "DefaultCPUAllocator: can't allocate memory" } }]),
+    "fail",
+    /can't allocate memory; a peak of 1\.50 GB was predicted for its stage 1; lower /,
   ],
   [
     "other failures say nothing of memory",
@@ -132,6 +138,15 @@ test("what lies in the user's own input is said in the rank's words and marked a
   const message = "texts/: holds no text; give a folder with text files";
   const decided = decide(facts([{ rank: 0, exitCode: 2, failure: { message, userError: true } }]));
   assert.deepEqual(decided, { decision: "fail", reason: message, userError: true });
+});
+
+test("a rank that explains itself why its memory ran out is not explained once more", () => {
+  // As out_of_memory.py of the engine writes it.
+  const message =
+    "rank 0, stage 0: out of memory, 3.10 GB at its peak, where the plan predicted 2.00 GB; give the stage " +
+    "fewer layers, set layout.recompute to full, or lower training.microBatchSize";
+  const decided = decide(facts([{ rank: 0, exitCode: 2, failure: { message, userError: true } }]));
+  assert.equal(decided.reason, message);
 });
 
 test("the order in which exits are heard of does not change who is blamed for a signal", () => {

@@ -12,7 +12,8 @@ import {
 import { LayoutSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { CheckpointShardsSchema } from "../../proto/gen/moestro/v1/report_pb.js";
 import { CheckpointLedger } from "./ledger.ts";
-import { checkpointToResume } from "./resume.ts";
+import type { Manifest } from "./manifest.ts";
+import { checkpointToResume, type ResumeNote } from "./resume.ts";
 
 let directory: string;
 let ledger: CheckpointLedger;
@@ -24,7 +25,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function commit(step: number, files: { name: string; sizeBytes: bigint }[] = []): void {
+function commit(
+  step: number,
+  files: { name: string; sizeBytes: bigint }[] = [],
+  given: Partial<Manifest> = {},
+): void {
   mkdirSync(ledger.folder(step));
   ledger.commit({
     runId: "r",
@@ -36,12 +41,13 @@ function commit(step: number, files: { name: string; sizeBytes: bigint }[] = [])
     sourceHash: "abc",
     controller: {},
     committedAt: "2026-01-01T00:00:00.000Z",
+    ...given,
   });
 }
 
 const JOB = create(EngineJobSchema, {
   model: { numLayers: 6, hiddenSize: 64, numHeads: 4, headDim: 16, denseLayers: [0] },
-  moe: { numExperts: 8, topK: 2, gateFunction: GateFunction.SOFTMAX },
+  moe: { numExperts: 8, topK: 2, gateFunction: GateFunction.SOFTMAX, gateNormalization: 1 },
   training: { steps: 10n, globalBatchSize: 8, sequenceLength: 32, seed: 1n },
   data: { source: { case: "textPath", value: "/texts" } },
 });
@@ -75,6 +81,11 @@ const REFUSED: [what: string, change: (job: EngineJob) => void, told: RegExp][] 
     "another gate function is another model",
     ({ moe }) => Object.assign(part(moe), { gateFunction: GateFunction.SIGMOID }),
     /moe\.gateFunction was softmax, the job file says sigmoid/,
+  ],
+  [
+    "another normalisation of the gate is another model",
+    ({ moe }) => Object.assign(part(moe), { gateNormalization: 0 }),
+    /moe\.gateNormalization was 1, the job file says false; resume with/,
   ],
   [
     "another order of the data is refused",
@@ -113,12 +124,43 @@ test("a checkpoint that does not say its gate function is of a softmax gate", as
 
 test("of a damaged checkpoint it is said which file, and which checkpoint is used instead", async () => {
   commit(8, [{ name: "shard", sizeBytes: 5n }]);
-  const notes: string[] = [];
+  const notes: ResumeNote[] = [];
   const found = await checkpointToResume(ledger, JOB, (note) => notes.push(note));
   assert.equal(found?.manifest.step, 4);
   assert.equal(notes.length, 1);
+  assert.equal(notes[0]?.kind, "checkpoint.damaged");
   assert.match(
-    notes[0] ?? "",
+    notes[0].message,
     /step-00000008: shard is missing; using the checkpoint of step 4 before it$/,
   );
+});
+
+const BIASED = jobWith(({ moe }) => {
+  Object.assign(part(moe), { selectionBias: true });
+});
+
+test("a resume that leaves balancing by biases says that they are dropped, and goes on", async () => {
+  commit(8, [], { job: BIASED });
+  const notes: ResumeNote[] = [];
+  const found = await checkpointToResume(ledger, JOB, (note) => notes.push(note));
+  assert.equal(found?.manifest.step, 8);
+  assert.equal(notes.length, 1);
+  assert.equal(notes[0]?.kind, "checkpoint.biases-dropped");
+  assert.match(
+    notes[0].message,
+    /step-00000008: was trained with moe\.balancing: bias, .* its biases are dropped .*; set moe\.balancing back to bias/,
+  );
+});
+
+test("of biases that go on, or that begin, nothing is said", async () => {
+  const fail = ({ message }: ResumeNote) => assert.fail(message);
+  assert.equal((await checkpointToResume(ledger, BIASED, fail))?.manifest.step, 4);
+  commit(8, [], { job: BIASED });
+  assert.equal((await checkpointToResume(ledger, BIASED, fail))?.manifest.step, 8);
+});
+
+test("biases come back out of a checkpoint as ranks are told them, bit for bit", async () => {
+  const law = {
+    ...{ balancing: "bias", initialCoefficient: 0, biasUpdateSpeed: 0.001 },
+  } as const;
 });

@@ -8,24 +8,36 @@ import { MoestroError } from "../errors.ts";
 import type { CheckpointLedger, CommittedCheckpoint } from "./ledger.ts";
 import type { Manifest } from "./manifest.ts";
 
+/** What a person is told of a resume that goes on all the same, and the kind of event it is. */
+export type ResumeNote = {
+  kind: "checkpoint.damaged" | "checkpoint.biases-dropped";
+  message: string;
+};
+
 /**
  * The checkpoint a run continues from: the newest unharmed one, if it is of
  * this job's model and data order and has steps left. Undefined if the run
- * never committed one. `note` is told of checkpoints that are damaged.
+ * never committed one. `note` is told of checkpoints that are damaged, and of
+ * biases that the job has no use for.
  */
 export async function checkpointToResume(
   ledger: CheckpointLedger,
   job: EngineJob,
-  note: (message: string) => void,
+  note: (note: ResumeNote) => void,
 ): Promise<CommittedCheckpoint | undefined> {
   const damages: string[] = [];
   const checkpoint = await ledger.newest((directory, why) => damages.push(`${directory}: ${why}`));
   if (!checkpoint) return undefined;
   for (const damage of damages) {
-    note(`${damage}; using the checkpoint of step ${checkpoint.manifest.step} before it`);
+    const message = `${damage}; using the checkpoint of step ${checkpoint.manifest.step} before it`;
+    note({ kind: "checkpoint.damaged", message });
   }
   const why = mismatch(checkpoint.manifest, job);
   if (why) throw new MoestroError("invalid_input", `${checkpoint.directory}: ${why}`);
+  if (checkpoint.manifest.job.moe?.selectionBias && !job.moe?.selectionBias) {
+    const message = `${checkpoint.directory}: was trained with moe.balancing: bias, the job file says otherwise, so its biases are dropped and tokens choose experts without them; set moe.balancing back to bias to keep them`;
+    note({ kind: "checkpoint.biases-dropped", message });
+  }
   return checkpoint;
 }
 
@@ -79,6 +91,7 @@ function modelSettings(before: EngineJob, now: EngineJob): Setting[] {
     ["moe.experts", moe?.numExperts, nowMoe?.numExperts],
     ["moe.topK", moe?.topK, nowMoe?.topK],
     ["moe.gateFunction", gateOf(moe), gateOf(nowMoe)],
+    ["moe.gateNormalization", normalizationOf(moe), normalizationOf(nowMoe)],
     ["moe.renormalize", !moe?.withoutRenormalization, !nowMoe?.withoutRenormalization],
   ];
 }
@@ -96,6 +109,11 @@ function orderSettings({ training, data }: EngineJob, now: EngineJob): Setting[]
 /** Checkpoints from before there was a choice do not say which. */
 function gateOf(moe: MoeConfig | undefined): string {
   return moe?.gateFunction === GateFunction.SIGMOID ? "sigmoid" : "softmax";
+}
+
+/** As the job file says it. */
+function normalizationOf(moe: MoeConfig | undefined): number | false {
+  return moe?.gateNormalization || false;
 }
 
 function source(data: DataConfig | undefined): string {

@@ -52,9 +52,9 @@ export const ACCELERATORS = {
   ),
   /**
    * One core with 256-bit vectors; order of magnitude, `moestro probe` measures it. The
-   * process is Python with PyTorch and its distributed parts; bytes and share are fitted
-   * to the peak resident size of ten stages of three runs (torch 2.13, glibc), which they
-   * tell within 10 %.
+   * process is Python with PyTorch and its distributed parts; bytes and share are on the
+   * safe side of the peak resident size of twenty stages (torch 2.13, glibc), as
+   * docs/memory-model.md says.
    */
   cpu: {
     ...accelerator(

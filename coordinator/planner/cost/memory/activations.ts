@@ -20,6 +20,8 @@ export interface Sizes {
   tokens: number;
   /** Of these, the ones whose norms this rank computes. */
   tokensOfRank: number;
+  /** Of these, the ones whose norms it keeps where the whole sequence was gathered behind them. */
+  gatheredTokens: number;
   /** Bytes of an activation and of a matrix's input. */
   bytes: number;
   inputBytes: number;
@@ -32,6 +34,7 @@ export function sizesOf(workload: Workload, placement: Placement, factors: Memor
   return {
     tokens,
     tokensOfRank: factors.sequenceParallel ? tokens / tp : tokens,
+    gatheredTokens: factors.sequenceParallel && !factors.keepsGathered ? tokens / tp : tokens,
     bytes: ACTIVATION_BYTES[workload.precision],
     inputBytes: MATRIX_INPUT_BYTES[workload.precision],
     tp,
@@ -41,9 +44,9 @@ export function sizesOf(workload: Workload, placement: Placement, factors: Memor
 /** Norm, attention and its output projection (Korthikanti et al. 2205.05198, section 4.1, with flash attention). */
 export function attentionKept(workload: Workload, factors: MemoryFactors, sizes: Sizes): Kept {
   const { model } = workload;
-  const { tokens, tokensOfRank, bytes, inputBytes, tp } = sizes;
+  const { tokens, tokensOfRank, gatheredTokens, bytes, inputBytes, tp } = sizes;
   const input = bytes * model.hiddenSize * tokensOfRank;
-  const normed = inputBytes * model.hiddenSize * tokensOfRank;
+  const normed = inputBytes * model.hiddenSize * gatheredTokens;
   const { heads, inner, outputs, latent } =
     model.attention.kind === "mla"
       ? latentWidths(model.attention)
@@ -87,7 +90,7 @@ function latentWidths(attention: LatentAttention) {
 export function denseKept(workload: Workload, factors: MemoryFactors, sizes: Sizes): Kept {
   const { model } = workload;
   const ffn = model.dense;
-  const norm = normKept(model, sizes);
+  const norm = normKept(model, sizes, sizes.gatheredTokens);
   if (ffn === undefined) return norm;
   return addKept(norm, ffnKept(ffn.hiddenSize, ffn.gated, sizes.tokens / sizes.tp, factors, sizes));
 }
@@ -101,7 +104,7 @@ export function moeKept(
 ): Kept {
   const { model } = workload;
   const { moe } = model;
-  let kept = normKept(model, sizes);
+  let kept = normKept(model, sizes, sizes.tokensOfRank);
   if (moe === undefined) return kept;
   const { tokens, tokensOfRank, bytes, inputBytes, tp } = sizes;
   const etp = placement.expertTensorParallel;
@@ -112,6 +115,7 @@ export function moeKept(
   kept = addKept(kept, ffnKept(moe.ffn.hiddenSize, moe.ffn.gated, routed / etp, factors, sizes));
   if (moe.sharedFfnHiddenSize > 0) {
     kept = addKept(kept, ffnKept(moe.sharedFfnHiddenSize, true, tokens / tp, factors, sizes));
+    kept.cheap += gatheredBesideSlices(model.hiddenSize, factors, sizes);
   }
   const routing = tokensOfRank * moe.experts * (4 + 4 + 1);
   const dispatched = inputBytes * width * routed;
@@ -123,14 +127,21 @@ export function moeKept(
   };
 }
 
-function normKept(model: ModelShape, sizes: Sizes): Kept {
+/** The norm's input, and its output for so many tokens. */
+function normKept(model: ModelShape, sizes: Sizes, keptTokens: number): Kept {
   const { tokens, tokensOfRank, bytes, inputBytes } = sizes;
   return {
     input: 0,
     dear: bytes * model.hiddenSize * tokensOfRank,
-    cheap: inputBytes * model.hiddenSize * tokensOfRank,
+    cheap: inputBytes * model.hiddenSize * keptTokens,
     transient: bytes * model.hiddenSize * tokens,
   };
+}
+
+/** Shared experts read the whole sequence, routed ones the rank's slice: both are kept. */
+function gatheredBesideSlices(width: number, factors: MemoryFactors, sizes: Sizes): number {
+  const gathers = factors.keepsGathered && factors.sequenceParallel && sizes.tp > 1;
+  return gathers ? sizes.inputBytes * width * sizes.tokens : 0;
 }
 
 /** An FFN of this width on `rows` tokens' whole width: the pre-activations and the second matrix's input. */

@@ -9,6 +9,8 @@ export interface MemoryFactors {
   gradBytes: Record<Precision, number>;
   /** Master weight and both moments of Adam. */
   optimizerBytes: Record<Precision, number>;
+  /** All of a parameter under FSDP, spread over its copies; without it the sum of the three above. */
+  fullyShardedBytes?: Record<Precision, number>;
   /** A second buffer that gradients are reduced in, with more than one copy. */
   reduceBytes: number;
   /** On top under ZeRO-1 with more than one copy: on every rank, and spread over the copies. */
@@ -16,6 +18,8 @@ export interface MemoryFactors {
   zero1ShardBytes: number;
   /** Norms and residuals hold a share of the sequence on each tensor-parallel rank. */
   sequenceParallel: boolean;
+  /** The norm before attention, a dense FFN or shared experts is kept as it was gathered over TP, unless cheap parts are dropped. */
+  keepsGathered: boolean;
   /** No scores of sequence × sequence are kept. */
   flashAttention: boolean;
   /** SwiGLU in one kernel keeps both halves; otherwise its SiLU is kept too. */
@@ -48,6 +52,7 @@ const MEGATRON: MemoryFactors = {
   zero1HeldBytes: 0,
   zero1ShardBytes: 0,
   sequenceParallel: true,
+  keepsGathered: false,
   flashAttention: true,
   fusedActivation: true,
   keepsUnrotated: false,
@@ -64,14 +69,18 @@ export const MEMORY_FACTORS: Record<Stack, MemoryFactors> = {
   megatron: MEGATRON,
   moestro: {
     ...MEGATRON,
-    // Weights are fp32 in every precision, and masters of their own.
-    weightBytes: { fp32: 4, bf16: 4, fp8: 4 },
-    optimizerBytes: { fp32: 8, bf16: 8, fp8: 8 },
+    // In fp32 the weights are their own masters. In bf16 a backward pass leaves bf16 gradients, which are
+    // then added to the fp32 sums; FSDP's shards are the masters.
+    gradBytes: { fp32: 4, bf16: 6, fp8: 6 },
+    fullyShardedBytes: { fp32: 16, bf16: 16, fp8: 16 },
+    weightBytes: { fp32: 4, bf16: 2, fp8: 2 },
+    keepsGathered: true,
     keepsExpertOutput: true,
     unusedGradients: false,
     wholeTables: true,
+    // Logits of the products' type and fp32 log-probabilities, whose gradient takes their place.
     lossKeptBytes: 6,
-    lossPeakBytes: 8,
+    lossPeakBytes: 4,
   },
   // DDP's bf16 gradients beside the fp32 sums; ZeRO-1 as its memory_allocated shows it.
   nanotron: {

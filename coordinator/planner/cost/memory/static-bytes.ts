@@ -40,6 +40,6 @@ function bytesPerParameter(
         ? held + factors.zero1HeldBytes + (optimizer + factors.zero1ShardBytes) / copies
         : held + optimizer;
     case "fsdp":
-      return (held + optimizer) / copies;
+      return (factors.fullyShardedBytes?.[precision] ?? held + optimizer) / copies;
   }
 }
