@@ -212,6 +212,10 @@ export class LiveRun implements GenerationEvents {
   }
 
   sampled(sample: Sample): void {
+    if (sample.skipped) {
+      this.event("model.notSampled", sample.skipped);
+      return;
+    }
     // A sample may end inside a character, and a poor model writes what is none.
     const text = Buffer.concat([sample.prompt, sample.text]).toString("utf8");
     this.#sample = text;

@@ -63,7 +63,9 @@ const CASES: [sentence: string, given: GenerationFacts, decision: string, reason
   ],
   [
     "so is one that the CPU's allocator refuses",
-    facts([{ rank: 1, exitCode: 1, failure: { message: "DefaultCPUAllocator: can't allocate memory" } }]),
+    facts([
+      { rank: 1, exitCode: 1, failure: { message: "DefaultCPUAllocator: can't allocate memory" } },
+    ]),
     "fail",
     /can't allocate memory; a peak of 1\.50 GB was predicted for its stage 1; lower /,
   ],

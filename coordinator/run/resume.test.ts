@@ -11,6 +11,9 @@ import {
 } from "../../proto/gen/moestro/v1/job_pb.js";
 import { LayoutSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { CheckpointShardsSchema } from "../../proto/gen/moestro/v1/report_pb.js";
+import { type ControllerOptions, createController, fold } from "../controller/controller.ts";
+import { coefficientsMessage } from "../controller/message.ts";
+import { restoreController } from "../controller/restore.ts";
 import { CheckpointLedger } from "./ledger.ts";
 import type { Manifest } from "./manifest.ts";
 import { checkpointToResume, type ResumeNote } from "./resume.ts";
@@ -159,8 +162,26 @@ test("of biases that go on, or that begin, nothing is said", async () => {
   assert.equal((await checkpointToResume(ledger, BIASED, fail))?.manifest.step, 8);
 });
 
-test("biases come back out of a checkpoint as ranks are told them, bit for bit", async () => {
-  const law = {
-    ...{ balancing: "bias", initialCoefficient: 0, biasUpdateSpeed: 0.001 },
-  } as const;
+test("biases come back with the checkpoint as ranks of any layout are told them, bit for bit", async () => {
+  const law: ControllerOptions = {
+    ...{ balancing: "bias", initialCoefficient: 0.0001, biasUpdateSpeed: 0.1, numExperts: 2 },
+    ...{ gain: 0.2, maxCoefficient: 0.01, smoothing: 0.5, effectiveAfterSteps: 2, denseLayers: [] },
+  };
+  const uneven = [1, 2, 3, 2, 1].map((load) => ({ layer: 0, dropRate: 0, expertLoad: [load, 4] }));
+  const trained = uneven.reduce(
+    (state, measure) => fold(law, state, state.lastStep + 1, [measure]),
+    createController(law, 1),
+  );
+  commit(5, [], { job: BIASED, controller: { ...trained } });
+  const { manifest } = part(await resume(BIASED));
+  const restored = restoreController(law, manifest.controller, 1, manifest.step);
+  const told = restored.scheduled.map(coefficientsMessage);
+  assert.deepEqual(told, trained.scheduled.map(coefficientsMessage));
+  assert.deepEqual(
+    told.map(({ effectiveStep, biases }) => [effectiveStep, biases[0]?.values]),
+    [
+      [6n, [0.4, -0.4]],
+      [7n, [0.5, -0.5]],
+    ],
+  );
 });

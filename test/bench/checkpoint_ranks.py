@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch.distributed as dist
-from moestro.v1 import agent_pb2, rank_pb2
+from moestro.v1 import agent_pb2, rank_pb2, report_pb2
 from moestro_engine.checkpoint.store import CheckpointWriter, save_checkpoint
 from moestro_engine.data.prepare import prepare_data
 from moestro_engine.link.file_link import FileLink
@@ -105,14 +105,15 @@ def _pair(trainer: Trainer, writer: CheckpointWriter) -> dict[str, float]:
     quiet += [trainer.train() for _ in range(NUM_QUIET_STEPS)]
     usual = statistics.median(quiet)
     stall = timed(lambda: writer.start(trainer.context, trainer.step))
-    (future,) = writer._saves
-    disturbed = []
+    disturbed: list[float] = []
+    written: list[report_pb2.CheckpointShards] = []
     started = time.perf_counter()
     # At least one, and as many on every rank, for steps are taken together.
-    while not _all_done(future.done()):
+    while not _all_done(bool(written)):
         disturbed.append(trainer.train())
+        written += writer.finished()
     writing = (time.perf_counter() - started) * 1e3
-    (shards,) = writer.wait()
+    (shards,) = written
     return {
         "synchronousMs": in_the_way,
         "stallMs": stall,

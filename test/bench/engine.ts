@@ -2,7 +2,10 @@
 // one run: a MoE layer beside a dense one, a training step beside Transformers'
 // Mixtral, and the expert schemes beside each other.
 //
-//   npm run bench:engine -- [--rounds 15] [--steps 20]
+//   npm run bench:engine -- [--rounds 15] [--steps 20] [--compiled]
+//
+// --compiled adds a layer beside one that went through torch.compile: a minute, and it
+// needs a C++ compiler.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +14,7 @@ import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { pythonExecutable } from "../../coordinator/environment/python.ts";
 import { median, shortJob } from "./jobs.ts";
+import { byRound, medianOf, type Rounds, ratioText, readRounds } from "./rounds.ts";
 import { rankEnvironment, startRanks, torchrunArguments } from "./start-ranks.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -32,6 +36,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "15" },
     steps: { type: "string", default: "20" },
+    compiled: { type: "boolean", default: false },
   },
 });
 const scratch = mkdtempSync(join(tmpdir(), "moestro-bench-"));
@@ -43,31 +48,34 @@ try {
     LAYER_TARGET,
     "a MoE layer over a dense SwiGLU of the same active FLOPs",
   );
+  if (values.compiled) compareCompiled();
   compareSteps();
   await compareSchemes();
 } finally {
   rmSync(scratch, { recursive: true });
 }
 
-/** Times of every form by round, as a Python program of this folder prints them. */
-function measure(program: string, ...args: string[]): Map<string, number[]> {
+/** Milliseconds by round, for every form, as a Python program of this folder prints them. */
+function measure(program: string, ...args: string[]): Map<string, Rounds> {
   const path = join(import.meta.dirname, "engine", program);
   const options = { encoding: "utf8", env: rankEnvironment(1) } as const;
   const { status, stdout, stderr } = spawnSync(pythonExecutable(), [path, ...args], options);
   if (status !== 0) throw new Error(`${program} failed:\n${stderr}`);
-  const times = new Map<string, number[]>();
-  for (const line of stdout.trim().split("\n")) {
-    const { form, ms } = JSON.parse(line) as { form: string; ms: number };
-    times.set(form, [...(times.get(form) ?? []), ms]);
-  }
-  return times;
+  return readRounds(stdout);
+}
+
+/** Attention and norms behind torch.compile, over the layer as it is. */
+function compareCompiled(): void {
+  const times = measure("compiled.py", "--rounds", values.rounds);
+  const ratio = ratioText(times.get("compiled") ?? new Map(), times.get("as it is") ?? new Map());
+  console.log(`a decoder layer with torch.compile over one without: ${ratio}`);
 }
 
 /** Every form's time over the base's, round by round. */
 function compare(program: string, base: string, target: number, what: string): void {
   const times = measure(program, "--rounds", values.rounds);
-  const bases = times.get(base) ?? [];
-  console.log(`${what}, forward and backward; ${base} takes ${median(bases).toFixed(2)} ms`);
+  const bases: Rounds = times.get(base) ?? new Map();
+  console.log(`${what}, forward and backward; ${base} takes ${medianOf(bases).toFixed(2)} ms`);
   for (const [form, ms] of times) {
     if (form !== base) console.log(`  ${form}: ${ratioText(ms, bases)}, target at most ${target}`);
   }
@@ -76,21 +84,17 @@ function compare(program: string, base: string, target: number, what: string): v
 /** The engine's step over the fastest of Transformers' paths. */
 function compareSteps(): void {
   const times = measure("step.py");
-  const ours = times.get("moestro") ?? [];
+  const ours: Rounds = times.get("moestro") ?? new Map();
   const theirs = [...times].filter(([form]) => form !== "moestro");
-  console.log(`one rank's training step: moestro ${median(ours).toFixed(1)} ms`);
+  console.log(`one rank's training step: moestro ${medianOf(ours).toFixed(1)} ms`);
   for (const [form, ms] of theirs) {
-    console.log(`  over ${form} (${median(ms).toFixed(1)} ms): ${ratioText(ours, ms)}`);
+    console.log(`  over ${form} (${medianOf(ms).toFixed(1)} ms): ${ratioText(ours, ms)}`);
   }
-  const [, best = []] = theirs.toSorted(([, a], [, b]) => median(a) - median(b))[0] ?? [];
-  console.log(`  over the best of them: ${ratioText(ours, best)}, target at most ${STEP_TARGET}`);
-}
-
-/** Ratios pair by pair: median, least and most. */
-function ratioText(times: readonly number[], bases: readonly number[]): string {
-  const ratios = times.map((ms, index) => ms / (bases[index] ?? Number.NaN));
-  const sorted = ratios.toSorted((a, b) => a - b);
-  return `ratio ${median(ratios).toFixed(3)} (${sorted[0]?.toFixed(3)} to ${sorted.at(-1)?.toFixed(3)})`;
+  const [best] = theirs.toSorted(([, a], [, b]) => medianOf(a) - medianOf(b));
+  if (!best) return;
+  console.log(
+    `  over the best of them: ${ratioText(ours, best[1])}, target at most ${STEP_TARGET}`,
+  );
 }
 
 async function compareSchemes(): Promise<void> {
@@ -112,7 +116,7 @@ async function compareSchemes(): Promise<void> {
       if (start) times.set(scheme, [...(times.get(scheme) ?? []), stepTimes(start)]);
     }
   }
-  const edp = (times.get("edp") ?? []).map(({ stepMs }) => stepMs);
+  const edp = byRound((times.get("edp") ?? []).map(({ stepMs }) => stepMs));
   console.log(
     "4 ranks, tp 2 x dp 2, the experts' mesh by scheme; step, and the part of it that waits for other ranks",
   );
@@ -120,7 +124,7 @@ async function compareSchemes(): Promise<void> {
     const rows = times.get(scheme) ?? [];
     const steps = rows.map(({ stepMs }) => stepMs);
     const waits = rows.map(({ communicationMs }) => communicationMs);
-    const ratio = scheme === "edp" ? "" : `, edp over it: ${ratioText(edp, steps)}`;
+    const ratio = scheme === "edp" ? "" : `, edp over it: ${ratioText(edp, byRound(steps))}`;
     console.log(
       `  ${scheme}: ${median(steps).toFixed(1)} ms, ${median(waits).toFixed(1)} ms${ratio}`,
     );

@@ -128,6 +128,28 @@ test("a data file of another vocabulary is refused with the token and where it i
   );
 });
 
+test("no text is sampled from a model of words, and the run says why", async () => {
+  const { model } = JSON.parse(tinyJob({})) as { model: Record<string, unknown> };
+  place.write(
+    "words.yaml",
+    tinyJob({
+      data: { path: "words.bin", validationFraction: 0.2 },
+      model: { ...model, vocabSize: 400 },
+      training: tinyTraining(4),
+    }),
+  );
+  const ended = await place.run(["train", "words.yaml", "--json", "--run-id", "words"]);
+  assert.equal(ended.exitCode, 0, ended.stderr);
+  const [events, summary] = ["events.jsonl", "summary.json"].map((name) =>
+    readFileSync(place.path("runs", "words", name), "utf8"),
+  );
+  assert.match(
+    events ?? "",
+    /no text is sampled: that takes a token a byte, and the data's tokens are of tokenizer words\.json/,
+  );
+  assert.equal((JSON.parse(summary ?? "{}") as SummaryRecord).sample, null);
+});
+
 test("a truncated .bin is refused with both sizes", async () => {
   for (const ending of ["bin", "idx"]) {
     copyFileSync(place.path(`web.${ending}`), place.path(`cut.${ending}`));

@@ -12,6 +12,7 @@ from moestro_engine.kernels.gate import route
 from moestro_engine.kernels.grouped import grouped_swiglu, looped_swiglu
 from moestro_engine.kernels.permute import permute, unpermute
 from moestro_engine.kernels.select import forced
+from moestro_engine.model.experts import Experts
 
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}
 NORMALIZATION = 1.0
@@ -36,7 +37,7 @@ def check_kernels(device: torch.device, sizes) -> list[dict[str, object]]:
                 _entry("permute, un-permute", where, dtype, *_permute(x, indices))
             )
     for widths in sizes.layers:
-        found.append(_grouped(device, widths))
+        found += [_grouped(device, widths), _without_rows(device, widths)]
     return found
 
 
@@ -121,6 +122,23 @@ def _grouped(device: torch.device, widths) -> dict[str, object]:
         F.mse_loss(out.float(), rows.float(), reduction="sum").backward()
         found.append([out.detach(), x.grad, *(t.grad for t in own)])
     return _entry("grouped product", widths.name, torch.bfloat16, *found)
+
+
+def _without_rows(device: torch.device, widths) -> dict[str, object]:
+    """A rank whose experts nobody chose: an empty output, and gradients of zero."""
+    with device:
+        experts = Experts(widths.num_experts, widths.hidden, widths.ffn).bfloat16()
+        counts = torch.zeros(widths.num_experts, dtype=torch.long)
+        x = torch.empty(0, widths.hidden, dtype=torch.bfloat16, requires_grad=True)
+    for parameter in experts.parameters():
+        torch.nn.init.normal_(parameter, std=0.02)
+    with forced("triton"):
+        out = experts.ragged(x, counts)
+        out.sum().backward()
+    gradients = [parameter.grad for parameter in experts.parameters()]
+    expected = [torch.zeros_like(gradient) for gradient in gradients]
+    name = "experts without rows"
+    return _entry(name, widths.name, torch.bfloat16, gradients, expected)
 
 
 def _entry(kernel: str, where: str, dtype: torch.dtype, actual: list, expected: list):

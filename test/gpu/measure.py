@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-PARTS = ("checks", "timings", "training", "engine")
+PARTS = ("checks", "timings", "compile", "training", "engine")
 # What the engine's parts need beyond torch.
 PACKAGES = {
     "google.protobuf": "protobuf",
@@ -71,6 +71,10 @@ def _run(part: str, machine, sizes, has_engine: bool) -> object:
         from time_kernels import time_kernels
 
         return time_kernels(machine, sizes, has_engine)
+    if part == "compile":
+        from compile_layer import compile_layer
+
+        return compile_layer(machine, sizes)
     if part == "training":
         from train_model import train_model
 

@@ -32,9 +32,11 @@ def markdown(results: dict) -> str:
             ),
             [_timing(entry) for entry in results["timings"]],
         )
-    if "training" in results:
-        rows = [(name, _value(value)) for name, value in results["training"].items()]
-        lines += _table("Training", ("what", "figure"), rows)
+    titles = {"compile": "A decoder layer's step under torch.compile"}
+    for part, title in (titles | {"training": "Training"}).items():
+        if part in results:
+            rows = [(name, _value(value)) for name, value in results[part].items()]
+            lines += _table(title, ("what", "figure"), rows)
     for part, why in results["not_run"].items():
         lines += ["", f"Not run: {part} ({why})."]
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@
 #
 #   test/gpu/run.sh                  with python3, or MOESTRO_PYTHON
 #   test/gpu/run.sh --out FOLDER     leaves gpu.json and gpu.md there too
-#   test/gpu/run.sh --only checks    or timings, training, engine; several may be named
+#   test/gpu/run.sh --only checks    or timings, compile, training, engine; several may be named
 #   test/gpu/run.sh --dry-run        the same on a CPU with tiny sizes and Triton's interpreter
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)

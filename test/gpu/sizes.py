@@ -69,7 +69,7 @@ TINY = Sizes(
     layers=(Widths("tiny", 32, 48, 4, 2),),
     num_tokens=16,
     repeats=1,
-    trained=Trained(2, 32, 2, 48, 4, 2, 256, 16, 2, 3),
+    trained=Trained(2, 32, 2, 48, 4, 2, 256, 16, 1, 3),
     engine_pass=(1, 12),
     engine_steps=2,
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from check_kernels import NORMALIZATION, make_placing
 from machine import median_ms
-from moestro_engine.kernels.gate import route
+from moestro_engine.kernels.gate import Routing, route
 from moestro_engine.kernels.grouped import grouped_swiglu, looped_swiglu
 from moestro_engine.kernels.permute import permute, unpermute
 from moestro_engine.kernels.select import forced
@@ -189,11 +189,8 @@ def _padded_layer(bench: _Bench) -> list[dict[str, object]]:
 class _Unwatched:
     """A training micro-batch, which drops over capacity, without an auxiliary loss."""
 
-    def watch(self, layer: int, gate_TE: torch.Tensor) -> torch.Tensor:
-        return gate_TE
-
-    def count(self, layer: int, expert_TK: torch.Tensor) -> None:
-        return None
+    def watch(self, layer: int, routing: Routing) -> Routing:
+        return routing
 
 
 def _expert_work(bench: _Bench) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -1,4 +1,6 @@
-"""Trains an MoE model of about 1 B parameters on one device: bf16 compute, fp32 master weights, AdamW.
+"""Trains an MoE model of about 1 B parameters on one device by the engine: bf16 compute, fp32 master weights, AdamW.
+
+A step has at least two micro-batches, whose gradients add up in fp32.
 
 MFU counts 6 FLOPs per active parameter and token (the head's among them, the embedding's not) and
 causal attention, 6 * layers * length * heads' width; against the device's dense bf16 peak.
@@ -10,10 +12,10 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from check_engine import make_model
 from helpers import make_job
+from moestro.v1 import job_pb2
 from moestro_engine.kernels.select import forced
+from one_rank import one_rank
 
 NUM_WARM_UP_STEPS = 5
 LEARNING_RATE = 3e-4
@@ -34,33 +36,27 @@ def train_model(machine, sizes) -> dict[str, object]:
 
 
 def _train(machine, size, micro_batch: int) -> dict[str, object]:
-    device, length = machine.device, size.sequence_length
-    job = _job(size)
-    model = make_model(job, torch.bfloat16, device, init_std=0.02)
-    masters = [p.detach().float().requires_grad_() for p in model.parameters()]
-    optimizer = torch.optim.AdamW(
-        masters, lr=LEARNING_RATE, betas=(0.9, 0.95), fused=True
-    )
-    text = _text(device, size.steps * micro_batch * length + 1)
+    device, length, batch = machine.device, size.sequence_length, _batch(size)
+    text = _text(device, size.steps * batch * length + 1)
     losses, times = [], []
-    for step in range(size.steps):
-        start = step * micro_batch * length
-        tokens = text[start : start + micro_batch * length + 1]
-        _wait(device)
-        started = time.perf_counter()
-        model.balance.reset()
-        with forced("triton"):
-            logits = model(tokens[:-1].view(micro_batch, length))
-        loss = F.cross_entropy(logits.float().flatten(0, 1), tokens[1:])
-        loss.backward()
-        _update(optimizer, masters, list(model.parameters()))
-        _wait(device)
-        times.append(time.perf_counter() - started)
-        losses.append(loss.item())
+    with one_rank(_job(size), micro_batch, device) as rank:
+        for step in range(size.steps):
+            start = step * batch * length
+            # Sequences overlap by the token that one predicts last and the next one starts from.
+            token_BS = text[start : start + batch * length + 1].unfold(
+                0, length + 1, length
+            )
+            _wait(device)
+            started = time.perf_counter()
+            with forced("triton"):
+                losses.append(rank.step(token_BS, LEARNING_RATE))
+            _wait(device)
+            times.append(time.perf_counter() - started)
+        model = rank.model
     median = statistics.median(times[NUM_WARM_UP_STEPS:] or times)
     active = _active_parameters(model, size)
     per_token = 6 * active + 6 * size.num_layers * length * size.hidden
-    rate = micro_batch * length / median
+    rate = batch * length / median
     routed, dropped = model.balance.routed_LE.sum(), model.balance.dropped_LE.sum()
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
     return {
@@ -73,6 +69,7 @@ def _train(machine, size, micro_batch: int) -> dict[str, object]:
         "capacity_factor": CAPACITY_FACTOR,
         "sequence_length": length,
         "micro_batch": micro_batch,
+        "micro_batches": batch // micro_batch,
         "steps": size.steps,
         "step_ms": 1e3 * median,
         "tokens_per_s": rate,
@@ -82,15 +79,6 @@ def _train(machine, size, micro_batch: int) -> dict[str, object]:
         "dropped_last_step": (dropped / routed).item(),
         "peak_memory_bytes": peak,
     }
-
-
-def _update(optimizer, masters: list, parameters: list) -> None:
-    for master, parameter in zip(masters, parameters, strict=True):
-        master.grad = parameter.grad.float()
-        parameter.grad = None
-    torch.nn.utils.clip_grad_norm_(masters, 1.0)
-    optimizer.step()
-    torch._foreach_copy_([p.data for p in parameters], [m.data for m in masters])
 
 
 def _job(size):
@@ -107,7 +95,15 @@ def _job(size):
         top_k=size.top_k,
         capacity_factor=CAPACITY_FACTOR,
         sequence_length=size.sequence_length,
+        global_batch_size=_batch(size),
+        precision=job_pb2.PRECISION_BF16,
+        init_std=0.02,
     )
+
+
+def _batch(size) -> int:
+    """Sequences a step."""
+    return 2 * size.micro_batch
 
 
 def _active_parameters(model, size) -> int:

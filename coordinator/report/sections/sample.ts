@@ -12,6 +12,6 @@ export function sample({ summary }: RunFiles): Html {
     body:
       typeof text === "string" && text !== ""
         ? html`<pre class="sample" tabindex="0" aria-label="Text sampled from the trained model">${text}</pre>`
-        : nothing("No text was sampled: that is done when training is complete."),
+        : nothing("No text was sampled: that is done when training is complete, on data of bytes."),
   });
 }

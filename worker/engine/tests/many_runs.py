@@ -5,6 +5,7 @@ A run is a folder with ``start.bin`` (a StartRanks message); ranks meet through 
 ``rank-N.jsonl``, or ``rank-N.error``.
 """
 
+import random
 import subprocess
 import sys
 import traceback
@@ -23,15 +24,18 @@ def run_all(
     runs: dict[str, tuple[job_pb2.EngineJob, plan_pb2.Plan]],
     alpha: float = 0.01,
     restores: dict[str, rank_pb2.CheckpointReference] | None = None,
+    controls: dict[str, list[rank_pb2.Coefficients]] | None = None,
 ) -> None:
     """Train every run on its ranks, one run after the other; ``read_run`` has what came out.
 
-    ``restores``: by run, the checkpoint it goes on from.
+    ``restores``: by run, the checkpoint it goes on from. ``controls``: by run, what the controller sets in place
+    of ``alpha`` in every layer from the first step.
     """
     for name, (job, plan) in runs.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
-        coefficients = rank_pb2.Coefficients(effective_step=1, values=[alpha] * job.model.num_layers)
-        start = agent_pb2.StartRanks(job=job, plan=plan, coefficients=[coefficients], collective_timeout_ms=60_000)
+        constant = [rank_pb2.Coefficients(effective_step=1, values=[alpha] * job.model.num_layers)]
+        coefficients = (controls or {}).get(name, constant)
+        start = agent_pb2.StartRanks(job=job, plan=plan, coefficients=coefficients, collective_timeout_ms=60_000)
         if restores:
             start.restore.CopyFrom(restores[name])
         (folder / name / "start.bin").write_bytes(start.SerializeToString())
@@ -44,6 +48,16 @@ def run_all(
     finally:
         for process in ranks:
             process.kill()
+
+
+def biased_control(job: job_pb2.EngineJob, step: int, favourites: dict[int, int], alpha: float = 0.01) -> rank_pb2.Coefficients:
+    """What the controller may set from a step on: small biases, and in layers of ``favourites`` an expert for every token."""
+    generator = random.Random(step)
+    rows = [[generator.uniform(-0.1, 0.1) for _ in range(job.moe.num_experts)] for _ in range(job.model.num_layers)]
+    for layer, expert in favourites.items():
+        rows[layer][expert] = 10.0
+    biases = [rank_pb2.SelectionBias(values=row) for row in rows]
+    return rank_pb2.Coefficients(effective_step=step, values=[alpha] * len(rows), biases=biases)
 
 
 def read_run(folder: Path, name: str) -> dict[int, StepSums]:

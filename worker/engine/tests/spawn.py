@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,9 +29,9 @@ class StepSums:
     gradient_norm: float = 0.0
     validation_loss_sum: float = 0.0
     validation_tokens: int = 0
-    # Per layer, over all ranks.
-    routed: dict[int, int] = field(default_factory=dict)
-    dropped: dict[int, int] = field(default_factory=dict)
+    # Assignments by (layer, expert), over all ranks.
+    routed: Counter[tuple[int, int]] = field(default_factory=Counter)
+    dropped: Counter[tuple[int, int]] = field(default_factory=Counter)
     # Every coefficient any rank applied, per layer.
     coefficients: dict[int, set[float]] = field(default_factory=dict)
     # Every expert similarity any rank reported, per layer.
@@ -55,8 +56,8 @@ def merge(messages: list[rank_pb2.RankToAgent]) -> dict[int, StepSums]:
         sums.validation_loss_sum += report.validation_loss_sum
         sums.validation_tokens += report.validation_tokens
         for layer in report.layers:
-            sums.routed[layer.layer] = sums.routed.get(layer.layer, 0) + sum(layer.routed)
-            sums.dropped[layer.layer] = sums.dropped.get(layer.layer, 0) + sum(layer.dropped)
+            for total, counts in ((sums.routed, layer.routed), (sums.dropped, layer.dropped)):
+                total.update({(layer.layer, expert): count for expert, count in enumerate(counts)})
             sums.coefficients.setdefault(layer.layer, set()).add(layer.aux_coefficient)
             if layer.HasField("expert_similarity"):
                 sums.similarities.setdefault(layer.layer, set()).add(layer.expert_similarity)

@@ -6,13 +6,19 @@ import pytest
 import torch
 
 from moestro.v1 import job_pb2
+from moestro_engine.kernels.gate import Routing, choose, count_experts, route
 from moestro_engine.model.aux_loss import aux_loss, aux_loss_gradient, router_z_loss
 from moestro_engine.model.balance import StepBalance
-from moestro_engine.model.gate import choose_experts
 from moestro_engine.training.coefficients import ControlValues
 from moestro_engine.training.report import layer_reports
 
 SKYWORK, SWITCH = job_pb2.AUX_LOSS_FORM_SKYWORK, job_pb2.AUX_LOSS_FORM_SWITCH
+
+
+def routing_of(gate_TE: torch.Tensor, top_k: int) -> Routing:
+    """What a gate with these probabilities decides."""
+    routes = choose(gate_TE, top_k)
+    return Routing(gate_TE, *routes, count_experts(routes.expert_TK, gate_TE.shape[1]))
 
 
 def test_the_skywork_loss_is_the_squared_distance_of_the_mean_gates_from_uniform():
@@ -41,24 +47,25 @@ def test_the_injected_gradient_is_that_of_the_explicit_sum(form):
     num_tokens, num_experts, alphas, scale = 12, 4, [0.3, 0.05], 1 / 3
     moe = job_pb2.MoeConfig(num_experts=num_experts, top_k=2, aux_loss_form=form)
     logits = [torch.randn(num_tokens, num_experts, requires_grad=True) for _ in alphas]
-    values = torch.randn(num_experts)
+    values = torch.randn(2)
 
     balance = StepBalance(len(alphas), moe, scale, torch.device("cpu"))
     balance.coefficient_L.copy_(torch.tensor(alphas))
     micro_batch = balance.open(num_tokens)
     main_loss = torch.zeros(())
     for layer, z in enumerate(logits):
-        gates = micro_batch.watch(layer, z.softmax(-1))
-        micro_batch.count(layer, choose_experts(gates, 2).expert_TK)
-        main_loss = main_loss + (gates @ values).sum()
+        weights = micro_batch.watch(layer, route(z, 0.0, 2)).weight_TK
+        main_loss = main_loss + (weights @ values).sum()
     micro_batch.close()
     injected = torch.autograd.grad(main_loss, logits)
 
     explicit_loss = torch.zeros(())
     for z, alpha in zip(logits, alphas, strict=True):
         gates = z.softmax(-1)
-        load = torch.bincount(gates.topk(2).indices.flatten(), minlength=num_experts) / (num_tokens * 2)
-        explicit_loss = explicit_loss + (gates @ values).sum() + alpha * scale * aux_loss(form, gates.mean(0), load)
+        chosen, experts = gates.topk(2)
+        load = torch.bincount(experts.flatten(), minlength=num_experts) / (num_tokens * 2)
+        main = (chosen / chosen.sum(-1, keepdim=True) @ values).sum()
+        explicit_loss = explicit_loss + main + alpha * scale * aux_loss(form, gates.mean(0), load)
     explicit = torch.autograd.grad(explicit_loss, logits)
     for got, expected in zip(injected, explicit, strict=True):
         torch.testing.assert_close(got, expected)
@@ -71,8 +78,7 @@ def test_a_forward_pass_repeated_for_recompute_counts_nothing_twice():
     gates = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.3, 0.5, 0.1, 0.1]], requires_grad=True)
 
     def forward():
-        micro_batch.count(0, choose_experts(gates, 1).expert_TK)
-        return micro_batch.watch(0, gates)
+        return micro_batch.watch(0, routing_of(gates, 1)).weight_TK
 
     forward()
     micro_batch.close()
@@ -94,16 +100,17 @@ def test_sigmoid_gates_are_balanced_by_their_shares_and_get_the_gradient_of_that
     balance = StepBalance(1, sigmoid_moe(form), 0.5, torch.device("cpu"))
     balance.coefficient_L.fill_(alpha)
     micro_batch = balance.open(num_tokens)
-    gates = micro_batch.watch(0, logits.sigmoid())
-    micro_batch.count(0, choose_experts(gates, 2).expert_TK)
+    weights = micro_batch.watch(0, route(logits, 0.0, 2, sigmoid=True)).weight_TK
     micro_batch.close()
-    (injected,) = torch.autograd.grad(gates.square().sum(), logits)
+    (injected,) = torch.autograd.grad(weights.square().sum(), logits)
 
     gates = logits.sigmoid()
-    load = torch.bincount(gates.topk(2).indices.flatten(), minlength=4) / (num_tokens * 2)
+    chosen, experts = gates.topk(2)
+    load = torch.bincount(experts.flatten(), minlength=4) / (num_tokens * 2)
+    weights = chosen / chosen.sum(-1, keepdim=True)
     shares = gates / gates.sum(-1, keepdim=True)
     loss = aux_loss(form, shares.mean(0), load)
-    (explicit,) = torch.autograd.grad(gates.square().sum() + alpha * 0.5 * loss, logits)
+    (explicit,) = torch.autograd.grad(weights.square().sum() + alpha * 0.5 * loss, logits)
     torch.testing.assert_close(injected, explicit, rtol=1e-5, atol=1e-7)
     assert balance.loss_L.item() == pytest.approx(loss.item(), rel=1e-5)
 
@@ -139,10 +146,9 @@ def test_a_dense_layer_has_no_loss_and_no_report(form):
     moe = job_pb2.MoeConfig(num_experts=4, top_k=1, aux_loss_form=form)
     balance = StepBalance(2, moe, 1.0, torch.device("cpu"))
     micro_batch = balance.open(3)
-    gates = micro_batch.watch(1, torch.rand(3, 4).softmax(-1).requires_grad_())
-    micro_batch.count(1, choose_experts(gates, 1).expert_TK)
+    routing = micro_batch.watch(1, routing_of(torch.rand(3, 4).softmax(-1).requires_grad_(), 1))
     micro_batch.close()
-    gates.sum().backward()
+    routing.weight_TK.sum().backward()
     assert balance.loss_L[0].item() == 0 < balance.loss_L[1].item()
     (report,) = layer_reports(balance, 5, ControlValues((0.0,) * 7, torch.zeros(7, 0)))
     assert report.layer == 6

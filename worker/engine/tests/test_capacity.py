@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moestro_engine.kernels.gate import Routes, choose
 from moestro_engine.model.capacity import place_with_capacity, without_padding
 from moestro_engine.model.dispatch import combine, dispatch
-from moestro_engine.model.gate import Routes, choose_experts
 
 
 @st.composite
@@ -17,7 +17,7 @@ def routings(draw) -> tuple[Routes, int, int]:
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
     logits = torch.randn(num_tokens, num_experts, generator=generator)
     logits[:, 0] += draw(st.sampled_from([0.0, 2.0]))
-    routes = choose_experts(logits.softmax(-1), draw(st.integers(1, num_experts)))
+    routes = choose(logits.softmax(-1), draw(st.integers(1, num_experts)))
     return routes, num_experts, draw(st.integers(1, num_tokens))
 
 
@@ -70,7 +70,7 @@ def test_rows_without_padding_are_the_taken_ones_and_give_the_same_output_and_gr
 
 def test_position_drops_the_last_tokens_whatever_their_probability_or_rank_of_choice():
     # Expert 0 is the second choice of token 0 and the first of tokens 1 and 2; two places.
-    routes = choose_experts(torch.tensor([[0.4, 0.6], [0.7, 0.3], [0.9, 0.1]]), 2)
+    routes = choose(torch.tensor([[0.4, 0.6], [0.7, 0.3], [0.9, 0.1]]), 2)
     valid = place_with_capacity(routes, 2, 2, by_position=True).valid_TK
     assert valid.tolist() == [[1, 1], [1, 1], [0, 0]]
     # By probability token 0's second choice would have gone.
@@ -80,7 +80,15 @@ def test_position_drops_the_last_tokens_whatever_their_probability_or_rank_of_ch
 
 @pytest.mark.parametrize("by_position", [False, True])
 def test_probabilities_of_zero_are_assignments_too(by_position):
-    routes = choose_experts(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), 2)
+    routes = choose(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), 2)
     placing, counts_E = without_padding(place_with_capacity(routes, 2, 2, by_position), 2)
     assert counts_E.tolist() == [2, 2]
     assert placing.valid_TK.all()
+
+
+def test_probabilities_that_are_not_numbers_take_places_so_that_the_loss_shows_them():
+    routes = choose(torch.full((3, 2), torch.nan), 1)
+    placing, counts_E = without_padding(place_with_capacity(routes, 2, 2), 2)
+    assert counts_E.sum() == 2
+    out = combine(dispatch(torch.ones(3, 4), placing), placing, routes.weight_TK)
+    assert out.isnan().any()

@@ -26,7 +26,7 @@ def context(tmp_path):
     plan = make_plan(job, dp=2, sharding="ZERO1")
     assignment = rank_pb2.RankAssignment(run_id="test", generation=3, rank=1, plan=plan, job=job)
     with open_state(job, plan, 1) as (groups, chunks, state):
-        yield Context(assignment, FileLink(), mesh_of(plan, 1), groups, CPU, None, chunks, None, state)
+        yield Context(assignment, FileLink(), mesh_of(plan, 1), groups, CPU, None, None, chunks, None, state)
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 import torch
-from many_runs import read_run, run_all
+from many_runs import biased_control, read_run, run_all
 from one_process import expected, state_of, write_all
+from spawn import StepSums
 
 from helpers import make_job, make_plan
 from moestro.v1 import rank_pb2
@@ -36,6 +37,10 @@ LAYOUTS = {
     "folded tp2 dp2 etp2 ep2 zero1": {"tp": 2, "dp": 2, "etp": 2, "ep": 2, "sharding": "ZERO1"},
 }
 NEXT = dict(itertools.pairwise([*LAYOUTS, next(iter(LAYOUTS))]))
+# With biases, which are the controller's and in no shard: it sends them again, or here for once it does not.
+BIASED = {"biased": "edp tp2 pp2 [3 1]", "biased, forgotten": "edp tp2 pp2 [3 1]"}
+# By step, the expert that gets every token in layers of either stage.
+FAVOURITES = {step: {1: step % 4, 3: (step + 2) % 4} for step in range(1, 9)}
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +88,24 @@ def test_every_value_is_written_once_however_many_replicas_there_are(layout, job
 def continued(job, tmp_path_factory):
     """Eight steps under each layout with a checkpoint of the fourth, and the last four again under the next layout."""
     folder = tmp_path_factory.mktemp("continued")
+    layout_of = {name: name for name in LAYOUTS} | BIASED
     jobs = {}
-    for name in LAYOUTS:
+    for name in layout_of:
         jobs[name] = type(job)()
         jobs[name].CopyFrom(job)
+        jobs[name].moe.selection_bias = name in BIASED
         jobs[name].training.steps = 8
         jobs[name].checkpoint.directory, jobs[name].checkpoint.every_steps = str(folder / "checkpoints" / name), 4
     plans = {name: make_plan(job, micro_batch=1, **layout) for name, layout in LAYOUTS.items()}
-    run_all(folder / "before", {name: (jobs[name], plans[name]) for name in LAYOUTS})
-    restores = {name: reference(jobs[name].checkpoint.directory, plans[name].world_size) for name in LAYOUTS}
-    for name in LAYOUTS:
+    controls = [biased_control(job, *favourites) for favourites in FAVOURITES.items()]
+    before = {name: (jobs[name], plans[layout]) for name, layout in layout_of.items()}
+    run_all(folder / "before", before, controls=dict.fromkeys(BIASED, controls))
+    restores = {name: reference(jobs[name].checkpoint.directory, plan.world_size) for name, (_, plan) in before.items()}
+    for name in layout_of:
         # What the second half saves is nobody's concern.
         jobs[name].checkpoint.directory = ""
-    run_all(folder / "after", {name: (jobs[name], plans[NEXT[name]]) for name in LAYOUTS}, restores=restores)
+    after = {name: (jobs[name], plans[NEXT[layout]]) for name, layout in layout_of.items()}
+    run_all(folder / "after", after, restores=restores, controls={"biased": controls[4:]})
     return folder
 
 
@@ -106,8 +116,25 @@ def reference(directory: str, world: int) -> rank_pb2.CheckpointReference:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_training_goes_on_under_another_layout_as_if_nothing_had_been(layout, continued):
-    before, after = read_run(continued / "before", layout), read_run(continued / "after", layout)
+    assert_goes_on(read_run(continued / "before", layout), read_run(continued / "after", layout))
+
+
+def assert_goes_on(before: dict[int, StepSums], after: dict[int, StepSums]) -> None:
     assert list(after) == [5, 6, 7, 8]
     for step, sums in after.items():
         assert sums.loss == pytest.approx(before[step].loss, rel=1e-5)
         assert sums.gradient_norm == pytest.approx(before[step].gradient_norm, rel=1e-5)
+
+
+def test_biases_come_back_under_another_layout_with_what_the_controller_sends(job, continued):
+    before, after = (read_run(continued / half, "biased") for half in ("before", "after"))
+    assert_goes_on(before, after)
+    num_tokens = job.training.global_batch_size * job.training.sequence_length
+    for step, sums in after.items():
+        for favourite in FAVOURITES[step].items():
+            assert sums.routed[favourite] == before[step].routed[favourite] == num_tokens
+
+
+def test_biases_that_are_not_sent_again_would_show(continued):
+    before, after = (read_run(continued / half, "biased, forgotten") for half in ("before", "after"))
+    assert after[5].loss != pytest.approx(before[5].loss, rel=1e-5)

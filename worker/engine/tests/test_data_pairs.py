@@ -172,6 +172,22 @@ def test_a_file_is_read_for_its_vocabulary_once_and_again_when_it_changes(tmp_pa
     assert "token 256 at position 99" in refusal(job)
 
 
+@pytest.mark.parametrize("change", [{"max_token": "299"}, {"max_token": True}, {"tokenizer": 7}, {"num_tokens": 800.0}])
+def test_damaged_metadata_counts_as_none_and_the_tokens_are_read(tmp_path, corpus, change):
+    file = corpus.with_name("corpus.meta.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    assert open_pair(corpus).metadata is None
+    prepare_data(pair_job(tmp_path, (corpus, 1), vocab_size=200))
+    assert list((tmp_path / "cache").glob("vocabulary-*.json"))
+    assert "token 116 at position 0 is not in" in refusal(pair_job(tmp_path, (corpus, 1), vocab_size=60))
+
+
+def test_what_made_the_tokens_is_known_where_a_source_says_so(tmp_path, corpus):
+    foreign = write_foreign_pair(tmp_path / "foreign", [[1] * 100])
+    assert prepare_data(pair_job(tmp_path, (corpus, 1), (foreign, 1))).tokenizer == "bytes"
+    assert prepare_data(pair_job(tmp_path, (foreign, 1))).tokenizer is None
+
+
 def test_a_token_that_slipped_past_the_metadata_is_named_when_it_is_read(tmp_path):
     source = write_jsonl(tmp_path / "in.jsonl", ["x" * 100])
     convert(source, "--out", tmp_path / "corpus")

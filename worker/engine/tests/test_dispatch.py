@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moestro.v1 import job_pb2
+from moestro_engine.kernels.gate import Routes, choose
 from moestro_engine.model.capacity import expert_capacity, place_all, place_with_capacity
 from moestro_engine.model.dispatch import combine, dispatch
-from moestro_engine.model.gate import Routes, choose_experts
 
 
 @st.composite
@@ -20,7 +20,7 @@ def routed_tokens(draw) -> tuple[torch.Tensor, Routes, int]:
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
     # A skewed gate, so that capacities overflow.
     logits = torch.randn(num_tokens, num_experts, generator=generator) + torch.arange(num_experts) * draw(st.floats(0, 2))
-    return torch.randn(num_tokens, 3, generator=generator), choose_experts(logits.softmax(-1), top_k), num_experts
+    return torch.randn(num_tokens, 3, generator=generator), choose(logits.softmax(-1), top_k), num_experts
 
 
 def test_capacity_is_the_even_share_times_the_factor_rounded_up():
@@ -31,7 +31,7 @@ def test_capacity_is_the_even_share_times_the_factor_rounded_up():
 
 def test_an_expert_over_capacity_keeps_its_most_probable_assignments():
     # Three tokens choose expert 0 with 0.6, 0.9 and 0.7; with two places the token with 0.6 is dropped.
-    routes = choose_experts(torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.7, 0.3]]), 1)
+    routes = choose(torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.7, 0.3]]), 1)
     placing = place_with_capacity(routes, num_experts=2, capacity=2)
     assert placing.valid_TK.flatten().tolist() == [0, 1, 1]
     assert placing.valid_R.tolist() == [1, 1, 0, 0]
@@ -42,7 +42,7 @@ def test_an_expert_over_capacity_keeps_its_most_probable_assignments():
 
 def test_a_dropped_assignment_takes_its_share_of_the_token_with_it():
     # Both tokens choose experts 0 and 1; with one place each, expert 0 keeps token 1 and expert 1 token 0.
-    routes = choose_experts(torch.tensor([[0.5, 0.5], [0.8, 0.2]]), 2)
+    routes = choose(torch.tensor([[0.5, 0.5], [0.8, 0.2]]), 2)
     placing = place_with_capacity(routes, num_experts=2, capacity=1)
     out = combine(dispatch(torch.tensor([[10.0], [10.0]]), placing), placing, routes.weight_TK)
     assert out.flatten().tolist() == pytest.approx([5.0, 8.0])

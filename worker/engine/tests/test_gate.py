@@ -7,8 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moestro_engine.kernels.gate import choose, gate_probabilities, route
-from moestro_engine.model.gate import choose_experts, normalize_logits
+from moestro_engine.kernels.gate import choose, gate_probabilities, normalize_logits, route
 
 
 def test_normalisation_divides_the_centred_logits_by_their_unbiased_deviation():
@@ -41,7 +40,7 @@ def test_equal_logits_give_equal_gates_and_a_finite_gradient():
 
 def test_chosen_gates_are_renormalised_to_sum_one():
     # The best two of (0.1, 0.5, 0.15, 0.25) are 0.5 and 0.25: weights 0.5 / 0.75 and 0.25 / 0.75.
-    routes = choose_experts(torch.tensor([[0.1, 0.5, 0.15, 0.25]]), 2)
+    routes = choose(torch.tensor([[0.1, 0.5, 0.15, 0.25]]), 2)
     assert routes.expert_TK.tolist() == [[1, 3]]
     assert routes.weight_TK[0].tolist() == pytest.approx([2 / 3, 1 / 3])
     assert routes.probability_TK[0].tolist() == pytest.approx([0.5, 0.25])
@@ -52,13 +51,13 @@ def test_sigmoid_gates_are_each_experts_own_and_weights_their_shares():
     logits = torch.tensor([[0.0, math.log(3), -math.log(3)]])
     gates = gate_probabilities(logits, 0.0, sigmoid=True)
     assert gates[0].tolist() == pytest.approx([0.5, 0.75, 0.25])
-    routes = choose_experts(gates, 2)
+    routes = choose(gates, 2)
     assert routes.expert_TK.tolist() == [[1, 0]]
     assert routes.weight_TK[0].tolist() == pytest.approx([0.6, 0.4])
 
 
 def test_without_renormalisation_weights_are_the_probabilities():
-    routes = choose_experts(torch.tensor([[0.1, 0.5, 0.15, 0.25]]), 2, renormalizes=False)
+    routes = choose(torch.tensor([[0.1, 0.5, 0.15, 0.25]]), 2, renormalize=False)
     assert routes.weight_TK[0].tolist() == pytest.approx([0.5, 0.25])
 
 

@@ -33,18 +33,16 @@ def _variants() -> list[tuple[str, str, dict[str, str], dict[str, object], int]]
         blocks = {"BLOCK_T": block_t, "BLOCK_E": block_e, "BLOCK_K": top_k}
         sizes = {"num_tokens": "i32", "num_experts": "i32", "scale": "fp32", "min_deviation": "fp32"}
         choice = {"expert_ptr": "*i64", "weight_ptr": "*fp32", "probability_ptr": "*fp32"}
-        forward = {"values_ptr": "*bf16", "bias_ptr": "*fp32", "gate_ptr": "*fp32", **choice, "counts_ptr": "*i64", **sizes}
+        forward = {"logits_ptr": "*bf16", "bias_ptr": "*fp32", "gate_ptr": "*fp32", **choice, "counts_ptr": "*i64", **sizes}
         saved = {"logits_ptr": "*bf16", "expert_ptr": "*i64", "probability_ptr": "*fp32"}
         backward = {**saved, "grad_gate_ptr": "*fp32", "grad_weight_ptr": "*fp32", "grad_ptr": "*bf16", **sizes}
-        softmax = {"GATE": 1, "NORMALIZE": True, "TOP_K": top_k, "RENORMALIZE": True}
-        sigmoid = {"GATE": 2, "NORMALIZE": False, "TOP_K": top_k, "RENORMALIZE": False}
-        plain = {**softmax, "bias_ptr": None, "BIAS": False, "COUNT": True, **blocks}
+        softmax = {"GATE": 0, "NORMALIZE": True, "TOP_K": top_k, "RENORMALIZE": True}
+        sigmoid = {"GATE": 1, "NORMALIZE": False, "TOP_K": top_k, "RENORMALIZE": False}
+        plain = {**softmax, "bias_ptr": None, "BIAS": False, **blocks}
         found.append(("gate_triton", "_forward", forward, plain, 4))
         # An argument that is 1 becomes a constant.
         found.append(("gate_triton", "_forward", forward, {**plain, "num_tokens": 1}, 4))
-        found.append(("gate_triton", "_forward", forward, {**sigmoid, "BIAS": True, "COUNT": True, **blocks}, 4))
-        half = {"gate_ptr": None, "counts_ptr": None, "GATE": 0, "NORMALIZE": False, "BIAS": True, "COUNT": False, **blocks}
-        found.append(("gate_triton", "_forward", {**forward, "values_ptr": "*fp32"}, {**softmax, **half}, 4))
+        found.append(("gate_triton", "_forward", forward, {**sigmoid, "BIAS": True, **blocks}, 4))
         for form in (softmax, sigmoid):
             found.append(("gate_triton", "_backward", backward, {**form, "HAS_GATE_GRADIENT": True, **blocks}, 4))
     for dtype in ("*fp32", "*bf16"):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from moestro.v1 import job_pb2
+from moestro_engine.kernels import gate_triton
 from moestro_engine.kernels.grouped import uses_grouped_mm
 from moestro_engine.kernels.select import forced, uses_triton
 from moestro_engine.model.balance import StepBalance
@@ -13,8 +14,8 @@ from moestro_engine.model.moe import MoeLayer
 MODEL = job_pb2.ModelConfig(hidden_size=16, ffn_hidden_size=24)
 
 
-def run_layer(form: str, capacity_factor: float, **changes) -> dict[str, torch.Tensor]:
-    """Output of a training micro-batch with an auxiliary loss, what its gate did, and every gradient."""
+def run_layer(form: str, capacity_factor: float, training: bool = True, **changes) -> dict[str, torch.Tensor]:
+    """Output of a micro-batch, in training with an auxiliary loss, what its gate did, and every gradient."""
     moe = job_pb2.MoeConfig(
         num_experts=4,
         top_k=2,
@@ -35,7 +36,7 @@ def run_layer(form: str, capacity_factor: float, **changes) -> dict[str, torch.T
     x = torch.randn(2, 9, 16, requires_grad=True)
     with forced(form):
         balance = step.open(18)
-        out = layer(x, 0, balance)
+        out = layer(x, 0, balance if training else None)
         balance.close()
         out.square().sum().backward()
     gradients = {name: parameter.grad for name, parameter in layer.named_parameters()}
@@ -53,6 +54,27 @@ def test_sigmoids_biases_weights_as_they_are_the_z_loss_and_unpadded_rows_agree_
     changes = {"gate_function": job_pb2.GATE_FUNCTION_SIGMOID, "without_renormalization": True, "selection_bias": True}
     changes |= {"z_loss_coefficient": 0.3, "without_padding": True, "drop_policy": job_pb2.DROP_POLICY_POSITION}
     assert_same(run_layer("plain", 1.0, **changes), run_layer("triton", 1.0, **changes))
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_a_layers_gate_is_one_launch_each_way(training, monkeypatch):
+    launches = []
+    for name in ("_forward", "_backward"):
+        kernel = getattr(gate_triton, name)
+        monkeypatch.setattr(gate_triton, name, _Noted(kernel, lambda name=name: launches.append(name)))
+    run_layer("triton", 0.0, training=training)
+    assert launches == ["_forward", "_backward"]
+
+
+class _Noted:
+    """A kernel that says when it is launched."""
+
+    def __init__(self, kernel, note) -> None:
+        self._kernel, self._note = kernel, note
+
+    def __getitem__(self, grid):
+        self._note()
+        return self._kernel[grid]
 
 
 def assert_same(plain: dict[str, torch.Tensor], triton: dict[str, torch.Tensor]) -> None:
@@ -78,6 +100,19 @@ def test_grouped_products_equal_the_loop_over_experts_also_for_experts_without_r
         found[form] = [out.detach(), x.grad, *(p.grad.clone() for p in experts.parameters())]
     for expected, actual in zip(found["plain"], found["triton"], strict=True):
         torch.testing.assert_close(actual, expected, atol=2e-2, rtol=2e-2)
+
+
+def test_experts_without_a_single_row_have_gradients_of_zero():
+    experts = Experts(4, 16, 24).bfloat16()
+    for parameter in experts.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    x = torch.empty(0, 16).bfloat16().requires_grad_()
+    with forced("triton"):
+        out = experts.ragged(x, torch.zeros(4, dtype=torch.long))
+        # The gradient of a sum has no strides.
+        out.sum().backward()
+    assert out.shape == x.grad.shape == (0, 16)
+    assert all(not p.grad.any() for p in experts.parameters())
 
 
 def test_cpu_tensors_fp64_and_widths_that_are_not_16_bytes_take_the_plain_path():

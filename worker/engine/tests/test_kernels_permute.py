@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moestro_engine.kernels import permute_triton
+from moestro_engine.kernels.gate import choose
 from moestro_engine.kernels.permute import permute, unpermute
 from moestro_engine.kernels.select import forced
 from moestro_engine.model.capacity import Placing, place_all, place_with_capacity
 from moestro_engine.model.dispatch import combine, dispatch
-from moestro_engine.model.gate import choose_experts
 
 TOLERANCE = {torch.float32: {"atol": 1e-5, "rtol": 1e-5}, torch.bfloat16: {"atol": 5e-2, "rtol": 2e-2}}
 
@@ -19,7 +19,7 @@ def make_case(num_tokens: int, num_experts: int, top_k: int, capacity: int, widt
     """Tokens [T, D], their placing (dropless for capacity 0) and weights; the gate favours the last experts."""
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(num_tokens, num_experts, generator=generator) + torch.arange(num_experts)
-    routes = choose_experts(logits.softmax(-1), top_k)
+    routes = choose(logits.softmax(-1), top_k)
     placing = place_with_capacity(routes, num_experts, min(capacity, num_tokens)) if capacity else place_all(routes)
     return torch.randn(num_tokens, width, generator=generator), placing, routes.weight_TK
 
@@ -76,7 +76,7 @@ def test_with_capacity_one_almost_everything_is_dropped_and_the_rest_agrees():
 
 
 def test_an_expert_without_tokens_has_rows_of_padding_only():
-    routes = choose_experts(torch.tensor([[0.6, 0.4, 0.0], [0.7, 0.3, 0.0]]), 2)
+    routes = choose(torch.tensor([[0.6, 0.4, 0.0], [0.7, 0.3, 0.0]]), 2)
     placing = place_with_capacity(routes, 3, 2)
     assert placing.valid_R.tolist() == [1, 1, 1, 1, 0, 0]
     assert_agrees((torch.randn(2, 4), placing, routes.weight_TK))
@@ -100,3 +100,11 @@ def test_rows_and_assignments_below_zero_are_dropped_ones_and_padding():
 def test_inputs_that_are_not_contiguous_agree():
     x_TD, placing, weight_TK = make_case(9, 4, 2, 3, 6, seed=3)
     assert_agrees((x_TD.t().contiguous().t(), placing, weight_TK.t().contiguous().t()))
+
+
+def test_when_all_assignments_are_dropped_nothing_comes_back():
+    none, nowhere = torch.zeros(0, dtype=torch.long), torch.zeros(3, 2, dtype=torch.long)
+    placing = Placing(nowhere, torch.zeros(3, 2), none, torch.zeros(0))
+    case = torch.randn(3, 4), placing, torch.ones(3, 2)
+    assert_agrees(case)
+    assert not run("plain", *case)["out"].any()

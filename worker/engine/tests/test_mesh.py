@@ -78,6 +78,14 @@ def test_a_batch_that_does_not_fit_and_stages_that_do_not_cover_are_refused(tmp_
             {"stages": (2, 2), "schedule": "ZERO_BUBBLE", "recompute": ("selective",)},
             "selective does not go with schedule zero-bubble",
         ),
+        (
+            {"stages": (2, 2), "schedule": "ZERO_BUBBLE", "sharding": "FSDP"},
+            "training.optimizerSharding: fsdp does not run under schedule zero-bubble",
+        ),
+        (
+            {"stages": (2, 2), "vpp": 2, "schedule": "DUALPIPEV", "sharding": "FSDP"},
+            "training.optimizerSharding: fsdp does not run under schedule dualpipev",
+        ),
     ],
 )
 def test_what_a_schedule_cannot_run_is_refused(tmp_path, layout, message):

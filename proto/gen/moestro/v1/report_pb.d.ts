@@ -412,6 +412,13 @@ export declare type Sample = Message<"moestro.v1.Sample"> & {
    * @generated from field: bytes text = 2;
    */
   text: Uint8Array;
+
+  /**
+   * Why there is none, where the model cannot be sampled from.
+   *
+   * @generated from field: string skipped = 3;
+   */
+  skipped: string;
 };
 
 /**

@@ -131,9 +131,11 @@ class DataPrepared(_message.Message):
     def __init__(self, train_tokens: _Optional[int] = ..., validation_tokens: _Optional[int] = ..., train_files: _Optional[int] = ..., validation_files: _Optional[int] = ..., source_hash: _Optional[str] = ..., reused: bool = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("prompt", "text")
+    __slots__ = ("prompt", "text", "skipped")
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
     prompt: bytes
     text: bytes
-    def __init__(self, prompt: _Optional[bytes] = ..., text: _Optional[bytes] = ...) -> None: ...
+    skipped: str
+    def __init__(self, prompt: _Optional[bytes] = ..., text: _Optional[bytes] = ..., skipped: _Optional[str] = ...) -> None: ...

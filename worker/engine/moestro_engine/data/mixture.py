@@ -37,6 +37,8 @@ class Mixture:
     train: Path
     validation: Path
     source_hash: str
+    # What made all tokens; None if no source says.
+    tokenizer: str | None
 
 
 def prepare_mixture(sources: list[tuple[str, float]], fraction: float, vocab_size: int, cache_directory: Path) -> Mixture:
@@ -60,7 +62,8 @@ def prepare_mixture(sources: list[tuple[str, float]], fraction: float, vocab_siz
     for name in ("train", "validation"):
         with replacing(folder / f"{name}.json") as file:
             Corpus(tuple(getattr(ingredient, name) for ingredient in ingredients), vocab_size).write(file)
-    return Mixture(ingredients, folder / "train.json", folder / "validation.json", digest.hexdigest())
+    tokenizer = known[0][0] if known else None
+    return Mixture(ingredients, folder / "train.json", folder / "validation.json", digest.hexdigest(), tokenizer)
 
 
 def _open(path: Path, weight: float, fraction: float, vocab_size: int, cache_directory: Path) -> Ingredient:

@@ -8,6 +8,7 @@ from moestro.v1 import job_pb2, report_pb2
 from moestro_engine.data.mixture import prepare_mixture
 from moestro_engine.data.sources import find_source, source_key
 from moestro_engine.data.text import tokenize_text
+from moestro_engine.data.token_metadata import BYTES_TOKENIZER
 from moestro_engine.data.token_pair import pair_prefix
 from moestro_engine.errors import EngineError, UserError
 
@@ -18,6 +19,8 @@ class PreparedData:
 
     train_path: Path
     validation_path: Path
+    # "bytes", or what else made the tokens; None if whoever wrote them did not say.
+    tokenizer: str | None
     report: report_pb2.DataPrepared
 
 
@@ -57,7 +60,7 @@ def _prepare_text(job: job_pb2.EngineJob) -> PreparedData:
         source_hash=index.source_hash,
         reused=text.reused,
     )
-    return PreparedData(text.train, text.validation, report)
+    return PreparedData(text.train, text.validation, BYTES_TOKENIZER, report)
 
 
 def _prepare_sources(job: job_pb2.EngineJob, sources: list[tuple[str, float]]) -> PreparedData:
@@ -74,7 +77,7 @@ def _prepare_sources(job: job_pb2.EngineJob, sources: list[tuple[str, float]]) -
         source_hash=mixture.source_hash,
         reused=all(part.reused for part in parts),
     )
-    return PreparedData(mixture.train, mixture.validation, report)
+    return PreparedData(mixture.train, mixture.validation, mixture.tokenizer, report)
 
 
 def _check_enough(label: str, train_tokens: int, validation_tokens: int, sequence_length: int, unit: str) -> None:

@@ -1,7 +1,7 @@
 """``<prefix>.meta.json``: what moestro knows of a pair beyond its index. Megatron neither writes nor reads it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 FORMAT = 1
@@ -39,4 +39,11 @@ def read_metadata(prefix: Path, num_tokens: int) -> TokenMetadata | None:
         metadata = TokenMetadata(**json.loads(metadata_path(prefix).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return metadata if metadata.format == FORMAT and metadata.num_tokens == num_tokens else None
+    fits = _has_its_types(metadata) and metadata.format == FORMAT and metadata.num_tokens == num_tokens
+    return metadata if fits else None
+
+
+def _has_its_types(metadata: TokenMetadata) -> bool:
+    """JSON's true and false would pass for numbers."""
+    values = [(getattr(metadata, field.name), field.type) for field in fields(metadata)]
+    return all(isinstance(value, kind) and not isinstance(value, bool) for value, kind in values)

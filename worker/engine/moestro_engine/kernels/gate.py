@@ -1,7 +1,6 @@
 """The gate behind its projection: normalise the logits, softmax or sigmoid, take the top-k, renormalise, count.
 
-``gate_probabilities`` and ``choose`` are the two halves, for a gate that something watches in between
-(the auxiliary loss); ``route`` is both, one launch on a GPU.
+``route`` is all of it, one launch on a GPU; ``gate_probabilities`` and ``choose`` are the halves of its plain form.
 """
 
 from typing import NamedTuple
@@ -16,19 +15,31 @@ MIN_DEVIATION = 1e-6
 MIN_SUM = 1e-20
 
 
+class Routes(NamedTuple):
+    """Where every token goes; gradients flow through ``weight_TK``."""
+
+    # The chosen experts, best first, int64.
+    expert_TK: torch.Tensor
+    # Their probabilities, divided by the chosen ones' sum where the gate renormalises, fp32.
+    weight_TK: torch.Tensor
+    # Their probabilities, fp32, without gradient: they decide who is dropped.
+    probability_TK: torch.Tensor
+
+
 class Routing(NamedTuple):
     """What a gate decides; gradients flow through ``gate_TE`` and ``weight_TK``."""
 
     # Probabilities over all experts, fp32. Sigmoids do not sum to one.
     gate_TE: torch.Tensor
-    # The chosen experts, best first, int64.
     expert_TK: torch.Tensor
-    # Their probabilities, divided by the chosen ones' sum where the gate renormalises, fp32.
     weight_TK: torch.Tensor
-    # Their probabilities, fp32, without gradient.
     probability_TK: torch.Tensor
     # How many assignments each expert got, int64, on the device.
     counts_E: torch.Tensor
+
+    @property
+    def routes(self) -> Routes:
+        return Routes(self.expert_TK, self.weight_TK, self.probability_TK)
 
 
 def gate_probabilities(logits_TE: torch.Tensor, scale: float, sigmoid: bool = False) -> torch.Tensor:
@@ -36,26 +47,16 @@ def gate_probabilities(logits_TE: torch.Tensor, scale: float, sigmoid: bool = Fa
 
     With ``sigmoid`` each expert's own sigmoid in place of the softmax (DeepSeek-V3, equation 15).
     """
-    if uses_triton(logits_TE):
-        from moestro_engine.kernels.gate_triton import gate_probabilities_triton
-
-        return gate_probabilities_triton(logits_TE, scale, sigmoid)
     # fp64 stays fp64, for checks by finite differences.
     logits_TE = normalize_logits(logits_TE.to(torch.promote_types(logits_TE.dtype, torch.float32)), scale)
     return torch.sigmoid(logits_TE) if sigmoid else torch.softmax(logits_TE, dim=-1)
 
 
-def choose(
-    gate_TE: torch.Tensor, top_k: int, bias_E: torch.Tensor | None = None, renormalize: bool = True
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """expert_TK, weight_TK and probability_TK of ``Routing``.
+def choose(gate_TE: torch.Tensor, top_k: int, bias_E: torch.Tensor | None = None, renormalize: bool = True) -> Routes:
+    """The top-k experts of each token; weights g_j / sum over the chosen g, or g_j.
 
     With ``bias_E`` the top-k is of probability + bias (DeepSeek-V3, equation 16); weights never see the bias.
     """
-    if uses_triton(gate_TE):
-        from moestro_engine.kernels.gate_triton import choose_triton
-
-        return choose_triton(gate_TE, top_k, bias_E, renormalize)
     if bias_E is None:
         probability_TK, expert_TK = gate_TE.topk(top_k, dim=-1)
     else:
@@ -64,7 +65,7 @@ def choose(
     weight_TK = probability_TK
     if renormalize:
         weight_TK = probability_TK / probability_TK.sum(-1, keepdim=True).clamp_min(MIN_SUM)
-    return expert_TK, weight_TK, probability_TK.detach()
+    return Routes(expert_TK, weight_TK, probability_TK.detach())
 
 
 def route(
@@ -81,8 +82,8 @@ def route(
 
         return Routing(*route_triton(logits_TE, scale, top_k, sigmoid, bias_E, renormalize))
     gate_TE = gate_probabilities(logits_TE, scale, sigmoid)
-    expert_TK, weight_TK, probability_TK = choose(gate_TE, top_k, bias_E, renormalize)
-    return Routing(gate_TE, expert_TK, weight_TK, probability_TK, count_experts(expert_TK, logits_TE.shape[1]))
+    routes = choose(gate_TE, top_k, bias_E, renormalize)
+    return Routing(gate_TE, *routes, count_experts(routes.expert_TK, logits_TE.shape[1]))
 
 
 def count_experts(expert_TK: torch.Tensor, num_experts: int) -> torch.Tensor:

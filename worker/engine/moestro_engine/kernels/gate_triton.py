@@ -1,4 +1,4 @@
-"""The gate of ``gate.py`` as one kernel forward and one backward; each half is the kernel without the other.
+"""The gate of ``gate.py`` as one kernel forward and one backward.
 
 A program takes a block of tokens with all their experts, so nothing is exchanged between programs but
 the counts, which are added as integers and so do not depend on the order. Ties go to the expert with
@@ -13,8 +13,8 @@ from moestro_engine.kernels.gate import MIN_DEVIATION, MIN_SUM
 
 # Elements of a program's block [tokens, experts]: a few registers a thread.
 BLOCK_ELEMENTS = 1024
-# What turns logits into probabilities; NO_GATE where they are probabilities already.
-NO_GATE, SOFTMAX, SIGMOID = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
+# What turns logits into probabilities.
+SOFTMAX, SIGMOID = tl.constexpr(0), tl.constexpr(1)
 LEAST_SUM = tl.constexpr(MIN_SUM)
 # The lowest finite number.
 LAST = tl.constexpr(torch.finfo(torch.float32).min)
@@ -50,7 +50,7 @@ def _divisor(chosen, is_token, RENORMALIZE: tl.constexpr):
 
 @triton.jit
 def _forward(
-    values_ptr,  # logits, or probabilities without a gate, [T, E]
+    logits_ptr,  # [T, E]
     bias_ptr,  # [E], with BIAS
     gate_ptr,
     expert_ptr,
@@ -66,7 +66,6 @@ def _forward(
     TOP_K: tl.constexpr,
     BIAS: tl.constexpr,
     RENORMALIZE: tl.constexpr,
-    COUNT: tl.constexpr,
     BLOCK_T: tl.constexpr,
     BLOCK_E: tl.constexpr,
     BLOCK_K: tl.constexpr,
@@ -77,38 +76,35 @@ def _forward(
     is_expert = (experts < num_experts)[None, :]
     mask = is_token[:, None] & is_expert
     cells = tokens[:, None] * num_experts + experts[None, :]
-    gate = tl.load(values_ptr + cells, mask=mask, other=0.0).to(tl.float32)
-    if GATE != NO_GATE:
-        gate, _, _ = _gate(gate, is_expert, scale, num_experts, min_deviation, GATE, NORMALIZE)
-        tl.store(gate_ptr + cells, gate, mask=mask)
-    if TOP_K > 0:
-        choices = tl.arange(0, BLOCK_K)
-        chosen = tl.zeros([BLOCK_T, BLOCK_K], tl.float32)
-        chosen_expert = tl.zeros([BLOCK_T, BLOCK_K], tl.int32)
-        # What is no number comes last, so that such a token still names K experts that exist.
-        left = gate
-        if BIAS:
-            left = gate + tl.load(bias_ptr + experts, mask=experts < num_experts, other=0.0).to(tl.float32)[None, :]
-        left = tl.where(left == left, left, LAST)
-        left = tl.where(is_expert, left, float("-inf"))
-        for k in range(TOP_K):
-            best = tl.max(left, 1)
-            expert = tl.min(tl.where(left == best[:, None], experts[None, :], BLOCK_E), 1)
-            is_k = choices[None, :] == k
-            is_best = experts[None, :] == expert[:, None]
-            chosen = tl.where(is_k, tl.sum(tl.where(is_best, gate, 0.0), 1)[:, None], chosen)
-            chosen_expert = tl.where(is_k, expert[:, None], chosen_expert)
-            left = tl.where(is_best, float("-inf"), left)
-        places = tokens[:, None] * TOP_K + choices[None, :]
-        is_place = is_token[:, None] & (choices < TOP_K)[None, :]
-        tl.store(expert_ptr + places, chosen_expert.to(tl.int64), mask=is_place)
-        tl.store(probability_ptr + places, chosen, mask=is_place)
-        total = _divisor(chosen, is_token, RENORMALIZE)
-        tl.store(weight_ptr + places, chosen / total[:, None], mask=is_place)
-        if COUNT:
-            is_taken = mask & (left == float("-inf"))
-            counts = tl.sum(is_taken.to(tl.int32), 0).to(tl.int64)
-            tl.atomic_add(counts_ptr + experts, counts, mask=(experts < num_experts) & (counts > 0))
+    logits = tl.load(logits_ptr + cells, mask=mask, other=0.0).to(tl.float32)
+    gate, _, _ = _gate(logits, is_expert, scale, num_experts, min_deviation, GATE, NORMALIZE)
+    tl.store(gate_ptr + cells, gate, mask=mask)
+    choices = tl.arange(0, BLOCK_K)
+    chosen = tl.zeros([BLOCK_T, BLOCK_K], tl.float32)
+    chosen_expert = tl.zeros([BLOCK_T, BLOCK_K], tl.int32)
+    # What is no number comes last, so that such a token still names K experts that exist.
+    left = gate
+    if BIAS:
+        left = gate + tl.load(bias_ptr + experts, mask=experts < num_experts, other=0.0).to(tl.float32)[None, :]
+    left = tl.where(left == left, left, LAST)
+    left = tl.where(is_expert, left, float("-inf"))
+    for k in range(TOP_K):
+        best = tl.max(left, 1)
+        expert = tl.min(tl.where(left == best[:, None], experts[None, :], BLOCK_E), 1)
+        is_k = choices[None, :] == k
+        is_best = experts[None, :] == expert[:, None]
+        chosen = tl.where(is_k, tl.sum(tl.where(is_best, gate, 0.0), 1)[:, None], chosen)
+        chosen_expert = tl.where(is_k, expert[:, None], chosen_expert)
+        left = tl.where(is_best, float("-inf"), left)
+    places = tokens[:, None] * TOP_K + choices[None, :]
+    is_place = is_token[:, None] & (choices < TOP_K)[None, :]
+    tl.store(expert_ptr + places, chosen_expert.to(tl.int64), mask=is_place)
+    tl.store(probability_ptr + places, chosen, mask=is_place)
+    total = _divisor(chosen, is_token, RENORMALIZE)
+    tl.store(weight_ptr + places, chosen / total[:, None], mask=is_place)
+    is_taken = mask & (left == float("-inf"))
+    counts = tl.sum(is_taken.to(tl.int32), 0).to(tl.int64)
+    tl.atomic_add(counts_ptr + experts, counts, mask=(experts < num_experts) & (counts > 0))
 
 
 @triton.jit
@@ -118,7 +114,7 @@ def _backward(
     probability_ptr,
     grad_gate_ptr,
     grad_weight_ptr,
-    grad_ptr,  # of the logits, or of the probabilities without a gate, [T, E]
+    grad_ptr,  # of the logits, [T, E]
     num_tokens,
     num_experts,
     scale,
@@ -156,31 +152,20 @@ def _backward(
             expert = tl.load(expert_ptr + tokens * TOP_K + k, mask=is_token, other=0)
             part = (tl.load(grad_weight_ptr + tokens * TOP_K + k, mask=is_token, other=0.0).to(tl.float32) - common) / total
             grad += tl.where(experts[None, :] == expert[:, None], part[:, None], 0.0)
-    if GATE != NO_GATE:
-        logits = tl.load(logits_ptr + cells, mask=mask, other=0.0).to(tl.float32)
-        gate, unit, deviation = _gate(logits, is_expert, scale, num_experts, min_deviation, GATE, NORMALIZE)
-        if GATE == SOFTMAX:
-            grad = gate * (grad - tl.sum(gate * grad, 1)[:, None])
-        if GATE == SIGMOID:
-            grad = gate * (1 - gate) * grad
-        grad = tl.where(mask, grad, 0.0)
-        if NORMALIZE:
-            # z~ = lambda u with u = (z - mean) / std, d std / dz = u / (E - 1); a deviation held at its
-            # least value is a constant.
-            along = tl.where(deviation < min_deviation, 0.0, tl.sum(grad * unit, 1) / (num_experts - 1))
-            slope = scale / tl.where(deviation < min_deviation, min_deviation, deviation)
-            grad = slope[:, None] * (grad - (tl.sum(grad, 1) / num_experts)[:, None] - unit * along[:, None])
+    logits = tl.load(logits_ptr + cells, mask=mask, other=0.0).to(tl.float32)
+    gate, unit, deviation = _gate(logits, is_expert, scale, num_experts, min_deviation, GATE, NORMALIZE)
+    if GATE == SOFTMAX:
+        grad = gate * (grad - tl.sum(gate * grad, 1)[:, None])
+    if GATE == SIGMOID:
+        grad = gate * (1 - gate) * grad
+    grad = tl.where(mask, grad, 0.0)
+    if NORMALIZE:
+        # z~ = lambda u with u = (z - mean) / std, d std / dz = u / (E - 1); a deviation held at its
+        # least value is a constant.
+        along = tl.where(deviation < min_deviation, 0.0, tl.sum(grad * unit, 1) / (num_experts - 1))
+        slope = scale / tl.where(deviation < min_deviation, min_deviation, deviation)
+        grad = slope[:, None] * (grad - (tl.sum(grad, 1) / num_experts)[:, None] - unit * along[:, None])
     tl.store(grad_ptr + cells, grad, mask=mask)
-
-
-def gate_probabilities_triton(logits_TE: torch.Tensor, scale: float, sigmoid: bool) -> torch.Tensor:
-    return _Route.apply(logits_TE, scale, 0, sigmoid, None, True)[0]
-
-
-def choose_triton(
-    gate_TE: torch.Tensor, top_k: int, bias_E: torch.Tensor | None, renormalize: bool
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return _Choose.apply(gate_TE, top_k, bias_E, renormalize)
 
 
 def route_triton(
@@ -190,14 +175,14 @@ def route_triton(
 
 
 class _Route(torch.autograd.Function):
-    """Logits → gate, expert, weight, probability, counts; with ``top_k`` 0 the gate alone."""
+    """Logits → gate, expert, weight, probability, counts."""
 
     @staticmethod
     def forward(ctx, logits_TE, scale: float, top_k: int, sigmoid: bool, bias_E, renormalize: bool):
         logits_TE = logits_TE.contiguous()
         gate_TE = torch.empty_like(logits_TE, dtype=torch.float32)
         expert_TK, weight_TK, probability_TK = _empty_choice(logits_TE, top_k)
-        counts_E = torch.zeros(logits_TE.shape[1] if top_k else 0, dtype=torch.long, device=logits_TE.device)
+        counts_E = torch.zeros(logits_TE.shape[1], dtype=torch.long, device=logits_TE.device)
         ctx.form = {"GATE": (SIGMOID if sigmoid else SOFTMAX).value, "NORMALIZE": scale != 0, "RENORMALIZE": renormalize}
         outputs = (gate_TE, expert_TK, weight_TK, probability_TK, counts_E)
         _launch_forward(logits_TE, bias_E, *outputs, scale, top_k, ctx.form)
@@ -219,31 +204,8 @@ class _Route(torch.autograd.Function):
         return grad_TE, None, None, None, None, None
 
 
-class _Choose(torch.autograd.Function):
-    """Probabilities → expert, weight, probability."""
-
-    @staticmethod
-    def forward(ctx, gate_TE, top_k: int, bias_E, renormalize: bool):
-        gate_TE = gate_TE.contiguous()
-        expert_TK, weight_TK, probability_TK = _empty_choice(gate_TE, top_k)
-        ctx.form = {"GATE": NO_GATE.value, "NORMALIZE": False, "RENORMALIZE": renormalize}
-        _launch_forward(gate_TE, bias_E, None, expert_TK, weight_TK, probability_TK, None, 0.0, top_k, ctx.form)
-        ctx.save_for_backward(expert_TK, probability_TK)
-        ctx.num_experts, ctx.dtype = gate_TE.shape[1], gate_TE.dtype
-        ctx.mark_non_differentiable(expert_TK, probability_TK)
-        return expert_TK, weight_TK, probability_TK
-
-    @staticmethod
-    def backward(ctx, _expert, grad_weight_TK, _probability):
-        expert_TK, probability_TK = ctx.saved_tensors
-        grad_TE = probability_TK.new_empty(expert_TK.shape[0], ctx.num_experts, dtype=ctx.dtype)
-        gradients = (None, grad_weight_TK, grad_TE)
-        _launch_backward(None, expert_TK, probability_TK, *gradients, 0.0, expert_TK.shape[1], ctx.form)
-        return grad_TE, None, None, None
-
-
-def _empty_choice(values_TE: torch.Tensor, top_k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    expert_TK = torch.empty(values_TE.shape[0], top_k, dtype=torch.long, device=values_TE.device)
+def _empty_choice(logits_TE: torch.Tensor, top_k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    expert_TK = torch.empty(logits_TE.shape[0], top_k, dtype=torch.long, device=logits_TE.device)
     weight_TK = torch.empty_like(expert_TK, dtype=torch.float32)
     return expert_TK, weight_TK, torch.empty_like(weight_TK)
 
@@ -254,19 +216,18 @@ def _blocks(num_experts: int, top_k: int) -> dict[str, int]:
 
 
 def _launch_forward(
-    values_TE, bias_E, gate_TE, expert_TK, weight_TK, probability_TK, counts_E, scale: float, top_k: int, form: dict
+    logits_TE, bias_E, gate_TE, expert_TK, weight_TK, probability_TK, counts_E, scale: float, top_k: int, form: dict
 ) -> None:
-    num_tokens, num_experts = values_TE.shape
+    num_tokens, num_experts = logits_TE.shape
     if num_tokens == 0:
         return
     blocks = _blocks(num_experts, top_k)
     _forward[(triton.cdiv(num_tokens, blocks["BLOCK_T"]),)](
-        *(values_TE, bias_E.contiguous() if bias_E is not None else None),
+        *(logits_TE, bias_E.contiguous() if bias_E is not None else None),
         *(gate_TE, expert_TK, weight_TK, probability_TK, counts_E),
         *(num_tokens, num_experts, scale, MIN_DEVIATION),
         TOP_K=top_k,
         BIAS=bias_E is not None,
-        COUNT=counts_E is not None,
         **form,
         **blocks,
     )

@@ -14,7 +14,12 @@ NO_TOTALS: Totals = (None, None, None)
 
 
 def uses_grouped_mm(rows_RD: torch.Tensor, weight_LDF: torch.Tensor) -> bool:
-    """Whether torch's grouped product takes these: bf16 on CUDA (compute capability 8.0 on), widths of 16 bytes."""
+    """Whether torch's grouped product takes these: bf16 on CUDA (compute capability 8.0 on), widths of 16 bytes.
+
+    Not where there are no rows at all, which its backward pass may refuse for their strides.
+    """
+    if rows_RD.shape[0] == 0:
+        return False
     if rows_RD.dtype != torch.bfloat16 or weight_LDF.dtype != torch.bfloat16 or not uses_triton(rows_RD):
         return False
     if rows_RD.is_cuda and torch.cuda.get_device_capability(rows_RD.device) < (8, 0):

@@ -41,7 +41,7 @@ class _Permute(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_RD):
         row_TK, valid_TK = ctx.saved_tensors
-        per_choice_TKD = grad_RD.index_select(0, row_TK.flatten()).view(*row_TK.shape, -1)
+        per_choice_TKD = _choose_rows(grad_RD, row_TK)
         return torch.bmm(valid_TK.to(grad_RD.dtype).unsqueeze(1), per_choice_TKD).squeeze(1), None, None, None
 
 
@@ -49,10 +49,17 @@ class _Collect(torch.autograd.Function):
     @staticmethod
     def forward(ctx, rows_RD, assignment_R, valid_R, row_TK):
         ctx.save_for_backward(assignment_R, valid_R)
-        return rows_RD.index_select(0, row_TK.flatten()).view(*row_TK.shape, -1)
+        return _choose_rows(rows_RD, row_TK)
 
     @staticmethod
     def backward(ctx, grad_TKD):
         assignment_R, valid_R = ctx.saved_tensors
         grad_RD = grad_TKD.flatten(0, 1).index_select(0, assignment_R)
         return grad_RD.mul_(valid_R.to(grad_RD.dtype).unsqueeze(1)), None, None, None
+
+
+def _choose_rows(rows_RD: torch.Tensor, row_TK: torch.Tensor) -> torch.Tensor:
+    """The row of every assignment, [T, K, D]; zeros where all were dropped and there is no row to name."""
+    if rows_RD.shape[0] == 0:
+        return rows_RD.new_zeros(*row_TK.shape, rows_RD.shape[1])
+    return rows_RD.index_select(0, row_TK.flatten()).view(*row_TK.shape, -1)

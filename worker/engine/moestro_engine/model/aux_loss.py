@@ -37,31 +37,33 @@ def router_z_loss(logits_TE: torch.Tensor) -> torch.Tensor:
 
 
 class InjectAuxGradient(torch.autograd.Function):
-    """Passes the gates through unchanged and adds the auxiliary loss's gradient on the way back.
+    """Passes the weights through unchanged and gives the gates the auxiliary loss's gradient on the way back.
 
-    Pipeline stages before the last never see the loss, so the gradient enters here. ``gradient_E`` is
+    Pipeline stages before the last never see the loss, so the gradient enters here; and by the weights,
+    which every output depends on, so that one launch can make gates and weights. ``gradient_E`` is
     called in the backward pass: the sum over the tensor-parallel group has then arrived. It is the
     gradient with respect to a token's shares, which are its gates, or with ``shares`` its gates divided
     by their sum: then d/dg_i = (G_i - sum_j G_j share_j) / sum g.
     """
 
     @staticmethod
-    def forward(ctx, gate_TE, gradient_E, shares: bool):
+    def forward(ctx, weight_TK, gate_TE, gradient_E, shares: bool):
         ctx.gradient_E = gradient_E
         ctx.shares = shares
+        ctx.shape = gate_TE.shape
         if shares:
             ctx.save_for_backward(gate_TE)
-        return gate_TE.view_as(gate_TE)
+        return weight_TK.view_as(weight_TK)
 
     @staticmethod
-    def backward(ctx, grad_TE):
+    def backward(ctx, grad_TK):
         gradient_E = ctx.gradient_E()
         if not ctx.shares:
-            return grad_TE + gradient_E, None, None
+            return grad_TK, gradient_E.expand(ctx.shape), None, None
         (gate_TE,) = ctx.saved_tensors
         total_T1 = gate_TE.sum(-1, keepdim=True).clamp_min(MIN_SUM)
         mean_T1 = (gradient_E * gate_TE).sum(-1, keepdim=True) / total_T1
-        return grad_TE + (gradient_E - mean_T1) / total_T1, None, None
+        return grad_TK, (gradient_E - mean_T1) / total_T1, None, None
 
 
 class InjectZGradient(torch.autograd.Function):

@@ -3,7 +3,7 @@
 import torch
 
 from moestro.v1 import job_pb2
-from moestro_engine.kernels.gate import MIN_SUM, count_experts
+from moestro_engine.kernels.gate import MIN_SUM, Routing
 from moestro_engine.model.aux_loss import InjectAuxGradient, InjectZGradient, aux_loss, aux_loss_gradient, router_z_loss
 from moestro_engine.model.capacity import expert_capacity
 from moestro_engine.parallel.collectives import AnyGroup, LocalGroup
@@ -29,11 +29,12 @@ class StepBalance:
         self.dropped_LE = torch.zeros_like(self.routed_LE)
         self.loss_L = torch.zeros(num_layers, dtype=torch.float64, device=device)
         self.z_loss_L = torch.zeros_like(self.loss_L)
+        # Whether this very rank's gates of a layer were anything but finite, in any micro-batch.
+        self.has_bad_gates_L = torch.zeros(num_layers, dtype=torch.bool, device=device)
         self.num_micro_batches = 0
-        self.latest: MicroBatchBalance | None = None
 
     def reset(self) -> None:
-        for total in (self.routed_LE, self.dropped_LE, self.loss_L, self.z_loss_L):
+        for total in (self.routed_LE, self.dropped_LE, self.loss_L, self.z_loss_L, self.has_bad_gates_L):
             total.zero_()
         self.num_micro_batches = 0
 
@@ -42,8 +43,7 @@ class StepBalance:
         return None if self.bias_LE is None else self.bias_LE[layer]
 
     def open(self, num_tokens: int) -> "MicroBatchBalance":
-        self.latest = MicroBatchBalance(self, num_tokens)
-        return self.latest
+        return MicroBatchBalance(self, num_tokens)
 
 
 class MicroBatchBalance:
@@ -68,23 +68,20 @@ class MicroBatchBalance:
         scale = step.moe.z_loss_coefficient * step.loss_scale / (self._num_tokens * step.group.size)
         return InjectZGradient.apply(logits_TE, scale)
 
-    def watch(self, layer: int, gate_TE: torch.Tensor) -> torch.Tensor:
-        """The gates of a layer, set up to receive the auxiliary gradient.
+    def watch(self, layer: int, routing: Routing) -> Routing:
+        """Adds up a layer's gates and counts, and sets the gates up to receive the auxiliary gradient.
 
         Sigmoids are divided by their sum over the experts first (DeepSeek-V3, equation 19).
         """
         shares = self._step.moe.gate_function == job_pb2.GATE_FUNCTION_SIGMOID
         if not self._closed:
-            share_TE = gate_TE.detach()
+            share_TE = routing.gate_TE.detach()
             if shares:
                 share_TE = share_TE / share_TE.sum(-1, keepdim=True).clamp_min(MIN_SUM)
             self.sums_L2E[layer, 0] = share_TE.sum(0)
-        return InjectAuxGradient.apply(gate_TE, lambda: self.gradient()[layer], shares)
-
-    def count(self, layer: int, expert_TK: torch.Tensor) -> None:
-        """Count the assignments of a layer."""
-        if not self._closed:
-            self.sums_L2E[layer, 1] = count_experts(expert_TK, self._step.moe.num_experts)
+            self.sums_L2E[layer, 1] = routing.counts_E
+        weight_TK = InjectAuxGradient.apply(routing.weight_TK, routing.gate_TE, lambda: self.gradient()[layer], shares)
+        return routing._replace(weight_TK=weight_TK)
 
     def close(self) -> None:
         """The stage's forward pass is over: add up the local counts and start the sum over the group."""
@@ -94,6 +91,8 @@ class MicroBatchBalance:
         if step.moe.capacity_factor > 0:
             step.dropped_LE += (routed_LE - expert_capacity(self._num_tokens, step.moe)).clamp_min(0)
         step.num_micro_batches += 1
+        # Before the group's sum, in which one rank's NaN becomes everybody's.
+        step.has_bad_gates_L |= ~self.sums_L2E[:, 0].isfinite().all(-1)
         self._pending = step.group.sum_later(self.sums_L2E)
         self._closed = True
 

@@ -39,7 +39,8 @@ def place_with_capacity(routes: Routes, num_experts: int, capacity: int, by_posi
     if by_position:
         rank_TK = torch.arange(num_tokens, 0, -1, device=device)[:, None].expand(num_tokens, top_k)
     else:
-        rank_TK = routes.probability_TK
+        # NaN would compare as no wish at all; as 0 it takes a place, and its weight carries it on into the loss.
+        rank_TK = routes.probability_TK.nan_to_num(0.0)
     wish_ET = rank_TK.new_full((num_experts, num_tokens), -1)
     wish_ET.t().scatter_(1, routes.expert_TK, rank_TK)
     order_ET = torch.arange(num_tokens * top_k, device=device).view(num_tokens, top_k)

@@ -1,23 +1,12 @@
 """The router: which experts a token goes to, and with what weight."""
 
-from typing import NamedTuple
-
 import torch
 from torch import nn
 
 from moestro.v1 import job_pb2
-from moestro_engine.kernels.gate import MIN_DEVIATION, choose, gate_probabilities, normalize_logits
+from moestro_engine.kernels.gate import Routes, Routing, route
 
-__all__ = ["MIN_DEVIATION", "Gate", "Routes", "choose_experts", "normalize_logits"]
-
-
-class Routes(NamedTuple):
-    """The chosen experts of every token, best first, and their weights: renormalised ones sum to one per token."""
-
-    expert_TK: torch.Tensor
-    weight_TK: torch.Tensor
-    # The experts' probabilities before renormalisation, which decide who is dropped.
-    probability_TK: torch.Tensor
+__all__ = ["Gate", "Routes"]
 
 
 class Gate(nn.Module):
@@ -40,16 +29,6 @@ class Gate(nn.Module):
         """Raw logits [T, E]."""
         return self.projection(x_TD)
 
-    def probabilities(self, logits_TE: torch.Tensor) -> torch.Tensor:
-        """Probabilities over all experts, fp32 [T, E]; a sigmoid's do not sum to one."""
-        return gate_probabilities(logits_TE, self.normalization, self.is_sigmoid)
-
-    def choose(self, probability_TE: torch.Tensor) -> Routes:
-        return choose_experts(probability_TE, self.top_k, self.bias_E, self.renormalizes)
-
-
-def choose_experts(
-    probability_TE: torch.Tensor, top_k: int, bias_E: torch.Tensor | None = None, renormalizes: bool = True
-) -> Routes:
-    """The top-k experts of each token by probability + bias; weights g_j / sum over the chosen g, or g_j."""
-    return Routes(*choose(probability_TE, top_k, bias_E, renormalizes))
+    def route(self, logits_TE: torch.Tensor) -> Routing:
+        """Probabilities over all experts, the choice, its weights and the counts, from raw logits [T, E]."""
+        return route(logits_TE, self.normalization, self.top_k, self.is_sigmoid, self.bias_E, self.renormalizes)

@@ -4,14 +4,14 @@ import torch
 from torch import nn
 
 from moestro.v1 import job_pb2
-from moestro_engine.kernels.gate import count_experts
+from moestro_engine.kernels.gate import Routes, Routing
 from moestro_engine.model.balance import MicroBatchBalance
 from moestro_engine.model.capacity import Placing, expert_capacity, place_all, place_with_capacity, without_padding
 from moestro_engine.model.dispatch import combine, dispatch
 from moestro_engine.model.exchange import EvenExchange, ExpertGroups, RaggedExchange
 from moestro_engine.model.experts import Experts
 from moestro_engine.model.feed_forward import FeedForward
-from moestro_engine.model.gate import Gate, Routes
+from moestro_engine.model.gate import Gate
 
 
 class MoeLayer(nn.Module):
@@ -34,9 +34,10 @@ class MoeLayer(nn.Module):
     def forward(self, x_BSD: torch.Tensor, layer: int, balance: MicroBatchBalance | None) -> torch.Tensor:
         """``balance`` collects what the gate did; without it (evaluation) nothing is counted or dropped."""
         x_TD = x_BSD.flatten(0, 1)
-        routes = self._route(x_TD, layer, balance)
+        routing = self._route(x_TD, layer, balance)
+        routes = routing.routes
         drops = balance is not None and self.config.capacity_factor > 0
-        placing, counts_E = self._place_within_capacity(routes) if drops else self._place_all(routes)
+        placing, counts_E = self._place_within_capacity(routes) if drops else (place_all(routes), routing.counts_E)
         rows_RD = dispatch(x_TD, placing)
         # Before the rows: on a GPU messages of one group pass one after the other.
         gathered_BSD = None if self.shared is None else self.shared.gather(x_BSD)
@@ -47,15 +48,13 @@ class MoeLayer(nn.Module):
         routed_BSD = combine(rows_RD, placing, routes.weight_TK).view_as(x_BSD)
         return routed_BSD if shared_BSD is None else routed_BSD + shared_BSD
 
-    def _route(self, x_TD: torch.Tensor, layer: int, balance: MicroBatchBalance | None) -> Routes:
+    def _route(self, x_TD: torch.Tensor, layer: int, balance: MicroBatchBalance | None) -> Routing:
         logits_TE = self.gate(x_TD)
         if balance is None:
-            return self.gate.choose(self.gate.probabilities(logits_TE))
+            return self.gate.route(logits_TE)
         if self.config.z_loss_coefficient > 0:
             logits_TE = balance.watch_logits(layer, logits_TE)
-        routes = self.gate.choose(balance.watch(layer, self.gate.probabilities(logits_TE)))
-        balance.count(layer, routes.expert_TK)
-        return routes
+        return balance.watch(layer, self.gate.route(logits_TE))
 
     def _place_within_capacity(self, routes: Routes) -> tuple[Placing, torch.Tensor | None]:
         """Rows by expert; counts where experts have different numbers of them."""
@@ -64,9 +63,6 @@ class MoeLayer(nn.Module):
         by_position = config.drop_policy == job_pb2.DROP_POLICY_POSITION
         placing = place_with_capacity(routes, config.num_experts, capacity, by_position)
         return without_padding(placing, config.num_experts) if config.without_padding else (placing, None)
-
-    def _place_all(self, routes: Routes) -> tuple[Placing, torch.Tensor]:
-        return place_all(routes), count_experts(routes.expert_TK, self.config.num_experts)
 
     def _shared(self, x_BSD: torch.Tensor, gathered_BSD: torch.Tensor | None) -> torch.Tensor | None:
         if self.shared is None:

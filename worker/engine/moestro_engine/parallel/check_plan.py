@@ -80,6 +80,11 @@ def _check_schedule(plan: plan_pb2.Plan, mesh: Mesh) -> None:
         raise UserError(f"layout.schedule: {name} over {pp} ranks needs a multiple of {rounds} micro-batches, got {number}")
     if plan.schedule not in SPLIT_BACKWARD:
         return
+    if plan.optimizer_sharding == plan_pb2.OPTIMIZER_SHARDING_FSDP:
+        raise UserError(
+            f"training.optimizerSharding: fsdp does not run under schedule {name}, whose backward comes in parts; use schedule "
+            "gpipe, 1f1b or interleaved, or optimizerSharding zero1"
+        )
     if any(plan_pb2.RECOMPUTE_SELECTIVE in stage.recompute for stage in plan.stages):
         raise UserError(
             f"layout.recompute: selective does not go with schedule {name}, which walks a graph twice; use none or full"

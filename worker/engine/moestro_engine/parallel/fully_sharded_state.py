@@ -28,6 +28,7 @@ class FullyShardedState:
     ) -> None:
         self._groups = groups
         self._chunks = chunks
+        self._device = device
         dense = DeviceMesh.from_group(groups.dense_dp, device.type)
         experts = DeviceMesh.from_group(groups.expert_dp, device.type)
         policy = MixedPrecisionPolicy(param_dtype=None if dtype == torch.float32 else dtype, reduce_dtype=torch.float32)
@@ -56,13 +57,13 @@ class FullyShardedState:
         self._sum(("tied",), self._groups.tied)
 
     def squared_norm_share(self) -> torch.Tensor:
-        total = torch.zeros((), dtype=torch.float64, device=self._pieces[0].weight.device)
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
         for piece in self._pieces:
             total += squared_norm(piece.weight.grad) / piece.num_replicas
         return total
 
     def clip(self, norm: float, max_norm: float) -> None:
-        if 0 < max_norm < norm:
+        if self._pieces and 0 < max_norm < norm:
             torch._foreach_mul_([piece.weight.grad for piece in self._pieces], max_norm / norm)
 
     def update(self, rate: float) -> None:

@@ -34,7 +34,7 @@ class Piece:
 def make_optimizer(pieces: Sequence[Piece], training: job_pb2.TrainingConfig) -> torch.optim.AdamW:
     """Fused AdamW with its state in place from the start, so that a checkpoint can be loaded into it.
 
-    Norms, biases and the embedding are not decayed.
+    Norms, biases and the embedding are not decayed. A rank whose share is all padding has no pieces.
     """
     decayed, plain = [], []
     for piece in pieces:
@@ -44,7 +44,7 @@ def make_optimizer(pieces: Sequence[Piece], training: job_pb2.TrainingConfig) ->
         (plain if is_plain else decayed).append(piece.weight)
     groups = [{"params": decayed, "weight_decay": training.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(
-        [group for group in groups if group["params"]],
+        groups,
         lr=training.learning_rate,
         betas=(training.adam_beta1, training.adam_beta2),
         eps=training.adam_epsilon,

@@ -33,6 +33,7 @@ def build_context(
         groups=groups,
         device=device,
         batches=Batches(data.train_path, data.validation_path, job.training, mesh, device),
+        tokenizer=data.tokenizer,
         chunks=chunks,
         pipeline=Pipeline(chunks, job, plan, mesh, groups, device, dtype, state.collect_gradients),
         state=state,

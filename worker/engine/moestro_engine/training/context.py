@@ -24,6 +24,8 @@ class Context:
     groups: Groups
     device: torch.device
     batches: Batches
+    # What made the data's tokens, as ``PreparedData`` has it.
+    tokenizer: str | None
     # The stages that lie on this rank, in the model's order.
     chunks: list[Chunk]
     pipeline: Pipeline

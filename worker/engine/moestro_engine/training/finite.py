@@ -23,6 +23,6 @@ def non_finite_error(step: int, chunks: list[Chunk], rank: int, device: torch.de
 
 
 def _first_bad_layer(chunk: Chunk) -> int | None:
-    """By the gates of the last micro-batch."""
-    bad = ~chunk.model.balance.latest.sums_L2E[:, 0].isfinite().all(dim=-1)
-    return chunk.stage.first_layer + int(bad.nonzero()[0]) if bool(bad.any()) else None
+    """By this rank's own gates, in all micro-batches of the step."""
+    layers = chunk.model.balance.has_bad_gates_L.nonzero()
+    return chunk.stage.first_layer + int(layers[0]) if len(layers) > 0 else None

@@ -11,7 +11,7 @@ from moestro_engine.errors import EngineError
 from moestro_engine.training.coefficients import CoefficientBook, ControlValues
 from moestro_engine.training.context import Context
 from moestro_engine.training.control import Control
-from moestro_engine.training.sample import sample_text
+from moestro_engine.training.sample import sample_text, why_not_sampled
 from moestro_engine.training.similarity import report_similarity
 from moestro_engine.training.step import train_step
 
@@ -114,6 +114,7 @@ def _sample(context: Context) -> None:
     training = context.job.training
     if training.sample_bytes == 0:
         return
-    text = sample_text(context)
+    skipped = why_not_sampled(context.tokenizer)
+    text = b"" if skipped else sample_text(context)
     if context.mesh.rank == 0:
-        context.link.send(sample=report_pb2.Sample(prompt=training.sample_prompt.encode(), text=text))
+        context.link.send(sample=report_pb2.Sample(prompt=training.sample_prompt.encode(), text=text, skipped=skipped))

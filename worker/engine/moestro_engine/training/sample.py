@@ -3,6 +3,7 @@
 import torch
 import torch.distributed as dist
 
+from moestro_engine.data.token_metadata import BYTES_TOKENIZER
 from moestro_engine.parallel.check_plan import stage_ranks
 from moestro_engine.training.context import Context
 
@@ -11,6 +12,14 @@ TEMPERATURE = 0.8
 NUM_BYTES = 256
 # Lengths are rounded up to a multiple of this per rank, so that few different shapes occur.
 PART = 16
+
+
+def why_not_sampled(tokenizer: str | None) -> str:
+    """One line if the model's tokens, made by this tokenizer, are not bytes or not known to be; else nothing."""
+    if tokenizer == BYTES_TOKENIZER:
+        return ""
+    found = "do not say what made them" if tokenizer is None else f"are of tokenizer {tokenizer}"
+    return f"no text is sampled: that takes a token a byte, and the data's tokens {found}; training.sampleBytes 0 asks for none"
 
 
 def sample_text(context: Context) -> bytes:
