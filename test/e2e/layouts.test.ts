@@ -97,7 +97,7 @@ test("the example plans as it is: chunks, folded experts, recompute within its m
     (stage: { recompute: string[] }) => stage.recompute,
   );
   assert.ok(kinds.some((kind) => kind !== "RECOMPUTE_NONE"));
-  for (const bytes of engine.prediction.memoryBytes) assert.ok(bytes <= 0.52e9);
+  for (const bytes of engine.prediction.memoryBytes) assert.ok(bytes <= 0.57e9);
 });
 
 test("the example trains, and its report tells of every chunk", async () => {

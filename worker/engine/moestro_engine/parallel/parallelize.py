@@ -12,7 +12,7 @@ from moestro_engine.model.exchange import ExpertGroups
 from moestro_engine.model.initialize import initial_tensor
 from moestro_engine.model.transformer import StageModel
 from moestro_engine.parallel.check_plan import stage_ranks
-from moestro_engine.parallel.clock import Clock, HostClock, make_clock
+from moestro_engine.parallel.clock import Clock, Host, make_clock
 from moestro_engine.parallel.collectives import AnyGroup, LocalGroup, TensorGroup
 from moestro_engine.parallel.groups import Group, Groups
 from moestro_engine.parallel.mesh import Mesh
@@ -29,7 +29,7 @@ class Links:
     sequence: AnyGroup = field(default_factory=LocalGroup)
     experts: ExpertGroups = field(default_factory=ExpertGroups)
     # Runs while their collectives do.
-    clock: Clock = field(default_factory=HostClock)
+    clock: Clock = field(default_factory=lambda: Clock(Host()))
 
 
 def link(groups: Groups, device: torch.device) -> Links:

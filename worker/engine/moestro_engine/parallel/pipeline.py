@@ -1,7 +1,7 @@
 """The plan's schedule over its stages, by torch.distributed.pipelining, with the times of every operation."""
 
-import time
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -52,6 +52,15 @@ class TokenLoss:
         return total / self._global_tokens
 
 
+class Operation(NamedTuple):
+    """A pass of one micro-batch, between two points of the stage's clock."""
+
+    kind: int
+    micro_batch: int
+    start: Any
+    end: Any
+
+
 class TimedStage(PipelineStage):
     """A stage that times its forward and backward passes, without what it waits for its neighbours.
 
@@ -61,8 +70,8 @@ class TimedStage(PipelineStage):
     def __init__(self, model, index, num_stages, device, input_args, output_args, group, collect: Callable[[], None]) -> None:
         super().__init__(model, index, num_stages, device, input_args=input_args, output_args=output_args, group=group)
         self.clock = make_clock(device)
-        self.timeline: list[report_pb2.TimelineEvent] | None = None
-        self.step_started = 0.0
+        # What ran in this step, in order, where the report wants it.
+        self.timeline: list[Operation] | None = None
         self._collect = collect
 
     def forward_one_chunk(self, fwd_chunk_id, *args, **kwargs):
@@ -84,13 +93,11 @@ class TimedStage(PipelineStage):
         return result
 
     def _timed(self, operation, kind, chunk, *args, **kwargs):
-        started = time.perf_counter()
         self.clock.start()
         result = operation(chunk, *args, **kwargs)
-        self.clock.stop()
+        start, end = self.clock.stop()
         if self.timeline is not None:
-            start_ms, end_ms = ((t - self.step_started) * 1e3 for t in (started, time.perf_counter()))
-            self.timeline.append(report_pb2.TimelineEvent(kind=kind, micro_batch=chunk, start_ms=start_ms, end_ms=end_ms))
+            self.timeline.append(Operation(kind, chunk, start, end))
         return result
 
 

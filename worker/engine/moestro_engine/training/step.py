@@ -1,11 +1,13 @@
 """One optimizer step of one rank."""
 
 import math
-import time
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from moestro.v1 import report_pb2
 from moestro_engine.errors import AgentGoneError
+from moestro_engine.parallel.clock import Clock
+from moestro_engine.parallel.pipeline import Operation
 from moestro_engine.training.boundary import Boundary, exchange
 from moestro_engine.training.coefficients import ControlValues
 from moestro_engine.training.context import Context
@@ -24,14 +26,23 @@ class StepResult:
     boundary: Boundary
 
 
+class StepTimes(NamedTuple):
+    """Points of the first stage's clock."""
+
+    started: Any
+    updating: Any
+    ended: Any
+
+
 def train_step(context: Context, control: Control, step: int, values: ControlValues) -> StepResult:
     """Forward and backward of all micro-batches, the exchange with the world, the update.
 
     EngineError when the loss is not finite, AgentGoneError when any rank's agent has gone; on all ranks.
     """
-    started = time.perf_counter()
+    clock = context.pipeline.stages[0].clock
+    started = clock.now()
     training = context.job.training
-    _open_step(context, step, values, started)
+    _open_step(context, step, values)
     context.pipeline.train(*context.batches.train(step))
     context.state.reduce_gradients()
     control.listen(step, training.steps)
@@ -41,11 +52,11 @@ def train_step(context: Context, control: Control, step: int, values: ControlVal
     norm = math.sqrt(boundary.squared_gradient_norm)
     if not (math.isfinite(boundary.loss_sum) and math.isfinite(norm)):
         raise non_finite_error(step, context.chunks, context.mesh.rank, context.device)
-    updating = time.perf_counter()
+    updating = clock.now()
     rate = learning_rate(step, training)
     context.state.clip(norm, training.clip_grad_norm)
     context.state.update(rate)
-    ended = time.perf_counter()
+    times = StepTimes(started, updating, clock.now())
     return StepResult(
         report_pb2.StepReport(
             step=step,
@@ -54,18 +65,18 @@ def train_step(context: Context, control: Control, step: int, values: ControlVal
             loss_tokens=context.pipeline.loss.tokens,
             gradient_norm=norm,
             learning_rate=rate,
-            step_ms=(ended - started) * 1e3,
+            step_ms=clock.between_ms(times.started, times.ended),
             layers=[
                 layer for chunk in context.chunks for layer in layer_reports(chunk.model.balance, chunk.stage.first_layer, values)
             ],
-            stages=_stage_reports(context, started, updating, ended),
+            stages=_stage_reports(context, times),
             late_control_values=control.book.num_late,
         ),
         boundary,
     )
 
 
-def _open_step(context: Context, step: int, values: ControlValues, started: float) -> None:
+def _open_step(context: Context, step: int, values: ControlValues) -> None:
     for chunk in context.chunks:
         chunk.model.balance.reset()
         values.apply(chunk.model.balance, chunk.stage.first_layer)
@@ -73,7 +84,6 @@ def _open_step(context: Context, step: int, values: ControlValues, started: floa
     every = context.job.training.timeline_every_steps
     takes_timeline = every > 0 and step % every == 0 and context.mesh.in_stage == 0
     for stage in context.pipeline.stages:
-        stage.step_started = started
         stage.timeline = [] if takes_timeline else None
 
 
@@ -90,17 +100,14 @@ def _contribution(context: Context, control: Control, step: int) -> Boundary:
     )
 
 
-def _stage_reports(context: Context, started: float, updating: float, ended: float) -> list[report_pb2.StageReport]:
+def _stage_reports(context: Context, times: StepTimes) -> list[report_pb2.StageReport]:
     """One for every stage that lies here; the optimizer's time is told with the first."""
-    update = report_pb2.TimelineEvent(
-        kind=report_pb2.TimelineEvent.KIND_OPTIMIZER, start_ms=(updating - started) * 1e3, end_ms=(ended - started) * 1e3
-    )
     reports = []
     for chunk, stage in zip(context.chunks, context.pipeline.stages, strict=True):
+        operations = list(stage.timeline or ())
+        if operations and not reports:
+            operations.append(Operation(report_pb2.TimelineEvent.KIND_OPTIMIZER, 0, times.updating, times.ended))
         communication_ms = chunk.links.clock.read_ms()
-        timeline = list(stage.timeline or ())
-        if timeline and not reports:
-            timeline.append(update)
         reports.append(
             report_pb2.StageReport(
                 stage=chunk.index,
@@ -108,7 +115,12 @@ def _stage_reports(context: Context, started: float, updating: float, ended: flo
                 compute_ms=max(0.0, stage.clock.read_ms() - communication_ms),
                 communication_ms=communication_ms,
                 peak_memory_bytes=peak_memory_bytes(context.device),
-                timeline=timeline,
+                timeline=[_event(operation, times.started, stage.clock) for operation in operations],
             )
         )
     return reports
+
+
+def _event(operation: Operation, step_started: Any, clock: Clock) -> report_pb2.TimelineEvent:
+    start_ms, end_ms = (clock.between_ms(step_started, point) for point in (operation.start, operation.end))
+    return report_pb2.TimelineEvent(kind=operation.kind, micro_batch=operation.micro_batch, start_ms=start_ms, end_ms=end_ms)
