@@ -11,8 +11,12 @@ export type ErrorCode =
   | "environment"
   /** Somebody else is using it. */
   | "in_use"
+  /** There is no such run, agent or token. */
+  | "not_found"
   /** A run ended without reaching its goal. */
-  | "run_failed";
+  | "run_failed"
+  /** A run was given up because starting it again got nowhere. */
+  | "stuck";
 
 export const EXIT_CODES: Record<ErrorCode, number> = {
   run_failed: 1,
@@ -20,6 +24,8 @@ export const EXIT_CODES: Record<ErrorCode, number> = {
   no_plan: 3,
   environment: 4,
   in_use: 5,
+  not_found: 2,
+  stuck: 6,
 };
 
 export class MoestroError extends Error {

@@ -12,6 +12,11 @@ export class Gather<Source, Item> {
     this.#sources = sources;
   }
 
+  /** Whether the source has given its item of a step that others have not. */
+  has(step: bigint, source: Source): boolean {
+    return this.#waiting.get(step)?.has(source) ?? false;
+  }
+
   /** Returns the step's items if `source` was the last one missing. */
   add(step: bigint, source: Source, item: Item): Item[] | undefined {
     if (!this.#sources.includes(source)) {

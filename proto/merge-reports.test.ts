@@ -3,7 +3,12 @@ import { test } from "node:test";
 import { create, toJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { type StepReport, StepReportSchema } from "./gen/moestro/v1/report_pb.js";
-import { mergeCheckpointShards, mergeStepReports } from "./merge-reports.ts";
+import {
+  joinStepReports,
+  mergeCheckpointShards,
+  mergeStepReports,
+  numStepsOf,
+} from "./merge-reports.ts";
 
 /** A rank's report; whole-number sums, so that the order of summing does not show. */
 const arbitraryReport = fc
@@ -31,11 +36,27 @@ const arbitraryReport = fc
           zLossSum: 2,
         },
       ],
-      stages: [{ stage, numRanks: 1, computeMs: stepMs / 2, peakMemoryBytes: BigInt(memory) }],
+      stages: [
+        {
+          ...{ stage, numRanks: 1, computeMs: stepMs / 2, leastComputeMs: stepMs / 2 },
+          ...{ slowestRank: loss, peakMemoryBytes: BigInt(memory) },
+        },
+      ],
     }),
   );
 
-const json = (report: StepReport) => toJson(StepReportSchema, report);
+/** The same ranks' reports of consecutive steps; some stand for several. */
+const arbitraryHistory = fc
+  .array(fc.tuple(arbitraryReport, fc.integer({ min: 0, max: 3 })), { minLength: 1 })
+  .map((reports) => {
+    let step = 0n;
+    return reports.map(([report, numSteps]) => {
+      step += BigInt(Math.max(1, numSteps));
+      return create(StepReportSchema, { ...report, step, numSteps });
+    });
+  });
+
+const json = (report: StepReport) => toJson(StepReportSchema, report) as Record<string, unknown>;
 
 test("merging in two levels, as agents and coordinator do, equals merging at once", () => {
   fc.assert(
@@ -83,6 +104,58 @@ test("counts and losses add up, times and memory take the largest", () => {
   assert.equal(merged.layers[0]?.zLossSum, 3);
   assert.equal(merged.stages[0]?.numRanks, 2);
   assert.equal(merged.stages[0]?.peakMemoryBytes, 30n);
+});
+
+test("the slowest rank of a stage is that of the longest computation, beside the shortest one", () => {
+  const rank = (slowestRank: number, computeMs: number) =>
+    create(StepReportSchema, {
+      stages: [{ stage: 1, numRanks: 1, slowestRank, computeMs, leastComputeMs: computeMs }],
+    });
+  const [stage] = mergeStepReports([rank(4, 20), rank(5, 60), rank(6, 10)]).stages;
+  assert.deepEqual([stage?.slowestRank, stage?.computeMs, stage?.leastComputeMs], [5, 60, 10]);
+});
+
+test("steps joined two and two, however often, equal steps joined at once", () => {
+  fc.assert(
+    fc.property(arbitraryHistory, fc.nat(), (history, cut) => {
+      const at = cut % history.length;
+      const halves = [history.slice(0, at), history.slice(at)].filter(({ length }) => length > 0);
+      const twice = joinStepReports(halves.map(joinStepReports));
+      const once = joinStepReports(history);
+      assert.ok(Math.abs(twice.stepMs - once.stepMs) < 1e-9);
+      assert.deepEqual({ ...json(twice), stepMs: 0 }, { ...json(once), stepMs: 0 });
+    }),
+  );
+});
+
+test("joining keeps tokens, losses, assignments and the number of steps", () => {
+  fc.assert(
+    fc.property(arbitraryHistory, (history) => {
+      const before = history.map(json);
+      const joined = joinStepReports(history);
+      const sum = (value: (report: StepReport) => number) =>
+        history.map(value).reduce((total, each) => total + each, 0);
+      const routed = (report: StepReport) =>
+        report.layers.flatMap((layer) => layer.routed).reduce((a, b) => a + Number(b), 0);
+      assert.equal(joined.step, history.at(-1)?.step);
+      assert.equal(joined.numRanks, 1);
+      assert.equal(Number(joined.lossTokens), 8 * history.length);
+      assert.equal(
+        joined.lossSum,
+        sum(({ lossSum }) => lossSum),
+      );
+      assert.equal(routed(joined), sum(routed));
+      assert.equal(numStepsOf(joined), sum(numStepsOf));
+      const totalMs = sum((report) => report.stepMs * numStepsOf(report));
+      assert.ok(Math.abs(joined.stepMs * numStepsOf(joined) - totalMs) < 1e-6);
+      assert.deepEqual(history.map(json), before);
+    }),
+  );
+});
+
+test("agents' joined reports merge, and stand for as many steps as each of them", () => {
+  const joined = joinStepReports([1n, 2n].map((step) => create(StepReportSchema, { step })));
+  assert.equal(mergeStepReports([joined, joined]).numSteps, 2);
 });
 
 test("reports and shards of different steps do not merge", () => {

@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 /** The store of all runs in a folder. */
 export const STORE_FILE = "moestro.db";
@@ -11,4 +11,14 @@ export function runsDirectoryOption(): Option {
 /** Whether a stream is a terminal that a person wants colours on (no-color.org). */
 export function useColor(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+}
+
+/** host:port, as commander's argument parsers do. */
+export function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?<host>[^:\s]+):(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.port);
+  if (!match?.groups?.host || port > 65_535) {
+    throw new InvalidArgumentError("give host:port, such as 127.0.0.1:0");
+  }
+  return { host: match.groups.host, port };
 }

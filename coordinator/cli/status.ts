@@ -70,7 +70,9 @@ async function storedState(runsDirectory: string, runId: string): Promise<string
   const store = openSqliteStore(join(runsDirectory, STORE_FILE));
   try {
     const run = await store.get(runId);
-    return run ? ` (last known: ${run.state}, generation ${run.generation}: ${run.reason})` : "";
+    if (!run) return "";
+    const { state, reason } = run.life;
+    return ` (last known: ${state}, generation ${run.generation}: ${reason})`;
   } finally {
     await store.close();
   }

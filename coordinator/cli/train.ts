@@ -1,31 +1,30 @@
 import { copyFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { toJson } from "@bufbuild/protobuf";
+import type { JsonValue } from "@bufbuild/protobuf";
 import { Command, InvalidArgumentError } from "commander";
-import { type Plan, PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
-import { createController } from "../controller/controller.ts";
-import { controllerOptions } from "../controller/options.ts";
-import { restoreController } from "../controller/restore.ts";
+import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { chooseDevice } from "../environment/device.ts";
 import { requirePython } from "../environment/python.ts";
+import { EXIT_CODES } from "../errors.ts";
 import { describePlan } from "../planner/describe-plan.ts";
 import { planJob } from "../planner/plan-job.ts";
 import { writeReport } from "../report/write-report.ts";
-import { writeAtomically, writeError } from "../run/files.ts";
-import { initialWeights } from "../run/initial-weights.ts";
+import { writeError } from "../run/files.ts";
 import { CheckpointLedger } from "../run/ledger.ts";
-import { LocalRun, type LocalRunResult } from "../run/local-run.ts";
-import { checkpointToResume, type ResumeNote } from "../run/resume.ts";
+import { LocalRun } from "../run/local-run.ts";
+import { refuseMismatch } from "../run/resume.ts";
 import { RunDirectory } from "../run/run-directory.ts";
+import type { RunEnd } from "../run/supervisor.ts";
 import { compileJob } from "../spec/compile-job.ts";
 import { refuseUntrainable } from "../spec/engine-model.ts";
 import { type JobFile, loadJob } from "../spec/load-job.ts";
+import type { Job } from "../spec/schema.ts";
 import { cacheDirectory, ensureDirectory, stateDirectory } from "../state-directory.ts";
 import { currentHolder } from "../store/holder.ts";
-import type { RunStore } from "../store/run-store.ts";
 import { openSqliteStore } from "../store/sqlite-store.ts";
+import type { Held, RunSpec, RunWish, Store } from "../store/store.ts";
 import { epilogue } from "./epilogue.ts";
-import { runsDirectoryOption, STORE_FILE, useColor } from "./options.ts";
+import { parseAddress, runsDirectoryOption, STORE_FILE, useColor } from "./options.ts";
 import { planByProbe } from "./plan/plan-probed.ts";
 import { newRunId, parseRunId, runToResume } from "./run-ids.ts";
 import { stopOnSignals } from "./signals.ts";
@@ -34,6 +33,10 @@ import { createView, type View } from "./view/view.ts";
 
 /** The conventional exit code of a process that Ctrl-C ended. */
 const INTERRUPTED = 130;
+/** Restarts of a run for failures of its own, unless told otherwise. */
+const DEFAULT_RESTARTS = 3;
+/** The embedded store asks whether the process lives; it never waits for a lease to end. */
+const LEASE_MS = 10_000;
 
 type TrainOptions = {
   resume?: true | string;
@@ -42,6 +45,7 @@ type TrainOptions = {
   json: boolean;
   plain: boolean;
   listen: { host: string; port: number };
+  maxRestarts: number;
   profile?: string;
 };
 
@@ -55,6 +59,12 @@ export function trainCommand(): Command {
     )
     .option("--run-id <id>", "name of the new run's folder", parseRunId)
     .option("--profile <file>", "run the layout that is quickest by what moestro probe measured")
+    .option(
+      "--max-restarts <n>",
+      "start the ranks again this often when some fail by themselves",
+      parseCount,
+      DEFAULT_RESTARTS,
+    )
     .option("--json", "one JSON object a line, for programs", false)
     .option("--plain", "plain lines even on a terminal", false)
     .option(
@@ -82,7 +92,6 @@ async function train(path: string, options: TrainOptions): Promise<number> {
       ? planJob(file.job, { source: file.source })
       : await planByProbe(file, profile);
   const python = await requirePython();
-  const device = await chooseDevice(file.job.cluster);
   const runsDirectory = ensureDirectory(resolve(options.runsDir));
   const { name } = file.job;
   const runId = options.resume
@@ -91,30 +100,27 @@ async function train(path: string, options: TrainOptions): Promise<number> {
   const directory = new RunDirectory(ensureDirectory(join(runsDirectory, runId)));
   const store = openSqliteStore(join(runsDirectory, STORE_FILE));
   try {
-    const epoch = await store.acquire(runId, currentHolder());
+    const held = await store.acquire(`run:${runId}`, currentHolder(), LEASE_MS);
     const stream = process.stdout;
     const mode = options.plain ? "plain" : chooseMode(options.json, stream, process.env);
     if (mode !== "json")
       console.log(`${describePlan(plan, file.job, { color: useColor(stream) })}\n`);
     const view = createView({ stream, mode, plan, name });
     try {
-      const run = await prepare(
-        { file, plan, python: python.executable, device, directory, store, epoch, runId },
-        options,
-        view,
-      );
-      const { result, interrupted } = await conduct(run, view);
+      const given = { file, plan, python: python.executable, directory, store, held, runId };
+      const run = await prepare(given, options, view);
+      const { end, interrupted } = await conduct(run, view);
       view.close();
       const report = await tryToReport(directory);
-      if (mode !== "json") {
-        const { summary } = result;
+      if (mode !== "json" && end.summary) {
+        const { summary } = end;
         console.log(epilogue({ summary, jobFile: path, directory: directory.path, report }));
       }
-      return exitCode(result, interrupted);
+      return exitCode(end, interrupted);
     } finally {
       view.close();
       // A full disk may forbid it; then the end of this process frees the run.
-      await store.release(runId, epoch).catch(() => {});
+      await store.release(held).catch(() => {});
     }
   } finally {
     await store.close();
@@ -125,53 +131,45 @@ type Prepared = {
   file: JobFile;
   plan: Plan;
   python: string;
-  device: "cpu" | "cuda";
   directory: RunDirectory;
-  store: RunStore;
-  epoch: number;
+  store: Store;
+  held: Held;
   runId: string;
 };
 
-/** Settles where the run begins: at the first step, or behind a checkpoint. */
+/** Settles whether the run can begin, and leaves its job in its folder. */
 async function prepare(given: Prepared, options: TrainOptions, view: View): Promise<LocalRun> {
-  const { file, plan, directory, store, epoch, runId } = given;
-  const { job } = file;
-  const engineJob = compileJob(job, {
-    checkpointDirectory: directory.checkpoints,
-    cacheDirectory: cacheDirectory(),
-    device: given.device,
-  });
-  const controlLaw = controllerOptions(job);
-  const notes: ResumeNote[] = [];
-  const ledger = new CheckpointLedger(directory.checkpoints);
-  const restore = options.resume
-    ? await checkpointToResume(ledger, engineJob, (note) => notes.push(note))
-    : undefined;
-  const { weights } = job.model;
-  if (weights !== undefined && !restore) engineJob.initialWeights = await initialWeights(weights);
-  ledger.setAsideAfter(restore?.manifest.step ?? 0);
+  const { file, plan, python, directory, store, held, runId } = given;
+  const device = await chooseDevice(file.job.cluster);
+  const job = { ...file.job, cluster: { ...file.job.cluster, device } };
+  if (options.resume) refuseOther(directory, job);
   copyFileSync(file.path, directory.job);
   rmSync(directory.summary, { force: true });
-  writeAtomically(directory.plan, `${JSON.stringify(toJson(PlanSchema, plan), null, 2)}\n`);
-  // The number is stored before any process of the generation starts.
-  const generation = await store.nextGeneration(runId, epoch);
+  const { ranks } = file.job.cluster;
+  const spec: RunSpec = {
+    ...{ name: job.name, owner: "", priority: 0, submittedAtMs: Date.now() },
+    ...{ job: job as unknown as JsonValue, maxRestarts: options.maxRestarts },
+  };
+  const wish: RunWish = { phase: "run", minRanks: ranks, maxRanks: ranks, checkpoints: 0 };
+  const stored = await store.get(runId);
+  if (!stored) await store.create(runId, spec, wish);
   return new LocalRun({
-    ...{ runId, name: job.name, directory, engineJob, plan, python: given.python },
-    ...{ epoch, generation, ledger, restore, observer: view, listen: options.listen },
+    run: {
+      ...{ runId, spec, job, wish, life: undefined, generation: stored?.generation ?? 0 },
+      ...{ state: "starting", reason: "starting the agent and its ranks" },
+    },
+    ...{ plan, directory, store, held, python, listen: options.listen, observer: view },
+    cacheDirectory: cacheDirectory(),
     authorityDirectory: stateDirectory(),
-    controlLaw,
-    notes,
-    controller: restore
-      ? restoreController(
-          controlLaw,
-          restore.manifest.controller,
-          job.model.layers,
-          restore.manifest.step,
-        )
-      : createController(controlLaw, job.model.layers),
-    keepCheckpoints: job.checkpoint.keep,
-    stateChanged: (state, reason) => store.setState(runId, epoch, state, reason),
   });
+}
+
+/** A run is continued with the job it was started with: told before anything is started. */
+function refuseOther(directory: RunDirectory, job: Job): void {
+  const checkpoint = new CheckpointLedger(directory.checkpoints).newestCommitted();
+  if (!checkpoint) return;
+  const places = { checkpointDirectory: directory.checkpoints, cacheDirectory: cacheDirectory() };
+  refuseMismatch(checkpoint, compileJob(job, { ...places, device: "cpu" }));
 }
 
 /** The report's path; a run that has ended well does not fail for want of its report. */
@@ -187,25 +185,22 @@ async function tryToReport(directory: RunDirectory): Promise<string | undefined>
 async function conduct(run: LocalRun, view: View) {
   const signals = stopOnSignals((checkpoint) => run.stop(checkpoint));
   try {
-    const result = await run.carryOut();
-    view.summary(result.summary);
-    return { result, interrupted: signals.asked };
+    const end = await run.carryOut();
+    if (end.summary) view.summary(end.summary);
+    return { end, interrupted: signals.asked };
   } finally {
     signals.release();
   }
 }
 
-function exitCode({ decision }: LocalRunResult, interrupted: boolean): number {
-  if (decision.decision === "succeed") return 0;
-  if (decision.decision === "stop") return interrupted ? INTERRUPTED : 0;
-  return decision.userError ? 2 : 1;
+function exitCode({ state, userError, stuck }: RunEnd, interrupted: boolean): number {
+  if (state === "succeeded") return 0;
+  if (state === "stopped") return interrupted ? INTERRUPTED : 0;
+  if (stuck) return EXIT_CODES.stuck;
+  return userError ? EXIT_CODES.invalid_input : EXIT_CODES.run_failed;
 }
 
-function parseAddress(text: string): { host: string; port: number } {
-  const match = /^(?<host>[^:\s]+):(?<port>\d{1,5})$/.exec(text);
-  const port = Number(match?.groups?.port);
-  if (!match?.groups?.host || port > 65_535) {
-    throw new InvalidArgumentError("give host:port, such as 127.0.0.1:0");
-  }
-  return { host: match.groups.host, port };
+function parseCount(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("give a whole number of at least 0");
 }

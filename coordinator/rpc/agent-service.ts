@@ -12,7 +12,8 @@ import {
 import { grpcMethods } from "../../proto/grpc.ts";
 import { peerName } from "./peer.ts";
 
-const HEARTBEAT_INTERVAL_MS = 1000;
+/** A node is to be found lost within 5 s, so its silence must show early. */
+const HEARTBEAT_INTERVAL_MS = 500;
 
 /** What a message is about; a message about anything else is stale. */
 export type Fencing = { runId: string; generation: bigint; coordinatorEpoch: bigint };
@@ -21,14 +22,18 @@ export type Fencing = { runId: string; generation: bigint; coordinatorEpoch: big
 export type AgentSession = {
   readonly hello: AgentHello;
   send(fence: Fencing, message: ConnectResponse["message"]): void;
+  /** Ends the stream; the agent will connect again, here or elsewhere. */
+  close(why: string): void;
 };
 
 export type AgentEvents = {
+  /** Why agents are to go elsewhere; undefined if they are welcome. */
+  refusal(): string | undefined;
   /** Returns why the agent is refused, or undefined to welcome it. */
   connected(session: AgentSession): string | undefined;
   received(session: AgentSession, request: ConnectRequest): void;
-  /** The stream ended; `why` is one sentence. */
-  lost(session: AgentSession, why: string): void;
+  /** The stream has ended. */
+  lost(session: AgentSession): void;
 };
 
 type Stream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
@@ -43,57 +48,60 @@ export function addAgentService(server: Server, events: AgentEvents): void {
 function serve(stream: Stream, events: AgentEvents): void {
   let session: AgentSession | undefined;
   let ended = false;
-  const end = (why: string) => {
-    if (session && !ended) events.lost(session, why);
+  const end = () => {
+    if (session && !ended) events.lost(session);
     ended = true;
   };
+  const refuse = (code: status, details: string) => {
+    if (!ended) stream.emit("error", { code, details });
+  };
   stream.on("data", (request: ConnectRequest) => {
+    if (ended) return;
     if (session) {
       events.received(session, request);
       return;
     }
-    const refusal = admit(stream, request, events, (admitted) => {
-      session = admitted;
-    });
-    if (refusal) stream.emit("error", { code: status.PERMISSION_DENIED, details: refusal });
+    const elsewhere = events.refusal();
+    if (elsewhere !== undefined) return refuse(status.UNAVAILABLE, elsewhere);
+    const found = identify(stream, request);
+    if (typeof found === "string") return refuse(status.PERMISSION_DENIED, found);
+    const opened = open(stream, found, (why) => refuse(status.UNAVAILABLE, why));
+    const refusal = events.connected(opened);
+    if (refusal !== undefined) return refuse(status.ALREADY_EXISTS, refusal);
+    session = opened;
+    const heartbeatIntervalMs = BigInt(HEARTBEAT_INTERVAL_MS);
+    stream.write(
+      create(ConnectResponseSchema, {
+        message: { case: "welcome", value: create(WelcomeSchema, { heartbeatIntervalMs }) },
+      }),
+    );
   });
-  stream.on("error", (error) => end(error.message));
-  stream.on("cancelled", () => end("its connection broke"));
+  stream.on("error", end);
+  stream.on("cancelled", end);
   stream.on("end", () => {
-    end("it closed its stream");
+    end();
     stream.end();
   });
 }
 
-/** Checks the first message of a stream; returns why the agent is refused, if it is. */
-function admit(
-  stream: Stream,
-  request: ConnectRequest,
-  events: AgentEvents,
-  admitted: (session: AgentSession) => void,
-): string | undefined {
+/** The first message of a stream, if it is of whom the certificate names; else why it is refused. */
+function identify(stream: Stream, request: ConnectRequest): AgentHello | string {
   if (request.message.case !== "hello") return "the first message must be AgentHello";
   const hello = request.message.value;
   const name = peerName(stream);
   if (name !== `agent:${hello.agentId}`) {
     return `the certificate is of ${name ?? "nobody"}, not of agent ${hello.agentId}`;
   }
-  const session: AgentSession = {
+  return hello;
+}
+
+function open(stream: Stream, hello: AgentHello, close: (why: string) => void): AgentSession {
+  return {
     hello,
+    close,
     send: (fence, message) => {
-      if (!stream.destroyed) {
-        stream.write(create(ConnectResponseSchema, { fence: create(FenceSchema, fence), message }));
-      }
+      if (stream.destroyed) return;
+      stream.write(create(ConnectResponseSchema, { fence: create(FenceSchema, fence), message }));
     },
   };
-  const refusal = events.connected(session);
-  if (refusal) return refusal;
-  admitted(session);
-  const heartbeatIntervalMs = BigInt(HEARTBEAT_INTERVAL_MS);
-  stream.write(
-    create(ConnectResponseSchema, {
-      message: { case: "welcome", value: create(WelcomeSchema, { heartbeatIntervalMs }) },
-    }),
-  );
-  return undefined;
 }

@@ -4,7 +4,8 @@ import { MoestroError } from "../errors.ts";
 import { ensureDirectory } from "../state-directory.ts";
 import { createAuthority, type Identity, isValidAt } from "./certificates.ts";
 
-const FILE = "authority.pem";
+/** Key and certificate, in the state directory. */
+export const AUTHORITY_FILE = "authority.pem";
 const KEY_TAG = "-----BEGIN PRIVATE KEY-----";
 
 /**
@@ -12,7 +13,7 @@ const KEY_TAG = "-----BEGIN PRIVATE KEY-----";
  * certificate share one file, mode 0600, so that they cannot come apart.
  */
 export async function loadAuthority(directory: string, now: Date): Promise<Identity> {
-  const path = join(ensureDirectory(directory), FILE);
+  const path = join(ensureDirectory(directory), AUTHORITY_FILE);
   const found = read(path);
   if (found) return checked(found, path, now);
   const made = await createAuthority(now);
@@ -59,7 +60,7 @@ function checked(authority: Identity, path: string, now: Date): Identity {
 /** Gives `path` its content unless it exists; a link is made for the first comer only. */
 function publish(directory: string, path: string, text: string): void {
   const scratch = mkdtempSync(join(directory, ".making-"));
-  const made = join(scratch, FILE);
+  const made = join(scratch, AUTHORITY_FILE);
   try {
     writeFileSync(made, text, { mode: 0o600, flush: true });
     linkSync(made, path);

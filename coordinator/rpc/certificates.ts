@@ -1,5 +1,6 @@
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
+import { isIP } from "node:net";
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -11,13 +12,15 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+import type { Role } from "./roles.ts";
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+/** Of every key. */
+export const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Certificates start in the past so that clocks a little apart agree. */
-const CLOCK_SKEW_MS = 5 * 60 * 1000;
-const AUTHORITY_DAYS = 3650;
-const LEAF_DAYS = 60;
+/** Certificates start in the past so that a clock an hour off does not refuse new ones. */
+const CLOCK_SKEW_MS = 2 * 60 * 60 * 1000;
+const AUTHORITY_LIFETIME_MS = 3650 * DAY_MS;
+const LEAF_LIFETIME_MS = 60 * DAY_MS;
 
 /** A certificate and its private key, both PEM. */
 export type Identity = { certificate: string; key: string };
@@ -28,7 +31,7 @@ export async function createAuthority(now: Date): Promise<Identity> {
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: "CN=moestro authority",
     keys,
-    ...validity(now, AUTHORITY_DAYS),
+    ...validity(now, AUTHORITY_LIFETIME_MS),
     signingAlgorithm: ALGORITHM,
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
@@ -43,28 +46,58 @@ export type LeafRequest = {
   name: string;
   /** Host names and addresses a server answers at; a client has none. */
   hosts: readonly string[];
+  /** Of a person; who has the authority's key at hand and says nothing is an admin. */
+  role?: Role;
+  lifetimeMs?: number;
 };
 
-/** Issues a certificate for one holder, good as server if it has hosts, and as client. */
+/** Makes a key and issues a certificate for it, as `certify` does. */
 export async function issue(
   authority: Identity,
-  request: LeafRequest,
+  { name, hosts, role = roleByName(name), lifetimeMs = LEAF_LIFETIME_MS }: LeafRequest,
   now: Date,
 ): Promise<Identity> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const holder = { name, role, hosts, lifetimeMs, publicKey: keys.publicKey };
+  return {
+    certificate: await certify(authority, holder, now),
+    key: await exportKey(keys.privateKey),
+  };
+}
+
+function roleByName(name: string): Role | undefined {
+  if (name.startsWith("agent:")) return "agent";
+  return name.startsWith("user:") ? "admin" : undefined;
+}
+
+export type Holder = {
+  name: string;
+  /** Undefined for a coordinator, which has none. */
+  role: Role | undefined;
+  hosts: readonly string[];
+  lifetimeMs: number;
+  publicKey: webcrypto.CryptoKey;
+};
+
+/**
+ * Issues a certificate for one holder: the subject's CN is its name, its OU the role.
+ * Good as client, and as server if it has hosts.
+ */
+export async function certify(authority: Identity, holder: Holder, now: Date): Promise<string> {
   const issuer = new X509Certificate(authority.certificate);
   const usages: ExtendedKeyUsage[] = [ExtendedKeyUsage.clientAuth];
-  if (request.hosts.length > 0) usages.push(ExtendedKeyUsage.serverAuth);
-  const names = request.hosts.map((host) => ({
-    type: /^[0-9.]+$|:/.test(host) ? ("ip" as const) : ("dns" as const),
+  if (holder.hosts.length > 0) usages.push(ExtendedKeyUsage.serverAuth);
+  const names = holder.hosts.map((host) => ({
+    type: isIP(host) ? ("ip" as const) : ("dns" as const),
     value: host,
   }));
   const certificate = await X509CertificateGenerator.create({
-    subject: `CN=${request.name}`,
+    // As a structure: nothing in a name can be read as another part of the subject.
+    subject: [{ CN: [holder.name] }, ...(holder.role ? [{ OU: [holder.role] }] : [])],
     issuer: issuer.subject,
-    publicKey: keys.publicKey,
+    publicKey: holder.publicKey,
     signingKey: await importKey(authority.key),
-    ...validity(now, LEAF_DAYS),
+    ...validity(now, holder.lifetimeMs),
     signingAlgorithm: ALGORITHM,
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
@@ -73,7 +106,7 @@ export async function issue(
       ...(names.length > 0 ? [new SubjectAlternativeNameExtension(names)] : []),
     ],
   });
-  return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey) };
+  return certificate.toString("pem");
 }
 
 /** Whether the authority's certificate still holds at `now`. Throws if it is not one. */
@@ -82,14 +115,15 @@ export function isValidAt(identity: Identity, now: Date): boolean {
   return certificate.notBefore <= now && now < certificate.notAfter;
 }
 
-function validity(now: Date, days: number): { notBefore: Date; notAfter: Date } {
+function validity(now: Date, lifetimeMs: number): { notBefore: Date; notAfter: Date } {
   return {
     notBefore: new Date(now.getTime() - CLOCK_SKEW_MS),
-    notAfter: new Date(now.getTime() + days * DAY_MS),
+    notAfter: new Date(now.getTime() + lifetimeMs),
   };
 }
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+/** A private key as PEM. */
+export async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const bytes = await webcrypto.subtle.exportKey("pkcs8", key);
   return PemConverter.encode(bytes, PemConverter.PrivateKeyTag);
 }

@@ -1,14 +1,32 @@
-import type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { ServerUnaryCall } from "@grpc/grpc-js";
+import { isRole, type Role } from "./roles.ts";
 
-type AnyCall = Pick<
-  | ServerUnaryCall<unknown, unknown>
-  | ServerWritableStream<unknown, unknown>
-  | ServerDuplexStream<unknown, unknown>,
-  "getAuthContext"
->;
+type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, "getAuthContext">;
 
-/** Who a caller is by its certificate: "agent:node-0", "user:admin"; undefined without one. */
+/** The holder of a certificate of this authority. */
+export type Peer = {
+  /** As on the certificate: "agent:node-0", "user:ann". */
+  name: string;
+  /** The name without its kind: an agent's id, a person's name. */
+  id: string;
+  role: Role;
+};
+
+/** Who a caller is by its certificate; undefined without one of an agent or a person. */
+export function peerOf(call: AnyCall): Peer | undefined {
+  return peerOfSubject(call.getAuthContext()?.sslPeerCertificate?.subject);
+}
+
+/** The name on a caller's certificate; undefined without one. */
 export function peerName(call: AnyCall): string | undefined {
   const name = call.getAuthContext()?.sslPeerCertificate?.subject?.CN;
   return typeof name === "string" ? name : undefined;
+}
+
+/** Reads a certificate's subject: CN is the name, OU the role. */
+export function peerOfSubject(subject: { CN?: unknown; OU?: unknown } | undefined) {
+  const { CN: name, OU: role } = subject ?? {};
+  if (typeof name !== "string" || !isRole(role)) return undefined;
+  const kind = role === "agent" ? "agent:" : "user:";
+  return name.startsWith(kind) ? { name, role, id: name.slice(kind.length) } : undefined;
 }

@@ -1,13 +1,15 @@
 import {
-  ServerCredentials as Credentials,
   logVerbosity,
   Server,
   type ServerCredentials,
+  type ServerInterceptor,
   setLogVerbosity,
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { MoestroError } from "../errors.ts";
 import type { Identity } from "./certificates.ts";
+import { createGuard } from "./guard.ts";
+import { ServerIdentity } from "./server-credentials.ts";
 
 /** A message larger than this is refused; a summed report is a few kilobytes. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
@@ -15,8 +17,18 @@ export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 // grpc-js would write to standard error what its callers are told anyway.
 setLogVerbosity(logVerbosity.NONE);
 
+/** Streams of one connection; an agent has one, a person's command a few. */
+const MAX_STREAMS = 100;
+/** A request to join is a few hundred bytes, and comes from anybody. */
+const MAX_JOIN_BYTES = 16 * 1024;
+
+/** Owns what no submitter may change: the run of a coordinator that has only one. */
+const NOBODY = "";
+
 export type RpcServer = {
   server: Server;
+  /** A new certificate for the connections to come. */
+  setIdentity(identity: Identity): void;
   /** Tells health clients whether the coordinator serves. */
   setServing(serving: boolean): void;
   /** Starts to listen; returns the port, which is `port` unless that was 0. */
@@ -24,28 +36,56 @@ export type RpcServer = {
   close(): Promise<void>;
 };
 
-/** A gRPC server that asks every client for a certificate of the same authority. */
-export function createRpcServer(authority: Identity, identity: Identity): RpcServer {
-  const server = new Server({
-    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
-  });
+/**
+ * A gRPC server that asks every client for a certificate of the same authority. `guard`
+ * (`createGuard`) stands before every call.
+ */
+export function createRpcServer(
+  authority: Identity,
+  identity: Identity,
+  guard: ServerInterceptor = createGuard({ ownerOf: async () => NOBODY }),
+): RpcServer {
+  const server = createServer(guard, MAX_MESSAGE_BYTES);
   const health = new HealthImplementation({ "": "NOT_SERVING" });
   health.addToServer(server);
+  const own = new ServerIdentity(authority, identity);
+  const credentials = own.credentials("with certificate");
   return {
     server,
+    setIdentity: (next) => own.set(next),
     setServing: (serving) => health.setStatus("", serving ? "SERVING" : "NOT_SERVING"),
-    listen: (host, port) => listen(server, serverCredentials(authority, identity), host, port),
+    listen: (host, port) => listen(server, credentials, host, port),
     close: () => close(server),
   };
 }
 
-function serverCredentials(authority: Identity, identity: Identity): ServerCredentials {
-  const pair = {
-    cert_chain: Buffer.from(identity.certificate),
-    private_key: Buffer.from(identity.key),
+/**
+ * A gRPC server, for JoinService alone, that asks for no certificate. It shows the
+ * authority's, by which a client that has only a token knows where it is.
+ */
+export function createJoinServer(
+  authority: Identity,
+  identity: Identity,
+  guard: ServerInterceptor,
+): Omit<RpcServer, "setServing"> {
+  const server = createServer(guard, MAX_JOIN_BYTES);
+  const own = new ServerIdentity(authority, identity);
+  const credentials = own.credentials("anyone");
+  return {
+    server,
+    setIdentity: (next) => own.set(next),
+    listen: (host, port) => listen(server, credentials, host, port),
+    close: () => close(server),
   };
-  return Credentials.createSsl(Buffer.from(authority.certificate), [pair], true);
+}
+
+function createServer(guard: ServerInterceptor, maxMessageBytes: number): Server {
+  return new Server({
+    interceptors: [guard],
+    "grpc.max_receive_message_length": maxMessageBytes,
+    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+    "grpc.max_concurrent_streams": MAX_STREAMS,
+  });
 }
 
 function listen(

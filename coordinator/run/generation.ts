@@ -1,260 +1,362 @@
 import { create } from "@bufbuild/protobuf";
 import { Gather } from "../../proto/gather.ts";
 import {
+  AcknowledgedSchema,
   type ConnectRequest,
+  type ConnectResponse,
+  DumpStacksSchema,
   GoodbyeSchema,
   KillRanksSchema,
-  StartRanksSchema,
+  type RankGroupState,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
-import type { EngineJob } from "../../proto/gen/moestro/v1/job_pb.js";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import {
-  CheckpointReferenceSchema,
-  type Coefficients,
+  type Rendezvous,
+  SaveRequestSchema,
   StopRequestSchema,
 } from "../../proto/gen/moestro/v1/rank_pb.js";
-import type {
-  CheckpointShards,
-  DataPrepared,
-  Sample,
-  StepReport,
-} from "../../proto/gen/moestro/v1/report_pb.js";
-import { mergeCheckpointShards, mergeStepReports } from "../../proto/merge-reports.ts";
-import type { AgentEvents, AgentSession, Fencing } from "../rpc/agent-service.ts";
-import type { CommittedCheckpoint } from "./ledger.ts";
-import { placeRanks } from "./placement.ts";
+import type { CheckpointShards } from "../../proto/gen/moestro/v1/report_pb.js";
+import { mergeCheckpointShards } from "../../proto/merge-reports.ts";
+import { StepGather } from "../../proto/step-gather.ts";
+import type { AgentVerdict } from "../fleet/agent-health.ts";
+import type { Fleet, Group } from "../fleet/fleet.ts";
+import type { Fencing } from "../rpc/agent-service.ts";
+import type { GenerationEvents } from "./generation-events.ts";
+import { HangDeadline } from "./hang.ts";
 import type { Decision } from "./policy.ts";
+import { type RankStart, ranksOf, startRanks } from "./start-ranks.ts";
 import { Verdict } from "./verdict.ts";
 
-/** Agents send a heartbeat every second. */
-const SILENCE_MS = 10_000;
-/** From SIGTERM to SIGKILL. */
-const KILL_GRACE_MS = 2000;
+/** Between two looks at whether the ranks still make steps. */
+const WATCH_MS = 500;
+/** From asking for the stacks of ranks that hang to ending them. */
+const STACKS_MS = 1500;
+/** Acknowledgements are for memory, not for correctness: one now and then will do. */
+const ACKNOWLEDGE_EVERY_MS = 500;
 
-export type GenerationOptions = {
+export type GenerationOptions = RankStart & {
   fence: Fencing;
-  job: EngineJob;
-  plan: Plan;
-  /** The agents that take part, in the order ranks are placed. */
-  agentIds: readonly string[];
-  restore: CommittedCheckpoint | undefined;
-  /** Coefficients of the first steps. */
-  coefficients: readonly Coefficients[];
-  collectiveTimeoutMs: number;
-  networkInterface: string;
-  rendezvousHost: string;
-  logDirectory: string;
+  fleet: Fleet;
+  /** Up to where the run's records go. */
+  recordedStep: number;
+  checkpointStep: number;
+  /** The ranks run already, begun under another coordinator. */
+  adopt: boolean;
 };
 
-/** What a generation tells of itself. A handler that throws ends the generation. */
-export type GenerationEvents = {
-  rankStarted(rank: number, pid: number): void;
-  dataPrepared(data: DataPrepared): void;
-  /** All ranks stand and begin with `nextStep`. */
-  running(nextStep: number): void;
-  /** A step of all ranks. Returns what is to take effect, if anything is. */
-  step(report: StepReport): Coefficients | undefined;
-  checkpointWritten(shards: CheckpointShards): void;
-  sampled(sample: Sample): void;
-  /** A message of another run, generation or coordinator was refused. */
-  refusedStale(agentId: string, kind: string): void;
-  /** An agent has not been heard of for a while, or is heard of again. */
-  agentSilent(agentId: string, isSilent: boolean): void;
-  /** The run is being given up; `reason` says why, ranks are being ended. */
-  failing(reason: string): void;
-};
-
-/** One start of a run's ranks, from placing them to the end of the last. */
-export class Generation implements AgentEvents {
+/**
+ * One start of a run's ranks, from placing them to the end of the last. What agents
+ * tell may come twice, after a connection broke or the coordinator was replaced; it
+ * counts once.
+ */
+export class Generation implements Group {
+  readonly fence: Fencing;
+  readonly agentIds: readonly string[];
   /** Settles once every rank has ended; rejects if a handler failed. */
   readonly outcome: Promise<Decision>;
+  progressAtMs = 0;
   readonly #options: GenerationOptions;
   readonly #events: GenerationEvents;
-  readonly #sessions = new Map<string, AgentSession>();
+  readonly #plan: Plan;
   readonly #verdict: Verdict;
+  readonly #started = new Map<number, number>();
   readonly #ready = new Set<number>();
-  readonly #heardAtMs = new Map<string, number>();
-  readonly #silent = new Set<string>();
+  readonly #prepared = new Set<string>();
+  readonly #steps: StepGather<string>;
+  readonly #checkpoints: Gather<string, CheckpointShards>;
+  readonly #hang = new HangDeadline();
   readonly #watch: NodeJS.Timeout;
-  #steps: Gather<string, StepReport> | undefined;
-  #checkpoints: Gather<string, CheckpointShards> | undefined;
-  #leader: AgentSession | undefined;
+  #rendezvous: Rendezvous | undefined;
+  #isRunning = false;
+  #recordedStep: number;
+  #checkpointStep: number;
+  #acknowledgedAtMs = 0;
+  #stop: { checkpoint: boolean } | undefined;
+  #killed = false;
 
   constructor(options: GenerationOptions, events: GenerationEvents) {
+    const { fence, placed, plan, recordedStep, checkpointStep, fleet } = options;
     this.#options = options;
     this.#events = events;
-    this.#verdict = new Verdict(options.plan, (reason) => {
+    this.#plan = plan;
+    this.fence = fence;
+    this.agentIds = placed.map(({ agentId }) => agentId);
+    this.#recordedStep = recordedStep;
+    this.#checkpointStep = checkpointStep;
+    this.#steps = new StepGather(this.agentIds, BigInt(recordedStep));
+    this.#checkpoints = new Gather(this.agentIds);
+    this.#verdict = new Verdict(plan, (reason) => {
       events.failing(reason);
-      this.#killRanks(KILL_GRACE_MS);
+      this.#kill();
     });
-    this.outcome = this.#verdict.outcome.finally(() => clearInterval(this.#watch));
-    this.#watch = setInterval(() => this.#noticeSilence(), SILENCE_MS / 4).unref();
+    if (options.adopt) for (const agentId of this.agentIds) this.#place(agentId);
+    this.#watch = setInterval(() => this.#lookForHang(), WATCH_MS).unref();
+    this.outcome = this.#verdict.outcome.finally(() => this.close());
+    fleet.attach(this);
   }
 
-  // --- what agents tell ---
-
-  connected(session: AgentSession): string | undefined {
-    const { agentId } = session.hello;
-    if (!this.#options.agentIds.includes(agentId))
-      return `agent ${agentId} has no part in this run`;
-    if (this.#sessions.has(agentId)) return `agent ${agentId} is connected already`;
-    this.#sessions.set(agentId, session);
-    // The welcome must go out before the ranks are asked for.
-    if (this.#sessions.size === this.#options.agentIds.length) setImmediate(() => this.#start());
-    return undefined;
+  /** The ranks' processes as far as told. */
+  get pids(): ReadonlyMap<number, number> {
+    return this.#started;
   }
 
-  received(session: AgentSession, request: ConnectRequest): void {
-    const { message, fence } = request;
-    this.#heardAtMs.set(session.hello.agentId, performance.now());
-    if (message.case === "heartbeat") return;
-    const ours = this.#options.fence;
-    if (
-      fence?.runId !== ours.runId ||
-      fence.generation !== ours.generation ||
-      fence.coordinatorEpoch !== ours.coordinatorEpoch
-    ) {
-      this.#events.refusedStale(session.hello.agentId, message.case ?? "unknown");
-      return;
-    }
-    try {
-      this.#handle(session, message);
-    } catch (error) {
-      this.#giveUp(error as Error);
-    }
+  /** When the first sign of its end was seen, of the clock of `performance.now`. */
+  get evidenceAtMs(): number {
+    return this.#verdict.evidenceAtMs;
   }
 
-  lost(session: AgentSession, why: string): void {
-    this.#verdict.agentLost(session.hello.agentId, why);
+  /** Hears and says no more; the ranks go on, for another coordinator to take over. */
+  close(): void {
+    clearInterval(this.#watch);
+    this.#verdict.close();
+    this.#options.fleet.detach(this);
   }
 
   // --- what people ask ---
 
   /** Asks the ranks to end after this step, with a checkpoint, or ends them. */
   stop(checkpoint: boolean): void {
-    const standing = this.#ready.size === this.#options.plan.worldSize;
-    if (checkpoint && standing) {
-      const stop = { case: "stop", value: create(StopRequestSchema, { checkpoint }) } as const;
-      this.#leader?.send(this.#options.fence, stop);
+    if (checkpoint && this.#isRunning) {
+      this.#stop = { checkpoint };
+      this.#sendStop();
       return;
     }
-    this.#killRanks(0);
     this.#verdict.killRequested();
+    this.#kill();
   }
 
-  /** Lets the agents go; they end once their ranks have. */
+  /** Asks for a checkpoint at the end of the step that runs. */
+  saveCheckpoint(): void {
+    this.#toLeader({ case: "save", value: create(SaveRequestSchema) });
+  }
+
+  /** Lets the agents forget the generation. */
   dismiss(): void {
     this.#broadcast({ case: "goodbye", value: create(GoodbyeSchema) });
   }
 
-  // --- inside ---
+  // --- what the fleet tells ---
 
-  #start(): void {
-    // Asked to stop, or an agent went, before anything was started.
-    if (this.#verdict.forbidsStart) return;
-    const { agentIds, plan, fence } = this.#options;
-    const sessions = agentIds.flatMap((id) => this.#sessions.get(id) ?? []);
-    try {
-      const placed = placeRanks(
-        plan.worldSize,
-        sessions.map((one) => one.hello.numSlots),
-      );
-      const taking = sessions.filter((_, index) => placed[index]?.length);
-      const ids = taking.map((session) => session.hello.agentId);
-      this.#steps = new Gather(ids);
-      this.#checkpoints = new Gather(ids);
-      this.#leader = taking[0];
-      sessions.forEach((session, index) => {
-        const ranks = placed[index] ?? [];
-        this.#verdict.placed(session.hello.agentId, ranks);
-        if (ranks.length > 0)
-          session.send(fence, { case: "start", value: this.#startRanks(ranks) });
-      });
-    } catch (error) {
-      this.#giveUp(error as Error);
-    }
-  }
-
-  #startRanks(ranks: number[]) {
-    const { job, plan, restore, coefficients, collectiveTimeoutMs } = this.#options;
-    const { networkInterface, rendezvousHost, logDirectory } = this.#options;
-    const reference = restore && {
-      step: BigInt(restore.manifest.step),
-      directory: restore.directory,
-      files: restore.manifest.shards.files.map(({ name }) => name),
-    };
-    return create(StartRanksSchema, {
-      ...{ job, plan, ranks, coefficients: [...coefficients] },
-      ...{ networkInterface, rendezvousHost, logDirectory },
-      ...(reference ? { restore: create(CheckpointReferenceSchema, reference) } : {}),
-      collectiveTimeoutMs: BigInt(collectiveTimeoutMs),
+  agentConnected(agentId: string, state: RankGroupState | undefined): void {
+    this.#guard(() => {
+      this.#verdict.agentBack(agentId);
+      this.#hang.interrupted();
+      if (state) {
+        this.#takeOver(agentId, state);
+        this.#bringUpToDate(agentId);
+      } else if (this.#hasStarted(agentId)) {
+        const why = `agent ${agentId} began anew, and its ranks ended with the one before`;
+        this.#verdict.agentLost(agentId, why);
+      } else {
+        this.#startOn(agentId);
+      }
     });
   }
 
-  #handle(session: AgentSession, message: ConnectRequest["message"]): void {
-    const { agentId } = session.hello;
+  received(agentId: string, message: ConnectRequest["message"]): void {
+    this.#guard(() => this.#handle(agentId, message));
+  }
+
+  agentJudged(agentId: string, { verdict, reason }: AgentVerdict): void {
+    this.#guard(() => {
+      this.#hang.interrupted();
+      this.#events.agentJudged(agentId, verdict, reason);
+      if (verdict === "lost") this.#verdict.agentLost(agentId, reason);
+      else if (verdict === "silent") this.#verdict.agentAway(agentId);
+      else this.#verdict.agentBack(agentId);
+    });
+  }
+
+  // --- inside ---
+
+  #hasStarted(agentId: string): boolean {
+    const { adopt, placed } = this.#options;
+    return adopt || ranksOf(placed, agentId).some((rank) => this.#started.has(rank));
+  }
+
+  #place(agentId: string): void {
+    this.#verdict.placed(agentId, ranksOf(this.#options.placed, agentId));
+  }
+
+  /** As far as it is needed: rank 0's agent is told it, and is there then. */
+  get #rendezvousHost(): string {
+    const [first = ""] = this.agentIds;
+    return this.#options.fleet.member(first)?.hello?.address ?? "";
+  }
+
+  #startOn(agentId: string): void {
+    // Asked to stop, or an agent went, before anything was started.
+    if (this.#verdict.forbidsStart) return;
+    this.#place(agentId);
+    this.#send(agentId, {
+      case: "start",
+      value: startRanks(this.#options, agentId, this.#rendezvousHost),
+    });
+    if (this.#rendezvous) this.#send(agentId, { case: "rendezvous", value: this.#rendezvous });
+  }
+
+  /** What an agent had to tell while nobody heard it. */
+  #takeOver(agentId: string, state: RankGroupState): void {
+    for (const value of state.started) this.#handle(agentId, { case: "rankStarted", value });
+    if (state.rendezvous && !this.#rendezvous) {
+      this.#handle(agentId, { case: "rendezvous", value: state.rendezvous });
+    }
+    if (state.data) this.#handle(agentId, { case: "data", value: state.data });
+    for (const value of state.ready) this.#handle(agentId, { case: "rankReady", value });
+    for (const value of state.exits) this.#handle(agentId, { case: "rankExited", value });
+  }
+
+  /** What an agent may have missed while it was away. */
+  #bringUpToDate(agentId: string): void {
+    if (this.#killed) {
+      this.#send(agentId, killNow());
+      return;
+    }
+    if (this.#rendezvous) this.#send(agentId, { case: "rendezvous", value: this.#rendezvous });
+    if (agentId !== this.agentIds[0]) return;
+    for (const value of this.#events.coefficients())
+      this.#send(agentId, { case: "coefficients", value });
+    if (this.#stop) this.#sendStop();
+  }
+
+  #handle(agentId: string, message: ConnectRequest["message"]): void {
     switch (message.case) {
-      case "rankStarted":
-        this.#events.rankStarted(message.value.rank, message.value.pid);
+      case "rankStarted": {
+        const { rank, pid } = message.value;
+        if (this.#started.get(rank) === pid) break;
+        this.#started.set(rank, pid);
+        this.#events.rankStarted(rank, pid, agentId);
         break;
+      }
       case "rendezvous":
+        this.#rendezvous = message.value;
         this.#broadcast(message);
         break;
       case "data":
+        if (this.#prepared.has(agentId)) break;
+        this.#prepared.add(agentId);
         this.#events.dataPrepared(message.value);
         break;
       case "rankReady":
-        this.#ready.add(message.value.rank);
-        if (this.#ready.size === this.#options.plan.worldSize) {
-          this.#events.running(Number(message.value.nextStep));
+        this.#rankReady(message.value.rank, Number(message.value.nextStep));
+        break;
+      case "step":
+        this.#progress(message.value.step);
+        for (const report of this.#steps.add(agentId, message.value)) {
+          const value = this.#events.step(report);
+          this.#recordedStep = Number(report.step);
+          if (value) this.#toLeader({ case: "coefficients", value });
         }
+        this.#acknowledge(false);
         break;
-      case "step": {
-        const reports = this.#steps?.add(message.value.step, agentId, message.value);
-        if (!reports) break;
-        const value = this.#events.step(mergeStepReports(reports));
-        if (value) this.#leader?.send(this.#options.fence, { case: "coefficients", value });
+      case "checkpoint":
+        this.#checkpointWritten(agentId, message.value);
         break;
-      }
-      case "checkpoint": {
-        const shards = this.#checkpoints?.add(message.value.step, agentId, message.value);
-        if (shards) this.#events.checkpointWritten(mergeCheckpointShards(shards));
-        break;
-      }
       case "sample":
         this.#events.sampled(message.value);
         break;
       case "rankExited":
         this.#verdict.rankExited(message.value);
         break;
+      case "stack":
+        this.#events.stack(message.value.rank, message.value.lines);
+        break;
       default:
         throw new Error(`agent ${agentId} sent ${message.case ?? "nothing"} out of turn`);
     }
   }
 
-  /** A failure of the coordinator itself, such as a full disk, ends the ranks. */
-  #giveUp(error: Error): void {
-    this.#killRanks(KILL_GRACE_MS);
-    this.#verdict.coordinatorFailed(error);
+  #rankReady(rank: number, nextStep: number): void {
+    this.#ready.add(rank);
+    if (this.#isRunning || this.#ready.size < this.#plan.worldSize) return;
+    this.#isRunning = true;
+    this.progressAtMs = performance.now();
+    this.#events.running(nextStep);
+    if (this.#stop) this.#sendStop();
   }
 
-  /** A missed heartbeat is no reason to end anything; it is one to say what is waited for. */
-  #noticeSilence(): void {
-    for (const [agentId, heardAtMs] of this.#heardAtMs) {
-      const isSilent = performance.now() - heardAtMs > SILENCE_MS;
-      if (isSilent === this.#silent.has(agentId)) continue;
-      if (isSilent) this.#silent.add(agentId);
-      else this.#silent.delete(agentId);
-      this.#events.agentSilent(agentId, isSilent);
+  #progress(step: bigint): void {
+    if (step <= this.#steps.newest) return;
+    this.progressAtMs = performance.now();
+    this.#hang.step(this.progressAtMs);
+  }
+
+  #checkpointWritten(agentId: string, shards: CheckpointShards): void {
+    if (
+      Number(shards.step) <= this.#checkpointStep ||
+      this.#checkpoints.has(shards.step, agentId)
+    ) {
+      return;
+    }
+    const parts = this.#checkpoints.add(shards.step, agentId, shards);
+    if (!parts) return;
+    this.#events.checkpointWritten(mergeCheckpointShards(parts));
+    this.#checkpointStep = Number(shards.step);
+    this.#acknowledge(true);
+  }
+
+  #acknowledge(atOnce: boolean): void {
+    const now = performance.now();
+    if (!atOnce && now - this.#acknowledgedAtMs < ACKNOWLEDGE_EVERY_MS) return;
+    this.#acknowledgedAtMs = now;
+    const value = create(AcknowledgedSchema, {
+      step: BigInt(this.#recordedStep),
+      checkpointStep: BigInt(this.#checkpointStep),
+    });
+    this.#broadcast({ case: "acknowledged", value });
+  }
+
+  /** Ranks that make no step though all their agents are heard of: take their stacks, then end them. */
+  #lookForHang(): void {
+    const { ms } = this.#hang;
+    const standMs = performance.now() - this.progressAtMs;
+    if (!this.#isRunning || ms === undefined || this.#killed || this.#verdict.isAnyAway) return;
+    if (standMs < ms) return;
+    this.#hang.interrupted();
+    this.progressAtMs = performance.now();
+    const after = `${(ms / 1000).toFixed(0)} s (the larger of 20 s and 10 × its slowest steps)`;
+    this.#events.hanging(`no step for ${after}; taking the stacks of all ranks`);
+    this.#broadcast({ case: "dumpStacks", value: create(DumpStacksSchema) });
+    setTimeout(() => {
+      this.#guard(() => this.#verdict.hung(`the ranks hung: no step for ${after}`));
+    }, STACKS_MS);
+  }
+
+  /** A failure of the coordinator itself, such as a full disk, ends the ranks. */
+  #guard(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      this.#kill();
+      this.#verdict.coordinatorFailed(error as Error);
     }
   }
 
-  #killRanks(graceMs: number): void {
-    const value = create(KillRanksSchema, { graceMs: BigInt(graceMs) });
-    this.#broadcast({ case: "kill", value });
+  #kill(): void {
+    this.#killed = true;
+    this.#broadcast(killNow());
   }
 
-  #broadcast(message: Parameters<AgentSession["send"]>[1]): void {
-    for (const session of this.#sessions.values()) session.send(this.#options.fence, message);
+  #sendStop(): void {
+    const { checkpoint = true } = this.#stop ?? {};
+    this.#toLeader({ case: "stop", value: create(StopRequestSchema, { checkpoint }) });
   }
+
+  /** To rank 0's agent: rank 0 hands on what it is told with the loss reduction. */
+  #toLeader(message: ConnectResponse["message"]): void {
+    const [leader] = this.agentIds;
+    if (leader !== undefined) this.#send(leader, message);
+  }
+
+  #broadcast(message: ConnectResponse["message"]): void {
+    for (const agentId of this.agentIds) this.#send(agentId, message);
+  }
+
+  #send(agentId: string, message: ConnectResponse["message"]): void {
+    this.#options.fleet.send(agentId, this.fence, message);
+  }
+}
+
+function killNow(): ConnectResponse["message"] {
+  return { case: "kill", value: create(KillRanksSchema, { graceMs: 0n }) };
 }

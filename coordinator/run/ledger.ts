@@ -69,6 +69,18 @@ export class CheckpointLedger {
     );
   }
 
+  /** The newest checkpoint that was committed, its files unseen; undefined if there is none. */
+  newestCommitted(): CommittedCheckpoint | undefined {
+    for (const directory of this.#committed()) {
+      try {
+        return { directory, manifest: readManifest(directory) };
+      } catch (error) {
+        if (!(error instanceof DamageError)) throw error;
+      }
+    }
+    return undefined;
+  }
+
   /**
    * Removes all committed checkpoints but the newest `keep`, uncommitted ones
    * before those, and what was set aside.

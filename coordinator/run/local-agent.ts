@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { writePrivate } from "../rpc/authority.ts";
+import { credentialsPath } from "../../worker/agent/credentials.ts";
 import { type Identity, issue } from "../rpc/certificates.ts";
+import { writeCredentials } from "../rpc/credentials-file.ts";
 import { isAlive } from "../store/holder.ts";
-import type { Holder } from "../store/run-store.ts";
+import type { Holder } from "../store/store.ts";
 
 const AGENT = fileURLToPath(new URL("../../worker/agent/main.ts", import.meta.url));
 /** How long ranks of a dead agent have to notice before they are ended. */
@@ -42,14 +43,15 @@ export class LocalAgent {
     const name = `agent:${options.agentId}`;
     const identity = await issue(options.authority, { name, hosts: [] }, new Date());
     const credentials = mkdtempSync(join(tmpdir(), "moestro-agent-"));
-    writePrivate(join(credentials, "authority.crt"), options.authority.certificate);
-    writePrivate(join(credentials, "agent.crt"), identity.certificate);
-    writePrivate(join(credentials, "agent.key"), identity.key);
+    const { certificate: authority } = options.authority;
+    writeCredentials(credentialsPath(credentials), { authority, ...identity });
     const log = openSync(options.logPath, "a");
     const args = [
       ...[AGENT, "--coordinator", options.coordinator, "--agent-id", options.agentId],
       ...["--credentials", credentials, "--python", options.python],
       ...["--slots", String(options.numSlots), "--exit-with-parent", "--own-credentials"],
+      // Imports beside the ranks would cost every run what a restart saves a few.
+      ...["--standby", "0"],
     ];
     const child = spawn(process.execPath, args, {
       // The agent's standard input ends when this process does, whatever ends it.

@@ -1,120 +1,78 @@
 import { mkdirSync, rmSync } from "node:fs";
-import type { EngineJob } from "../../proto/gen/moestro/v1/job_pb.js";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
-import type { CheckpointShards } from "../../proto/gen/moestro/v1/report_pb.js";
-import type { ControllerOptions, ControllerState } from "../controller/controller.ts";
-import { coefficientsMessage } from "../controller/message.ts";
-import { MoestroError } from "../errors.ts";
-import type { SummaryRecord } from "../report/records.ts";
+import { Fleet } from "../fleet/fleet.ts";
 import { addAgentService } from "../rpc/agent-service.ts";
 import { loadAuthority } from "../rpc/authority.ts";
 import { type Identity, issue } from "../rpc/certificates.ts";
 import { addRunService } from "../rpc/run-service.ts";
 import { createRpcServer, type RpcServer } from "../rpc/server.ts";
+import { holderOf } from "../store/holder.ts";
+import type { Held, Placed, Store } from "../store/store.ts";
+import { createSupervisor, type SupervisedRun } from "./create-supervisor.ts";
 import { writeAtomically } from "./files.ts";
-import { Generation } from "./generation.ts";
-import type { CheckpointLedger, CommittedCheckpoint } from "./ledger.ts";
-import { LiveRun, type RunObserver } from "./live-run.ts";
 import { LocalAgent, reapRanks } from "./local-agent.ts";
-import type { Decision } from "./policy.ts";
-import { Recorder } from "./recorder.ts";
-import type { ResumeNote } from "./resume.ts";
+import { OneRun } from "./one-run.ts";
 import type { RunDirectory } from "./run-directory.ts";
-import type { RunState } from "./run-state.ts";
-import { summaryRecord } from "./summary.ts";
+import type { RunObserver } from "./run-journal.ts";
+import type { RunEnd, Supervisor } from "./supervisor.ts";
 
 const AGENT_ID = "local";
-/** Above any step of a model that fits one machine; a hung peer is noticed after it. */
-const COLLECTIVE_TIMEOUT_MS = 10 * 60 * 1000;
 /** An agent ends its ranks and itself well within this. */
 const AGENT_END_MS = 4000;
 
 export type LocalRunOptions = {
-  runId: string;
-  name: string;
-  directory: RunDirectory;
-  engineJob: EngineJob;
+  run: SupervisedRun;
   plan: Plan;
+  directory: RunDirectory;
+  store: Store;
+  held: Held;
   python: string;
+  cacheDirectory: string;
   /** Folder of the certificate authority. */
   authorityDirectory: string;
   listen: { host: string; port: number };
-  epoch: number;
-  generation: number;
-  ledger: CheckpointLedger;
-  restore: CommittedCheckpoint | undefined;
-  /** The controller as it stands behind the restored step. */
-  controller: ControllerState;
-  controlLaw: ControllerOptions;
-  keepCheckpoints: number;
-  /** What was found while the run was prepared, to be recorded with it. */
-  notes: readonly ResumeNote[];
   observer: RunObserver;
-  /** Stores a change of state. */
-  stateChanged(state: RunState, reason: string): Promise<void>;
 };
-
-export type LocalRunResult = { summary: SummaryRecord; decision: Decision };
 
 /** A run carried out in this process: coordinator, gRPC server and the machine's agent. */
 export class LocalRun {
   readonly #options: LocalRunOptions;
-  readonly #recorder: Recorder;
-  readonly #live: LiveRun;
-  readonly #generation: Generation;
-  #stopping = false;
+  readonly #fleet: Fleet;
+  readonly #supervisor: Supervisor;
+  readonly #placed: readonly Placed[];
 
   constructor(options: LocalRunOptions) {
-    const { directory, restore, plan, engineJob, runId, generation } = options;
+    const { plan, held, run } = options;
     this.#options = options;
-    const lastStep = restore?.manifest.step ?? 0;
-    mkdirSync(directory.logs(generation), { recursive: true });
-    this.#recorder = new Recorder(directory, lastStep);
-    this.#live = new LiveRun({
-      ...{ runId, generation, plan, lastStep },
-      totalSteps: Number(engineJob.training?.steps ?? 0n),
-      controller: options.controller,
-      checkpointEverySteps: Number(engineJob.checkpoint?.everySteps ?? 0n),
-      controlLaw: options.controlLaw,
-      recorder: this.#recorder,
-      observer: options.observer,
-      commit: (...committed) => this.#commit(...committed),
-      expectedSourceHash: restore?.manifest.sourceHash,
-      stateChanged: options.stateChanged,
-    });
-    this.#generation = new Generation(
-      {
-        fence: {
-          runId,
-          generation: BigInt(generation),
-          coordinatorEpoch: BigInt(options.epoch),
-        },
-        job: engineJob,
-        plan,
-        agentIds: [AGENT_ID],
-        restore,
-        coefficients: options.controller.scheduled.map(coefficientsMessage),
-        collectiveTimeoutMs: COLLECTIVE_TIMEOUT_MS,
-        networkInterface: process.platform === "linux" ? "lo" : "lo0",
-        rendezvousHost: "127.0.0.1",
-        logDirectory: directory.logs(generation),
+    const slots = Array.from({ length: plan.worldSize }, (_, slot) => slot);
+    this.#placed = [{ agentId: AGENT_ID, slots }];
+    this.#fleet = new Fleet({
+      epoch: () => BigInt(held.epoch),
+      leader: () => undefined,
+      changed: () => {},
+      overtaken: () => {},
+      refusedStale: (agentId, kind) => {
+        const message = `a stale message (${kind}) of agent ${agentId} was refused`;
+        this.#event("message.refused", message);
       },
-      this.#live,
-    );
+    });
+    mkdirSync(options.directory.logs(run.generation + 1), { recursive: true });
+    this.#supervisor = createSupervisor(run, {
+      ...options,
+      fleet: this.#fleet,
+      slots: { next: async () => this.#placed },
+      networkInterface: process.platform === "linux" ? "lo" : "lo0",
+      planFor: () => plan,
+    });
   }
 
   /** Asks for an end, after a checkpoint or at once; asking for the same again changes nothing. */
   stop(checkpoint: boolean): void {
-    if (this.#live.isEnded() || (checkpoint && this.#stopping)) return;
-    this.#stopping = true;
-    const how = checkpoint ? "after a checkpoint" : "at once";
-    this.#live.setState("stopping", `asked to stop ${how}`);
-    this.#generation.stop(checkpoint);
+    this.#supervisor.stop(checkpoint);
   }
 
   /** Carries the run out to its end, whatever that is. */
-  async carryOut(): Promise<LocalRunResult> {
-    const startedAt = performance.now();
+  async carryOut(): Promise<RunEnd> {
     const { directory, authorityDirectory, listen } = this.#options;
     let rpc: RpcServer | undefined;
     try {
@@ -122,117 +80,78 @@ export class LocalRun {
       const hosts = ["localhost", listen.host];
       const identity = await issue(authority, { name: "coordinator", hosts }, new Date());
       rpc = createRpcServer(authority, identity);
-      const decision = await this.#lead(rpc, authority);
-      return { summary: await this.#conclude(decision, startedAt), decision };
-    } catch (error) {
-      const decision = { decision: "fail", userError: false } as const;
-      const reason = (error as Error).message;
-      // What stopped the run may also keep its end from being written: the cause is told.
-      if (!this.#live.isEnded()) {
-        await this.#conclude({ ...decision, reason }, startedAt).catch(() => {});
-      }
-      throw error;
+      return await this.#lead(rpc, authority);
     } finally {
       rmSync(directory.endpoint, { force: true });
+      this.#fleet.close();
       await rpc?.close();
-      this.#recorder.close();
     }
   }
 
-  /** Serves, starts the agent and waits for what becomes of the ranks; none of them is left. */
-  async #lead(rpc: RpcServer, authority: Identity): Promise<Decision> {
-    const { runId, listen, generation, plan, notes, engineJob } = this.#options;
-    addAgentService(rpc.server, this.#generation);
-    addRunService(rpc.server, {
-      runId,
-      status: () => this.#live.status(),
-      isEnded: () => this.#live.isEnded(),
-      stop: (checkpoint) => this.stop(checkpoint),
-    });
+  /** Serves, starts the agent and sees the run through; no process of it is left. */
+  async #lead(rpc: RpcServer, authority: Identity): Promise<RunEnd> {
+    const { run, listen } = this.#options;
+    const supervisor = this.#supervisor;
+    addAgentService(rpc.server, this.#fleet);
+    addRunService(rpc.server, new OneRun(supervisor, this.#options.directory));
     const address = `${listen.host}:${await rpc.listen(listen.host, listen.port)}`;
     rpc.setServing(true);
     this.#publishEndpoint(address);
-    this.#live.event("coordinator.listening", `gRPC with mutual TLS on ${address}`, {
+    this.#event("coordinator.listening", `gRPC with mutual TLS on ${address}`, {
       pid: process.pid,
-      generation,
+      generation: run.generation + 1,
     });
-    for (const { kind, message } of notes) this.#live.event(kind, message);
-    const { initialWeights } = engineJob;
-    if (initialWeights !== undefined) {
-      const message = `training starts from the weights in ${initialWeights.directory}`;
-      this.#live.event("weights.given", message);
-    }
-    const agent = await this.#startAgent(authority, address, plan.worldSize);
+    const agents = this.#keepAgent(authority, address);
     try {
-      return await Promise.race([this.#generation.outcome, agentFailed(agent)]);
+      return await supervisor.carryOut(this.#placed);
     } finally {
-      this.#generation.dismiss();
-      await agent.end(AGENT_END_MS);
-      await reapRanks(this.#live.ranks.values());
+      await agents.end();
+      const holders = [...supervisor.pids.values()].flatMap((pid) => holderOf(pid) ?? []);
+      await reapRanks(holders);
     }
   }
 
-  async #startAgent(authority: Identity, coordinator: string, numSlots: number) {
-    const { directory, generation, python } = this.#options;
+  /** Starts the machine's agent, and another one should it end before the run does. */
+  #keepAgent(authority: Identity, coordinator: string) {
+    let isOver = false;
+    let current: LocalAgent | undefined;
+    const kept = (async () => {
+      while (!isOver) {
+        current = await this.#startAgent(authority, coordinator);
+        if (isOver) break;
+        const how = await current.ended;
+        if (!isOver) this.#event("agent.ended", `agent ${AGENT_ID} is gone: ${how}`);
+      }
+    })();
+    return {
+      end: async () => {
+        isOver = true;
+        this.#fleet.dismiss(AGENT_ID);
+        await current?.end(AGENT_END_MS);
+        await kept;
+        await current?.end(AGENT_END_MS);
+      },
+    };
+  }
+
+  async #startAgent(authority: Identity, coordinator: string): Promise<LocalAgent> {
+    const { directory, python, plan, run } = this.#options;
     const agent = await LocalAgent.start({
-      ...{ authority, coordinator, python, numSlots, agentId: AGENT_ID },
-      logPath: `${directory.logs(generation)}/agent.log`,
+      ...{ authority, coordinator, python, agentId: AGENT_ID, numSlots: plan.worldSize },
+      logPath: `${directory.logs(run.generation + 1)}/agent.log`,
     });
     const message = `agent ${AGENT_ID} started as process ${agent.pid}`;
-    this.#live.event("agent.started", message, { agent: AGENT_ID, pid: agent.pid });
+    this.#event("agent.started", message, { agent: AGENT_ID, pid: agent.pid });
     return agent;
   }
 
-  #commit(shards: CheckpointShards, controller: ControllerState, sourceHash: string): void {
-    const { ledger, runId, generation, engineJob, plan, keepCheckpoints } = this.#options;
-    const { layout } = plan;
-    if (!layout) throw new Error("the plan lacks its layout");
-    ledger.commit({
-      ...{ runId, generation, shards, layout, sourceHash, job: engineJob },
-      step: Number(shards.step),
-      controller: { ...controller },
-      committedAt: new Date().toISOString(),
-    });
-    try {
-      ledger.prune(keepCheckpoints);
-    } catch (error) {
-      // Old checkpoints that stay cost space, not the run.
-      const message = `old checkpoints could not be removed: ${(error as Error).message}`;
-      this.#live.event("checkpoint.not-pruned", message);
-    }
-  }
-
-  async #conclude(decision: Decision, startedAt: number): Promise<SummaryRecord> {
-    const outcomes = { succeed: "succeeded", stop: "stopped", fail: "failed" } as const;
-    if (decision.decision === "continue") throw new Error("a run cannot end by going on");
-    const status = outcomes[decision.decision];
-    const { runId, name, generation } = this.#options;
-    const summary = summaryRecord({
-      ...{ runId, name, status, generation, reason: decision.reason },
-      ...this.#live.figures,
-      history: this.#recorder.history,
-      wallSeconds: (performance.now() - startedAt) / 1000,
-    });
-    try {
-      this.#live.setState(status, decision.reason);
-      this.#recorder.summary(summary);
-      await this.#live.stored;
-      return summary;
-    } catch (error) {
-      if (!(error instanceof MoestroError)) throw error;
-      throw new MoestroError(error.code, [decision.reason, ...error.lines]);
-    }
+  #event(event: string, message: string, details: Record<string, unknown> = {}): void {
+    this.#supervisor.event(event, message, details);
   }
 
   /** Lets `moestro status` and `moestro stop` find this coordinator. */
   #publishEndpoint(address: string): void {
-    const endpoint = { address, pid: process.pid, runId: this.#options.runId };
+    const endpoint = { address, pid: process.pid, runId: this.#options.run.runId };
     writeAtomically(this.#options.directory.endpoint, `${JSON.stringify(endpoint)}\n`);
   }
-}
-
-/** Resolves if the agent ends by itself: then nobody tells of the ranks any more. */
-async function agentFailed(agent: LocalAgent): Promise<Decision> {
-  const how = await agent.ended;
-  return { decision: "fail", reason: `the agent is gone: ${how}`, userError: false };
 }

@@ -21,9 +21,19 @@ const finished = (rank: number, stoppedEarly = false): Exit => ({
   finished: { lastStep: 9n, stoppedEarly },
 });
 
+const lostPeer = (rank: number): Exit => ({
+  rank,
+  exitCode: 1,
+  failure: { message: "another rank has gone", lostPeer: true },
+});
+
 function facts(exits: Exit[], rest: Partial<GenerationFacts> = {}): GenerationFacts {
   const ended = exits.map((exit) => create(RankExitedSchema, exit));
-  return { plan, lostAgents: [], killRequested: false, ...rest, exits: ended };
+  return {
+    ...{ plan, lostAgents: [], agentsAway: [], hung: undefined, killRequested: false },
+    ...rest,
+    exits: ended,
+  };
 }
 
 const CASES: [sentence: string, given: GenerationFacts, decision: string, reason: RegExp][] = [
@@ -110,9 +120,33 @@ const CASES: [sentence: string, given: GenerationFacts, decision: string, reason
   ],
   [
     "an agent that is gone fails the run",
-    facts([], { lostAgents: [{ agentId: "a", why: "its connection broke" }] }),
+    facts([], { lostAgents: [{ agentId: "a", why: "agent a is lost: its connection broke" }] }),
     "fail",
-    /agent a is gone: its connection broke/,
+    /^agent a is lost: its connection broke$/,
+  ],
+  [
+    "an agent that is merely away is no failure",
+    facts([], { agentsAway: ["a"] }),
+    "continue",
+    /2 of 2 ranks run/,
+  ],
+  [
+    "one that is away while its ranks' peers lose them is gone",
+    facts([lostPeer(1)], { agentsAway: ["a"] }),
+    "fail",
+    /agent a is gone: nothing is heard of it, and ranks of other nodes lost their connections/,
+  ],
+  [
+    "a rank with a cause of its own explains more than an agent that is away",
+    facts([{ rank: 1, signal: "SIGSEGV" }], { agentsAway: ["a"] }),
+    "fail",
+    /rank 1 was ended by SIGSEGV/,
+  ],
+  [
+    "ranks that hang are given up",
+    facts([], { hung: "the ranks hung: no step for 20 s" }),
+    "fail",
+    /no step for 20 s/,
   ],
   [
     "an agent that goes after all its ranks have finished does no harm",
@@ -139,7 +173,7 @@ for (const [sentence, given, decision, reason] of CASES) {
 test("what lies in the user's own input is said in the rank's words and marked as such", () => {
   const message = "texts/: holds no text; give a folder with text files";
   const decided = decide(facts([{ rank: 0, exitCode: 2, failure: { message, userError: true } }]));
-  assert.deepEqual(decided, { decision: "fail", reason: message, userError: true });
+  assert.deepEqual(decided, { decision: "fail", reason: message, cause: "user" });
 });
 
 test("a rank that explains itself why its memory ran out is not explained once more", () => {

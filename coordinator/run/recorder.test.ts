@@ -25,7 +25,8 @@ const record = (step: number): MetricsRecord => ({
 });
 
 function recordSteps(lastStep: number, steps: number[]): Recorder {
-  const recorder = new Recorder(directory, lastStep);
+  const recorder = new Recorder(directory);
+  recorder.rewind(lastStep);
   for (const step of steps) recorder.step(record(step));
   recorder.close();
   return recorder;
@@ -58,7 +59,8 @@ test("a last line that a crash cut short is set aside", () => {
 
 test("a full disk is told in one line that names the file and the remedy", () => {
   symlinkSync("/dev/full", directory.events);
-  const recorder = new Recorder(directory, 0);
+  const recorder = new Recorder(directory);
+  recorder.rewind(0);
   assert.throws(
     () => recorder.event({ time: "2026-01-01T00:00:00.000Z", event: "a.b", message: "c" }),
     (error) =>

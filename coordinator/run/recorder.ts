@@ -38,27 +38,48 @@ class LineFile {
 
 /** Writes what a run leaves for people and programs: metrics, events, timeline, summary. */
 export class Recorder {
-  /** All steps so far, those before a resume too. */
-  readonly history: StepDigest[];
   readonly #directory: RunDirectory;
-  readonly #metrics: LineFile;
   readonly #events: LineFile;
+  #metrics: LineFile | undefined;
+  #history: StepDigest[] = [];
+  #stepsMs = 0;
 
-  /**
-   * Opens the files of a run that continues behind `lastStep` (0 for a new
-   * run). Lines of later steps, which will be trained again, are moved to
-   * metrics.superseded.jsonl; a line cut short by a crash is moved too.
-   */
-  constructor(directory: RunDirectory, lastStep: number) {
+  /** Opens the files of a run: `rewind` comes before the first step. */
+  constructor(directory: RunDirectory) {
     this.#directory = directory;
-    this.history = existsSync(directory.metrics) ? keepUpTo(directory, lastStep) : [];
-    this.#metrics = new LineFile(directory.metrics);
     this.#events = new LineFile(directory.events);
   }
 
+  /** All steps so far that count, those before a resume too. */
+  get history(): readonly StepDigest[] {
+    return this.#history;
+  }
+
+  /** Time that went into them. */
+  get stepsMs(): number {
+    return this.#stepsMs;
+  }
+
+  /**
+   * Goes on behind `lastStep`: 0 for a new run, infinity to go on where the records
+   * end. Lines of later steps, which will be trained again, are moved to
+   * metrics.superseded.jsonl, as is a line cut short by a crash. Returns the steps that
+   * were moved.
+   */
+  rewind(lastStep: number): readonly StepDigest[] {
+    const { metrics } = this.#directory;
+    this.#metrics?.close();
+    const kept = existsSync(metrics) ? keepUpTo(this.#directory, lastStep) : NOTHING;
+    this.#history = kept.history;
+    this.#metrics = new LineFile(metrics);
+    this.#stepsMs = kept.history.reduce((sum, { stepMs }) => sum + stepMs, 0);
+    return kept.superseded;
+  }
+
   step(record: MetricsRecord): void {
-    this.#metrics.append(record);
-    this.history.push(digest(record));
+    this.#metrics?.append(record);
+    this.#history.push(digest(record));
+    this.#stepsMs += record.stepMs;
   }
 
   event(record: EventRecord): void {
@@ -74,33 +95,43 @@ export class Recorder {
   }
 
   close(): void {
-    this.#metrics.close();
+    this.#metrics?.close();
     this.#events.close();
   }
 }
 
+type Kept = { history: StepDigest[]; superseded: StepDigest[] };
+
+const NOTHING: Kept = { history: [], superseded: [] };
+
 /** Moves lines of later steps aside and returns what is left. */
-function keepUpTo(directory: RunDirectory, lastStep: number): StepDigest[] {
+function keepUpTo(directory: RunDirectory, lastStep: number): Kept {
   const lines = readFileSync(directory.metrics, "utf8").split("\n");
   const parsed = lines.filter((line) => line !== "").map((line) => ({ line, record: parse(line) }));
   const history: StepDigest[] = [];
   let kept = "";
-  let superseded = "";
+  const superseded: StepDigest[] = [];
+  let moved = "";
   for (const { line, record } of parsed) {
+    // A step that two coordinators wrote, one of them about to learn that it leads no more, is the same twice.
+    if (record && record.step === history.at(-1)?.step) continue;
     if (record && record.step <= lastStep) {
       kept += `${line}\n`;
       history.push(digest(record));
-    } else superseded += `${line}\n`;
+    } else {
+      moved += `${line}\n`;
+      if (record) superseded.push(digest(record));
+    }
   }
-  if (superseded !== "") {
+  if (moved !== "") {
     try {
-      appendFileSync(directory.supersededMetrics, superseded);
+      appendFileSync(directory.supersededMetrics, moved);
     } catch (error) {
       throw writeError(directory.supersededMetrics, error);
     }
     writeAtomically(directory.metrics, kept);
   }
-  return history;
+  return { history, superseded };
 }
 
 /** A line of metrics.jsonl; undefined if it was cut short. */

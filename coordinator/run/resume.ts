@@ -32,13 +32,18 @@ export async function checkpointToResume(
     const message = `${damage}; using the checkpoint of step ${checkpoint.manifest.step} before it`;
     note({ kind: "checkpoint.damaged", message });
   }
-  const why = mismatch(checkpoint.manifest, job);
-  if (why) throw new MoestroError("invalid_input", `${checkpoint.directory}: ${why}`);
+  refuseMismatch(checkpoint, job);
   if (checkpoint.manifest.job.moe?.selectionBias && !job.moe?.selectionBias) {
     const message = `${checkpoint.directory}: was trained with moe.balancing: bias, the job file says otherwise, so its biases are dropped and tokens choose experts without them; set moe.balancing back to bias to keep them`;
     note({ kind: "checkpoint.biases-dropped", message });
   }
   return checkpoint;
+}
+
+/** Throws MoestroError("invalid_input") if the job cannot go on from the checkpoint. */
+export function refuseMismatch({ directory, manifest }: CommittedCheckpoint, job: EngineJob): void {
+  const why = mismatch(manifest, job);
+  if (why) throw new MoestroError("invalid_input", `${directory}: ${why}`);
 }
 
 type Setting = [name: string, before: unknown, now: unknown];

@@ -1,35 +1,60 @@
 import { create } from "@bufbuild/protobuf";
-import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
+import type { Layout, Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import {
   RunState as ProtoState,
   type RunStatus,
   RunStatusSchema,
-  StageStatusSchema,
 } from "../../proto/gen/moestro/v1/run_pb.js";
+import { schemeName } from "../planner/plan-names.ts";
 import type { MetricsRecord } from "../report/records.ts";
-import type { RunState } from "./run-state.ts";
+import { isPlaced, type RunState } from "./run-state.ts";
 
 const PROTO_STATES: Record<RunState, ProtoState> = {
+  queued: ProtoState.QUEUED,
   starting: ProtoState.STARTING,
   running: ProtoState.RUNNING,
+  recovering: ProtoState.RECOVERING,
+  suspending: ProtoState.SUSPENDING,
+  suspended: ProtoState.SUSPENDED,
   stopping: ProtoState.STOPPING,
   succeeded: ProtoState.SUCCEEDED,
   stopped: ProtoState.STOPPED,
   failed: ProtoState.FAILED,
 };
 
+export function stateCode(state: RunState): ProtoState {
+  return PROTO_STATES[state];
+}
+
+/** What is known of a run. */
 export type RunFacts = {
   runId: string;
+  name: string;
+  owner: string;
+  priority: number;
+  submittedAtMs: number;
+  minRanks: number;
+  maxRanks: number;
+  maxRestarts: number;
   state: RunState;
   reason: string;
   generation: number;
   totalSteps: number;
-  plan: Plan;
+  /** Of the current generation; undefined before the first. */
+  plan: Plan | undefined;
+  ranks: readonly { rank: number; agentId: string; pid: number }[];
   last: MetricsRecord | undefined;
   validationLoss: number | undefined;
   /** Smoothed; undefined before the first step. */
   stepMs: number | undefined;
   checkpointStep: number;
+  restarts: number;
+  countedRestarts: number;
+  stepsLost: number;
+  /** Share of the time since the first step that went into steps that count, 0..1. */
+  goodput: number;
+  lateControlValues: number;
+  sample: string | null;
 };
 
 /** A run as people and programs see it. */
@@ -40,7 +65,11 @@ export function runStatus(facts: RunFacts): RunStatus {
   const stepsLeft = facts.totalSteps - (last?.step ?? 0);
   return create(RunStatusSchema, {
     runId: facts.runId,
-    state: PROTO_STATES[facts.state],
+    name: facts.name,
+    owner: facts.owner,
+    priority: facts.priority,
+    submittedAtMs: BigInt(facts.submittedAtMs),
+    state: stateCode(facts.state),
     reason: facts.reason,
     generation: BigInt(facts.generation),
     step: BigInt(last?.step ?? 0),
@@ -53,16 +82,47 @@ export function runStatus(facts: RunFacts): RunStatus {
     maxCoefficient: coefficients.length > 0 ? Math.max(...coefficients) : 0,
     etaMs: BigInt(Math.round(stepsLeft * (facts.stepMs ?? 0))),
     checkpointStep: BigInt(facts.checkpointStep),
-    stages: plan.stages.map(({ index, numLayers }) => {
-      const measured = last?.stages.find((stage) => stage.stage === index);
-      const memory = last?.memory.stages.find((stage) => stage.stage === index);
-      return create(StageStatusSchema, {
-        stage: index,
-        numLayers,
-        computeMs: measured?.computeMs ?? 0,
-        communicationMs: measured?.communicationMs ?? 0,
-        peakMemoryBytes: BigInt(memory?.peakBytes ?? 0),
-      });
-    }),
+    stages: plan ? stagesOf(plan, last) : [],
+    numRanks: isPlaced(facts.state) ? (plan?.worldSize ?? 0) : 0,
+    minRanks: facts.minRanks,
+    maxRanks: facts.maxRanks,
+    layout: plan?.layout ? layoutText(plan.layout) : "",
+    restarts: facts.restarts,
+    countedRestarts: facts.countedRestarts,
+    maxRestarts: facts.maxRestarts,
+    goodput: facts.goodput,
+    stepsLost: BigInt(facts.stepsLost),
+    layers: layers.map(({ layer, dropRate, auxCoeff, expertLoad }) => ({
+      ...{ layer, dropRate, coefficient: auxCoeff, load: expertLoad.map(BigInt) },
+    })),
+    ranks: [...facts.ranks],
   });
+}
+
+function stagesOf(plan: Plan, last: MetricsRecord | undefined) {
+  return plan.stages.map(({ index, numLayers }) => {
+    const measured = last?.stages.find((stage) => stage.stage === index);
+    const memory = last?.memory.stages.find((stage) => stage.stage === index);
+    return {
+      stage: index,
+      numLayers,
+      computeMs: measured?.computeMs ?? 0,
+      communicationMs: measured?.communicationMs ?? 0,
+      peakMemoryBytes: BigInt(memory?.peakBytes ?? 0),
+    };
+  });
+}
+
+/** "edp pp 2 tp 2 dp 2 ep 2": sizes of one are left out. */
+function layoutText(layout: Layout): string {
+  const sizes: [string, number][] = [
+    ["pp", layout.pipelineParallel],
+    ["tp", layout.tensorParallel],
+    ["cp", layout.contextParallel],
+    ["dp", layout.dataParallel],
+    ["ep", layout.expertParallel],
+    ["etp", layout.expertTensorParallel],
+  ];
+  const told = sizes.filter(([, size]) => size > 1).map(([name, size]) => `${name} ${size}`);
+  return [schemeName(layout.scheme) ?? "", ...told].join(" ");
 }

@@ -8,17 +8,19 @@ export type StepDigest = {
   step: number;
   loss: number;
   tokens: number;
+  stepMs: number;
   /** Mean over layers. */
   dropRate: number;
   validationLoss: number | undefined;
 };
 
 export function digest(record: MetricsRecord): StepDigest {
-  const { step, loss, tokens, layers, validationLoss } = record;
+  const { step, loss, tokens, stepMs, layers, validationLoss } = record;
   return {
     step,
     loss,
     tokens,
+    stepMs,
     dropRate: mean(layers.map((layer) => layer.dropRate)),
     validationLoss,
   };

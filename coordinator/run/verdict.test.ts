@@ -42,7 +42,7 @@ test("news within the blame window changes who is blamed", async () => {
 test("a lost agent's ranks are not waited for, the others' are", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { verdict, givenUp } = start();
-  verdict.agentLost("a", "its connection broke");
+  verdict.agentLost("a", "agent a is gone: its connection broke");
   t.mock.timers.tick(1000);
   assert.equal(givenUp.length, 1);
   verdict.rankExited(exit({ rank: 1, exitCode: 143, signal: "SIGTERM" }));

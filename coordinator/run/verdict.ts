@@ -16,8 +16,12 @@ export class Verdict {
   readonly #plan: Plan;
   readonly #giveUp: (reason: string) => void;
   readonly #placed = new Map<string, readonly number[]>();
-  readonly #exits: RankExited[] = [];
-  readonly #lost: { agentId: string; why: string }[] = [];
+  readonly #exits = new Map<number, RankExited>();
+  readonly #lost = new Map<string, string>();
+  /** Agents that nothing is heard of just now. */
+  readonly #away = new Set<string>();
+  #hung: string | undefined;
+  #evidenceAtMs = 0;
   #killRequested = false;
   #blaming: NodeJS.Timeout | undefined;
   /** Fixed before ranks are ended: what follows from that must not be blamed. */
@@ -37,21 +41,54 @@ export class Verdict {
 
   /** Whether something has happened that forbids starting ranks. */
   get forbidsStart(): boolean {
-    return this.#killRequested || this.#lost.length > 0;
+    return this.#killRequested || this.#lost.size > 0;
   }
 
+  get isAnyAway(): boolean {
+    return this.#away.size > 0;
+  }
+
+  /** The agent was told to start these ranks, or has them. */
   placed(agentId: string, ranks: readonly number[]): void {
     this.#placed.set(agentId, ranks);
   }
 
+  /** News of a rank's end; that it comes again changes nothing. */
   rankExited(exit: RankExited): void {
-    this.#exits.push(exit);
+    if (this.#exits.has(exit.rank)) return;
+    this.#exits.set(exit.rank, exit);
     this.#judge();
   }
 
+  /** The agent and its ranks are gone; `why` is one sentence. */
   agentLost(agentId: string, why: string): void {
-    this.#lost.push({ agentId, why });
+    if (!this.#lost.has(agentId)) this.#lost.set(agentId, why);
     this.#judge();
+  }
+
+  agentAway(agentId: string): void {
+    this.#away.add(agentId);
+    this.#judge();
+  }
+
+  agentBack(agentId: string): void {
+    this.#away.delete(agentId);
+  }
+
+  /** The ranks live and make no step. */
+  hung(why: string): void {
+    this.#hung = why;
+    this.#judge();
+  }
+
+  /** When the first sign of a failure, or of the end, was seen; 0 before it. */
+  get evidenceAtMs(): number {
+    return this.#evidenceAtMs;
+  }
+
+  /** No more is decided. */
+  close(): void {
+    clearTimeout(this.#blaming);
   }
 
   killRequested(): void {
@@ -65,15 +102,21 @@ export class Verdict {
     this.#reject(error);
   }
 
-  #judge(): void {
-    const facts: GenerationFacts = {
+  get #facts(): GenerationFacts {
+    return {
       plan: this.#plan,
-      exits: this.#exits,
-      lostAgents: this.#lost,
+      exits: [...this.#exits.values()],
+      lostAgents: [...this.#lost].map(([agentId, why]) => ({ agentId, why })),
+      agentsAway: [...this.#away],
+      hung: this.#hung,
       killRequested: this.#killRequested,
     };
-    const decision = decide(facts);
+  }
+
+  #judge(): void {
+    const decision = decide(this.#facts);
     if (decision.decision === "continue") return;
+    if (this.#evidenceAtMs === 0) this.#evidenceAtMs = performance.now();
     if (this.#nothingMoreComes()) {
       clearTimeout(this.#blaming);
       this.#resolve(this.#fixed ?? decision);
@@ -81,16 +124,23 @@ export class Verdict {
     }
     if (decision.decision !== "fail" || this.#blaming) return;
     this.#blaming = setTimeout(() => {
-      this.#fixed = decide(facts);
+      this.#fixed = decide(this.#facts);
       this.#giveUp(this.#fixed.reason);
+      this.#judge();
     }, BLAME_WINDOW_MS);
   }
 
-  /** Whether every rank has ended, or was an agent's that is gone and cannot tell. */
+  /**
+   * Whether every rank that was started has ended, or was an agent's that is gone and
+   * cannot tell. Once the ranks are being ended, one that is merely away is not waited
+   * for: it ends what it has of the generation when it is back.
+   */
   #nothingMoreComes(): boolean {
-    if (this.#placed.size === 0) return true;
-    const silent = new Set(this.#lost.flatMap(({ agentId }) => this.#placed.get(agentId) ?? []));
-    const told = this.#exits.filter(({ rank }) => !silent.has(rank));
-    return told.length + silent.size >= this.#plan.worldSize;
+    const isEnding = this.#fixed !== undefined || this.#killRequested;
+    const cannotTell = (agentId: string) =>
+      this.#lost.has(agentId) || (isEnding && this.#away.has(agentId));
+    return [...this.#placed].every(
+      ([agentId, ranks]) => cannotTell(agentId) || ranks.every((rank) => this.#exits.has(rank)),
+    );
   }
 }

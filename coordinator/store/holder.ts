@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import type { Holder } from "./run-store.ts";
+import type { Holder } from "./store.ts";
 
 /** This process as a holder. */
 export function currentHolder(): Holder {

@@ -1,153 +1,208 @@
-import { DatabaseSync } from "node:sqlite";
-import { MoestroError } from "../errors.ts";
-import { isRunState } from "../run/run-state.ts";
+import { isEnded } from "../run/run-state.ts";
 import { isAlive } from "./holder.ts";
-import type { Holder, RunStore, StoredRun } from "./run-store.ts";
+import { leaseInUse, leaseLost, runExists, runMissing } from "./lease-errors.ts";
+import { NEW_LIFE, storedRun, storedWish } from "./run-record.ts";
+import { SqliteDatabase } from "./sqlite-database.ts";
+import type {
+  Held,
+  Holder,
+  RunLife,
+  RunSpec,
+  RunWish,
+  Store,
+  StoredRun,
+  StoredToken,
+} from "./store.ts";
 
-const SCHEMA_VERSION = 1;
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS runs (
-    run_id TEXT PRIMARY KEY,
-    state TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    generation INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    holder_pid INTEGER,
-    holder_started_at TEXT
-  ) STRICT`;
+const RUN = `SELECT run_id, spec, phase, min_ranks, max_ranks, checkpoints, life, generation FROM runs`;
+/** Holds in a transaction if the lease is held under this epoch. */
+const IS_HELD = `SELECT 1 FROM leases WHERE name = ? AND epoch = ? AND holder_pid IS NOT NULL`;
 
 /** The embedded store: one SQLite file, shared by the coordinators of one machine. */
-export function openSqliteStore(path: string): RunStore {
-  try {
-    return new SqliteStore(path);
-  } catch (error) {
-    throw storeError(path, error);
-  }
+export function openSqliteStore(path: string): Store {
+  return new SqliteStore(new SqliteDatabase(path));
 }
 
-/** What SQLite says, told to a person. */
-function storeError(path: string, error: unknown): unknown {
-  if (error instanceof MoestroError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code !== "ERR_SQLITE_ERROR") return error;
-  return new MoestroError(
-    "environment",
-    `${path}: the store cannot be used: ${message}; free disk space, or move the file away if it is damaged`,
-  );
-}
+class SqliteStore implements Store {
+  readonly #database: SqliteDatabase;
 
-class SqliteStore implements RunStore {
-  readonly #path: string;
-  readonly #database: DatabaseSync;
-
-  constructor(path: string) {
-    this.#path = path;
-    this.#database = new DatabaseSync(path, { timeout: 5000 });
-    this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    const version = this.#database.prepare("PRAGMA user_version").get()?.user_version;
-    if (version !== 0 && version !== SCHEMA_VERSION) {
-      throw new MoestroError(
-        "environment",
-        `${path}: was written by another version of moestro (schema ${version}, this one writes ${SCHEMA_VERSION}); use that version or another folder`,
-      );
-    }
-    this.#database.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
   }
 
-  async acquire(runId: string, holder: Holder): Promise<number> {
-    return this.#transaction(() => {
-      const found = this.#find(runId);
-      if (found?.holder && isAlive(found.holder)) {
-        throw new MoestroError(
-          "in_use",
-          `run ${runId} is in use by process ${found.holder.pid}; wait for it to end, stop it with: moestro stop ${runId}`,
-        );
+  // A holder is gone when its process is, so a lease needs no time to live.
+  async acquire(lease: string, holder: Holder): Promise<Held> {
+    return this.#database.transaction(() => {
+      const row = this.#database.row("SELECT * FROM leases WHERE name = ?", lease);
+      const pid = row?.holder_pid;
+      if (pid && isAlive({ pid: Number(pid), startedAt: String(row.holder_started_at) })) {
+        throw leaseInUse(lease, Number(pid));
       }
-      const epoch = (found?.epoch ?? 0) + 1;
-      this.#database
-        .prepare(
-          `INSERT INTO runs VALUES (?, 'starting', 'acquired', 0, ?, ?, ?)
-           ON CONFLICT (run_id) DO UPDATE SET
-             epoch = excluded.epoch,
-             holder_pid = excluded.holder_pid,
-             holder_started_at = excluded.holder_started_at`,
-        )
-        .run(runId, epoch, holder.pid, holder.startedAt);
-      return epoch;
+      const epoch = Number(row?.epoch ?? 0) + 1;
+      const values = [lease, epoch, holder.pid, holder.startedAt];
+      this.#database.run("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", ...values);
+      return { lease, epoch };
     });
   }
 
-  async release(runId: string, epoch: number): Promise<void> {
-    this.#transaction(() =>
-      this.#write("holder_pid = NULL, holder_started_at = NULL", [], runId, epoch),
+  async renew({ lease, epoch }: Held): Promise<boolean> {
+    return this.#database.row(IS_HELD, lease, epoch) !== undefined;
+  }
+
+  async release({ lease, epoch }: Held): Promise<void> {
+    this.#database.run(
+      "UPDATE leases SET holder_pid = NULL, holder_started_at = NULL WHERE name = ? AND epoch = ?",
+      ...[lease, epoch],
     );
   }
 
-  async nextGeneration(runId: string, epoch: number): Promise<number> {
-    return this.#transaction(() => {
-      this.#write("generation = generation + 1", [], runId, epoch);
-      return this.#find(runId)?.generation ?? 0;
-    });
-  }
-
-  async setState(
-    runId: string,
-    epoch: number,
-    state: StoredRun["state"],
-    reason: string,
-  ): Promise<void> {
-    this.#transaction(() => this.#write("state = ?, reason = ?", [state, reason], runId, epoch));
+  async create(runId: string, spec: RunSpec, wish: RunWish): Promise<void> {
+    const run = { runId, spec, wish, life: NEW_LIFE, generation: 0 };
+    if (!this.#insert(run)) throw runExists(runId);
   }
 
   async get(runId: string): Promise<StoredRun | undefined> {
-    return this.#find(runId);
+    const row = this.#database.row(`${RUN} WHERE run_id = ?`, runId);
+    return row && runOfRow(row);
+  }
+
+  async active(): Promise<StoredRun[]> {
+    return this.#database.rows(`${RUN} WHERE ended IS NULL ORDER BY sequence`).map(runOfRow);
+  }
+
+  async ended(limit: number): Promise<StoredRun[]> {
+    const newest = "WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT ?";
+    return this.#database.rows(`${RUN} ${newest}`, limit).map(runOfRow);
+  }
+
+  async wish(runId: string, change: Partial<RunWish>): Promise<RunWish | undefined> {
+    const { phase, minRanks, maxRanks, checkpoints } = change;
+    const values = [phase, minRanks, maxRanks, checkpoints].map((value) => value ?? null);
+    const row = this.#database.row(
+      `UPDATE runs SET phase = coalesce(?, phase), min_ranks = coalesce(?, min_ranks),
+         max_ranks = coalesce(?, max_ranks), checkpoints = coalesce(?, checkpoints)
+       WHERE run_id = ? RETURNING *`,
+      ...[...values, runId],
+    );
+    return row && wishOfRow(row);
+  }
+
+  async wishCheckpoint(runId: string): Promise<RunWish | undefined> {
+    const row = this.#database.row(
+      "UPDATE runs SET checkpoints = checkpoints + 1 WHERE run_id = ? RETURNING *",
+      runId,
+    );
+    return row && wishOfRow(row);
+  }
+
+  async setLife(runId: string, held: Held, life: RunLife): Promise<void> {
+    // A run that was over and is over again ended now; one that goes on is not over.
+    const ended = isEnded(life.state)
+      ? "coalesce(ended, (SELECT coalesce(max(ended), 0) + 1 FROM runs))"
+      : "NULL";
+    this.#write(runId, held, `life = ?, ended = ${ended}`, JSON.stringify(life));
+  }
+
+  async nextGeneration(runId: string, held: Held): Promise<number> {
+    return Number(this.#write(runId, held, "generation = generation + 1").generation);
+  }
+
+  async restore(run: StoredRun, held: Held): Promise<boolean> {
+    return this.#database.transaction(() => {
+      this.#mustHold(held);
+      return this.#insert(run);
+    });
+  }
+
+  async setStatus(runId: string, held: Held, status: Uint8Array): Promise<void> {
+    this.#mustHold(held);
+    this.#database.runLoosely("INSERT OR REPLACE INTO statuses VALUES (?, ?)", runId, status);
+  }
+
+  async status(runId: string): Promise<Uint8Array | undefined> {
+    const row = this.#database.row("SELECT status FROM statuses WHERE run_id = ?", runId);
+    return row?.status instanceof Uint8Array ? row.status : undefined;
+  }
+
+  async addToken(token: StoredToken): Promise<void> {
+    const text = JSON.stringify(token);
+    this.#database.run("INSERT OR REPLACE INTO tokens VALUES (?, ?)", token.id, text);
+  }
+
+  async takeToken(id: string): Promise<StoredToken | undefined> {
+    const row = this.#database.row("DELETE FROM tokens WHERE id = ? RETURNING token", id);
+    return row && JSON.parse(String(row.token));
+  }
+
+  async tokens(): Promise<StoredToken[]> {
+    const rows = this.#database.rows("SELECT token FROM tokens ORDER BY rowid");
+    return rows.map(({ token }) => JSON.parse(String(token)));
+  }
+
+  async setDrained(agentId: string, drained: boolean): Promise<void> {
+    if (drained) this.#database.run("INSERT OR IGNORE INTO drained VALUES (?)", agentId);
+    else this.#database.run("DELETE FROM drained WHERE agent_id = ?", agentId);
+  }
+
+  async drained(): Promise<string[]> {
+    const rows = this.#database.rows("SELECT agent_id FROM drained ORDER BY agent_id");
+    return rows.map(({ agent_id }) => String(agent_id));
   }
 
   async close(): Promise<void> {
     this.#database.close();
   }
 
-  #find(runId: string): StoredRun | undefined {
-    const row = this.#database.prepare("SELECT * FROM runs WHERE run_id = ?").get(runId);
-    if (!row) return undefined;
-    const state = String(row.state);
-    if (!isRunState(state)) throw new Error(`run ${runId} has the unknown state ${state}`);
-    return {
-      runId,
-      state,
-      reason: String(row.reason),
-      generation: Number(row.generation),
-      epoch: Number(row.epoch),
-      holder:
-        row.holder_pid === null
-          ? undefined
-          : { pid: Number(row.holder_pid), startedAt: String(row.holder_started_at) },
-    };
+  /** False if there is one of that id. */
+  #insert({ runId, spec, wish, life, generation }: StoredRun): boolean {
+    const changes = this.#database.run(
+      `INSERT OR IGNORE INTO runs
+         (run_id, spec, phase, min_ranks, max_ranks, checkpoints, life, generation, ended)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, iif(?, (SELECT coalesce(max(ended), 0) + 1 FROM runs), NULL))`,
+      ...[runId, JSON.stringify(spec)],
+      ...[wish.phase, wish.minRanks, wish.maxRanks, wish.checkpoints],
+      ...[JSON.stringify(life), generation, Number(isEnded(life.state))],
+    );
+    return changes === 1;
   }
 
-  /** Changes the run if `epoch` is still its epoch. */
-  #write(assignments: string, values: string[], runId: string, epoch: number): void {
-    const result = this.#database
-      .prepare(`UPDATE runs SET ${assignments} WHERE run_id = ? AND epoch = ?`)
-      .run(...values, runId, epoch);
-    if (result.changes === 0) {
-      throw new MoestroError(
-        "in_use",
-        `run ${runId} was taken over by another coordinator (this one held epoch ${epoch})`,
+  #mustHold(held: Held): void {
+    if (!this.#database.row(IS_HELD, held.lease, held.epoch)) throw leaseLost(held);
+  }
+
+  /** Changes the run, if the lease is still held. */
+  #write(runId: string, held: Held, assignments: string, ...values: string[]) {
+    return this.#database.transaction(() => {
+      this.#mustHold(held);
+      const row = this.#database.row(
+        `UPDATE runs SET ${assignments} WHERE run_id = ? RETURNING *`,
+        ...[...values, runId],
       );
-    }
+      if (!row) throw runMissing(this.#database.path, runId);
+      return row;
+    });
   }
+}
 
-  #transaction<T>(body: () => T): T {
-    try {
-      this.#database.exec("BEGIN IMMEDIATE");
-      const result = body();
-      this.#database.exec("COMMIT");
-      return result;
-    } catch (error) {
-      // SQLite rolls back by itself on some failures, a full disk among them.
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw storeError(this.#path, error);
-    }
-  }
+type Row = ReturnType<SqliteDatabase["rows"]>[number];
+
+function runOfRow(row: Row): StoredRun {
+  return storedRun({
+    ...{ runId: String(row.run_id), spec: String(row.spec), life: String(row.life) },
+    ...numbersOfRow(row),
+    generation: Number(row.generation),
+  });
+}
+
+function wishOfRow(row: Row): RunWish {
+  return storedWish(numbersOfRow(row));
+}
+
+function numbersOfRow(row: Row) {
+  return {
+    phase: String(row.phase),
+    minRanks: Number(row.min_ranks),
+    maxRanks: Number(row.max_ranks),
+    checkpoints: Number(row.checkpoints),
+  };
 }

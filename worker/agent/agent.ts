@@ -1,123 +1,229 @@
+import { randomBytes } from "node:crypto";
 import { hostname, tmpdir } from "node:os";
 import { create } from "@bufbuild/protobuf";
+import type { TlsMaterial } from "../../coordinator/rpc/client.ts";
 import {
   AgentHelloSchema,
   type Fence,
-  HeartbeatSchema,
-  type StartRanks,
+  type Inventory,
+  type Probe,
+  ProbeResultSchema,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
-import { type CoordinatorMessage, CoordinatorStream } from "./coordinator-stream.ts";
+import { CoordinatorConnection, NO_RUN } from "./coordinator-connection.ts";
+import type { AgentMessage, CoordinatorMessage } from "./coordinator-stream.ts";
+import type { GroupFence } from "./group-facts.ts";
+import { addressTowards, defaultSlots, takeInventory } from "./inventory.ts";
 import type { AgentOptions } from "./options.ts";
-import { RankGroup } from "./rank-group.ts";
+import { listenForProbes, type ProbeListener, probe } from "./probe.ts";
+import { RankGroups } from "./rank-groups.ts";
+import { RankLinks } from "./rank-links.ts";
+import { type RankHandle, RankProcess, threadsPerRank } from "./rank-process.ts";
+import { StandbyPool } from "./standby-pool.ts";
 
-/** How long ranks have to end by themselves when their coordinator is gone. */
-const ORPHAN_GRACE_MS = 1000;
+/** How long ranks have to end by themselves when the agent is asked to end. */
+const LEAVE_GRACE_MS = 1000;
 
-/** One node's agent: starts, watches and ends the ranks the coordinator asks for. */
+/** What an agent finds out about its node, and opens there, before it connects. */
+type Node = {
+  incarnation: string;
+  inventory: Inventory;
+  numSlots: number;
+  address: string;
+  probes: ProbeListener;
+  links: RankLinks;
+};
+
+/**
+ * One node's agent: starts, watches and ends the ranks that coordinators ask for, and
+ * outlives them all. Ranks know nothing of its connection and go on without one.
+ */
 export class Agent {
   /** Settles with the process's exit code when the agent has nothing left to do. */
   readonly done: Promise<number>;
   readonly #options: AgentOptions;
-  readonly #stream: CoordinatorStream;
-  #group: RankGroup | undefined;
-  #handled: Promise<void> = Promise.resolve();
-  #starting: Promise<void> = Promise.resolve();
-  #heartbeat: NodeJS.Timeout | undefined;
+  readonly #node: Node;
+  readonly #connection: CoordinatorConnection;
+  readonly #groups: RankGroups;
+  readonly #pool: StandbyPool<GroupFence>;
+  /** By run, so that what is asked of it happens one after the other. */
+  readonly #handled = new Map<string, Promise<void>>();
   #finish: (exitCode: number) => void = () => {};
   #leaving = false;
 
-  constructor(options: AgentOptions) {
+  /** `startProcess`: what a rank is where no process stands by; measurements give something lighter. */
+  static async start(
+    options: AgentOptions,
+    tls: () => TlsMaterial,
+    startProcess?: (logPath: string) => RankHandle,
+  ): Promise<Agent> {
+    const incarnation = randomBytes(8).toString("hex");
+    const [first = ""] = options.coordinators;
+    const [inventory, found] = await Promise.all([takeInventory(), addressTowards(first)]);
+    const address = options.address ?? found ?? hostname();
+    // An address that somebody gave need not be one of this machine's own.
+    const anyPort = { host: options.address ? "" : (found ?? ""), port: 0 };
+    const { host, port } = options.probeListen ?? anyPort;
+    const probes = await listenForProbes(host, port, `${options.agentId} ${incarnation}`);
+    const links = await RankLinks.open(options.ownCredentials ? options.credentials : tmpdir());
+    const numSlots = options.numSlots ?? defaultSlots(inventory);
+    const node = { incarnation, inventory, numSlots, address, probes, links };
+    return new Agent(options, tls, node, startProcess);
+  }
+
+  private constructor(
+    options: AgentOptions,
+    tls: () => TlsMaterial,
+    node: Node,
+    startProcess?: (logPath: string) => RankHandle,
+  ) {
     this.#options = options;
+    this.#node = node;
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#stream = new CoordinatorStream(options, {
-      // One after the other: what comes while ranks are being started waits for that.
-      message: (message, fence) => {
-        this.#handled = this.#handled.then(() => this.#handle(message, fence));
-      },
-      ended: (why) => void this.leave(`the coordinator is gone (${why})`),
-    });
-    this.#stream.send({
-      case: "hello",
-      value: create(AgentHelloSchema, {
-        agentId: options.agentId,
-        host: hostname(),
-        pid: process.pid,
-        numSlots: options.numSlots,
+    const numThreads = threadsPerRank(node.numSlots);
+    const process = { python: options.python, links: node.links, numThreads };
+    const start =
+      startProcess ??
+      ((logPath: string) => new RankProcess({ ...process, logPath, standby: false }));
+    const size = options.numStandbys ?? node.numSlots;
+    this.#pool = new StandbyPool({ process, size, note: (line) => this.#note(line) });
+    this.#groups = new RankGroups({
+      group: ({ networkInterface }) => ({
+        networkInterface: options.networkInterface || networkInterface,
+        numThreads,
+        takeProcess: (logPath) => this.#pool.take() ?? start(logPath),
       }),
+      tell: (fence, message) => void this.#connection.send(message, fence),
+      reported: () => this.#pump(),
+      starting: (fence) => this.#pool.hold(fence),
+      settled: (fence) => this.#pool.release(fence),
     });
+    this.#connection = new CoordinatorConnection(
+      { coordinators: options.coordinators, tls },
+      {
+        hello: () => this.#hello(),
+        connected: () => {
+          this.#groups.kept.rewind();
+          this.#pump();
+        },
+        message: (message, fence) => this.#receive(message, fence),
+        writable: () => this.#pump(),
+        refused: (why) => this.#refused(why),
+        note: (line) => this.#note(line),
+      },
+    );
+    this.#connection.open();
   }
 
   /** Ends the ranks, says why on standard error, and is done. */
-  async leave(why: string): Promise<void> {
+  async leave(why: string, exitCode = 1): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
-    clearInterval(this.#heartbeat);
-    await this.#starting;
-    const ranks = this.#group?.ranks.length ?? 0;
-    console.error(`moestro agent ${this.#options.agentId}: ${why}; ending ${ranks} ranks`);
-    this.#group?.kill(ORPHAN_GRACE_MS);
-    await this.#group?.ended;
-    await this.#stream.close();
-    this.#finish(1);
+    this.#note(`${why}; ending ${this.#groups.numRunning} ranks`);
+    await this.#groups.end(LEAVE_GRACE_MS);
+    await this.#close(exitCode);
+  }
+
+  #note(line: string): void {
+    console.error(`moestro agent ${this.#options.agentId}: ${line}`);
+  }
+
+  #hello(): AgentMessage {
+    const { agentId } = this.#options;
+    const { incarnation, inventory, numSlots, address, probes } = this.#node;
+    return {
+      case: "hello",
+      value: create(AgentHelloSchema, {
+        ...{ agentId, host: hostname(), pid: process.pid, numSlots, incarnation, address },
+        ...{ probePort: probes.port, inventory, groups: this.#groups.states() },
+      }),
+    };
+  }
+
+  /** Sends what is kept and was not sent over this connection, as long as it takes it. */
+  #pump(): void {
+    if (!this.#connection.isConnected) return;
+    for (let next = this.#groups.kept.next(); next; next = this.#groups.kept.next()) {
+      if (!this.#connection.send(next.message, next.group)) return;
+    }
+  }
+
+  #refused(why: string): boolean {
+    if (!this.#groups.isEmpty) return true;
+    void this.leave(`the coordinator will not have this agent: ${why}`);
+    return false;
+  }
+
+  #receive(message: CoordinatorMessage, fence: Fence): void {
+    if (this.#leaving) return;
+    const { runId } = fence;
+    if (message.case === "probe") void this.#probe(message.value);
+    else if (runId !== "") this.#inTurn(runId, () => this.#handle(message, fence));
+    else if (message.case === "goodbye" && this.#options.exitWithParent) {
+      void this.leave("dismissed", 0);
+    }
+  }
+
+  /** One after the other within a run: what comes while older ranks end waits for that. */
+  #inTurn(runId: string, handle: () => Promise<void> | void): void {
+    const handled = (this.#handled.get(runId) ?? Promise.resolve()).then(handle).catch((error) => {
+      this.#note(`run ${runId}: ${(error as Error).message}`);
+    });
+    this.#handled.set(runId, handled);
+    void handled.then(() => {
+      if (this.#handled.get(runId) === handled) this.#handled.delete(runId);
+    });
   }
 
   async #handle(message: CoordinatorMessage, fence: Fence): Promise<void> {
+    if (message.case === "start") {
+      await this.#groups.start(fence, message.value);
+      return;
+    }
+    const group = this.#groups.find(fence);
+    if (!group) return;
     switch (message.case) {
-      case "welcome": {
-        const every = Number(message.value.heartbeatIntervalMs);
-        this.#heartbeat = setInterval(() => {
-          this.#stream.send({ case: "heartbeat", value: create(HeartbeatSchema) });
-        }, every);
-        break;
-      }
-      case "start":
-        this.#starting = this.#start(message.value, fence);
-        await this.#starting;
-        break;
       case "coefficients":
       case "stop":
+      case "save":
         // Rank 0 hands these on to every rank with the loss reduction, so that
         // all act at the same step.
-        this.#group?.send(message, 0);
+        group.send(message, (rank) => rank === 0);
         break;
       case "rendezvous":
-        for (const rank of this.#group?.ranks ?? []) {
-          if (rank !== 0) this.#group?.send(message, rank);
-        }
+        group.send(message, (rank) => rank !== 0);
         break;
       case "kill":
-        this.#group?.kill(Number(message.value.graceMs));
+        group.kill(Number(message.value.graceMs));
+        break;
+      case "acknowledged": {
+        const { step, checkpointStep } = message.value;
+        this.#groups.kept.acknowledge(group.fence, step, checkpointStep);
+        break;
+      }
+      case "dumpStacks":
+        // Not waited for: ranks may have to be ended meanwhile.
+        void group.dumpStacks();
         break;
       case "goodbye":
-        await this.#goodbye();
-        break;
-      case undefined:
+        this.#groups.forget(fence);
         break;
     }
   }
 
-  async #start(start: StartRanks, fence: Fence): Promise<void> {
-    try {
-      this.#group = await RankGroup.start({
-        runId: fence.runId,
-        generation: fence.generation,
-        start,
-        python: this.#options.python,
-        scratch: this.#options.ownCredentials ? this.#options.credentials : tmpdir(),
-        send: (message) => this.#stream.send(message, fence),
-      });
-    } catch (error) {
-      void this.leave(`cannot start ranks: ${(error as Error).message}`);
-    }
+  async #probe({ agentId, address, port, timeoutMs }: Probe): Promise<void> {
+    const why = await probe(agentId, { host: address, port, timeoutMs: Number(timeoutMs) });
+    const answered = why === undefined;
+    const value = create(ProbeResultSchema, { agentId, answered, why: why ?? "" });
+    this.#connection.send({ case: "probed", value }, NO_RUN);
   }
 
-  async #goodbye(): Promise<void> {
-    this.#leaving = true;
-    clearInterval(this.#heartbeat);
-    await this.#group?.ended;
-    await this.#stream.close();
-    this.#finish(0);
+  async #close(exitCode: number): Promise<void> {
+    this.#pool.close();
+    this.#node.probes.close();
+    await this.#connection.close();
+    this.#node.links.close();
+    this.#finish(exitCode);
   }
 }

@@ -1,7 +1,6 @@
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/grpc-js";
+import { type Client, type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js";
+import { openClient, type TlsMaterial } from "../../coordinator/rpc/client.ts";
 import {
   AgentService,
   type ConnectRequest,
@@ -11,81 +10,86 @@ import {
   FenceSchema,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
-import type { AgentOptions } from "./options.ts";
 
 export type CoordinatorMessage = ConnectResponse["message"];
 export type AgentMessage = ConnectRequest["message"];
 
-const FILES = ["authority.crt", "agent.crt", "agent.key"];
+/** A plan for thousands of ranks with its job fits many times over. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const FLUSH_MS = 1000;
+
+/** How a stream ended: gRPC's status, and one sentence. */
+export type StreamEnd = { code: status; why: string };
 
 export type StreamHandlers = {
   message(message: CoordinatorMessage, fence: Fence): void;
-  /** The stream has ended; `why` is one sentence. Called once. */
-  ended(why: string): void;
+  /** There is room again after `send` returned false. */
+  writable(): void;
+  /** Called once, and not after `abandon` or `finish`. */
+  ended(end: StreamEnd): void;
 };
 
-/**
- * The agent's one stream to the coordinator, mutually authenticated. What an
- * older coordinator or generation sends is not handed on.
- */
+/** One connection to one coordinator, mutually authenticated. */
 export class CoordinatorStream {
   readonly #client: Client;
   readonly #stream: ClientDuplexStream<ConnectRequest, ConnectResponse>;
-  #fence: Fence = create(FenceSchema);
   #ended = false;
 
-  constructor(options: AgentOptions, handlers: StreamHandlers) {
-    const read = (name: string) => readFileSync(join(options.credentials, name));
-    const tls = credentials.createSsl(read("authority.crt"), read("agent.key"), read("agent.crt"));
-    // Keys made for this process alone need not lie about any longer.
-    if (options.ownCredentials) for (const name of FILES) rmSync(join(options.credentials, name));
+  constructor(address: string, tls: TlsMaterial, handlers: StreamHandlers) {
     const { connect } = grpcMethods(AgentService);
-    this.#client = new Client(options.coordinator, tls);
+    this.#client = openClient(address, tls, {
+      "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+      "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+      // Back-off is the agent's own; a shared connection would add another one.
+      "grpc.use_local_subchannel_pool": 1,
+    });
     this.#stream = this.#client.makeBidiStreamRequest(
       connect.path,
       connect.requestSerialize,
       connect.responseDeserialize,
       new Metadata(),
     );
-    this.#stream.on("data", (response: ConnectResponse) => {
-      const fence = response.fence ?? this.#fence;
-      if (isOlder(fence, this.#fence)) return;
-      this.#fence = fence;
-      handlers.message(response.message, fence);
-    });
-    const end = (why: string) => {
+    const end = (ended: StreamEnd) => {
       if (this.#ended) return;
       this.#ended = true;
-      handlers.ended(why);
+      this.#client.close();
+      handlers.ended(ended);
     };
-    this.#stream.on("error", (error) => end(error.message));
-    this.#stream.on("end", () => end("the coordinator closed the stream"));
+    this.#stream.on("data", ({ message, fence }: ConnectResponse) => {
+      if (!this.#ended) handlers.message(message, fence ?? create(FenceSchema));
+    });
+    this.#stream.on("drain", () => {
+      if (!this.#ended) handlers.writable();
+    });
+    this.#stream.on("error", (error: Error & { code?: status; details?: string }) => {
+      end({ code: error.code ?? status.UNKNOWN, why: error.details ?? error.message });
+    });
+    this.#stream.on("end", () => end({ code: status.OK, why: "it closed the stream" }));
   }
 
-  /** Sends a message about what `fence` names; a later generation is not meant by it. */
-  send(message: AgentMessage, fence?: Fence): void {
+  /** Returns false if what follows should wait for `writable`. */
+  send(message: AgentMessage, fence: Fence): boolean {
+    if (this.#ended) return false;
+    return this.#stream.write(create(ConnectRequestSchema, { message, fence }));
+  }
+
+  /** Leaves the connection at once, with whatever is under way. */
+  abandon(): void {
     if (this.#ended) return;
-    this.#stream.write(
-      create(ConnectRequestSchema, { message, fence: fence ?? create(FenceSchema) }),
-    );
+    this.#ended = true;
+    this.#stream.cancel();
+    this.#client.close();
   }
 
-  /** Sends what is queued and ends the stream; the handlers hear no more. */
-  async close(): Promise<void> {
+  /** Sends what is queued and ends the stream. */
+  async finish(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
     await new Promise<void>((resolve) => {
       this.#stream.once("status", () => resolve());
       this.#stream.end();
-      setTimeout(resolve, 1000).unref();
+      setTimeout(resolve, FLUSH_MS).unref();
     });
     this.#client.close();
   }
-}
-
-function isOlder(fence: Fence, than: Fence): boolean {
-  if (fence.coordinatorEpoch !== than.coordinatorEpoch) {
-    return fence.coordinatorEpoch < than.coordinatorEpoch;
-  }
-  return fence.generation < than.generation;
 }

@@ -1,53 +1,136 @@
+import { hostname } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { pythonExecutable } from "../../coordinator/environment/python.ts";
+import { MoestroError } from "../../coordinator/errors.ts";
+import { type HostPort, splitAddress } from "../../coordinator/rpc/address.ts";
+import { stateDirectory } from "../../coordinator/state-directory.ts";
 
 export type AgentOptions = {
-  /** host:port of the coordinator. */
-  coordinator: string;
+  /** host:port of every coordinator there may be. */
+  coordinators: readonly string[];
   agentId: string;
-  /** Folder with authority.crt, agent.crt and agent.key, PEM. */
+  /** The folder this agent's certificate is kept in, for this agent alone. */
   credentials: string;
+  /** What it joins with, while it has no certificate. */
+  token: string | undefined;
+  /** host:port of where coordinators take joiners; none: one port up of each. */
+  joinAddresses: readonly string[];
   /** The Python interpreter ranks run on. */
   python: string;
-  /** Ranks this node has room for. */
-  numSlots: number;
+  /** Ranks this node has room for; undefined: as many as it has GPUs, else processors. */
+  numSlots: number | undefined;
+  /** Processes that wait with everything imported; undefined: one a slot. */
+  numStandbys: number | undefined;
+  /** Where ranks of other nodes reach those of this one; undefined: where it connects from. */
+  address: string | undefined;
+  /** Where it answers its peers; undefined: a free port of its address. */
+  probeListen: HostPort | undefined;
+  /** The network interface ranks talk over; empty leaves it to the coordinator or torch. */
+  networkInterface: string;
   /** The credentials are for this process alone: it removes them once read, and the folder at its end. */
   ownCredentials: boolean;
   /** End when standard input ends, which is when the process that started the agent is gone. */
   exitWithParent: boolean;
 };
 
-const REQUIRED = ["coordinator", "agent-id", "credentials", "python", "slots"] as const;
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const MAX_SLOTS = 1024;
 
-/** Reads the command line. Throws an Error whose message is one line for a person. */
+/** Reads the command line. Throws MoestroError("invalid_input"). */
 export function parseOptions(args: readonly string[]): AgentOptions {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      coordinator: { type: "string" },
-      "agent-id": { type: "string" },
-      credentials: { type: "string" },
-      python: { type: "string" },
-      slots: { type: "string" },
-      "own-credentials": { type: "boolean", default: false },
-      "exit-with-parent": { type: "boolean", default: false },
-    },
-  });
-  const given = (name: (typeof REQUIRED)[number]): string => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`--${name} is missing`);
-    return value;
-  };
-  const numSlots = Number(given("slots"));
-  if (!Number.isInteger(numSlots) || numSlots < 1) {
-    throw new Error(`--slots ${given("slots")}: give a whole number of at least 1`);
+  const { values } = read(args);
+  const agentId = values["agent-id"];
+  if (!ID.test(agentId)) {
+    throw invalid(
+      `--agent-id ${agentId}: give up to 63 letters, digits, dots, underscores and dashes`,
+    );
   }
+  const { slots, standby, address } = values;
   return {
-    coordinator: given("coordinator"),
-    agentId: given("agent-id"),
-    credentials: given("credentials"),
-    python: given("python"),
-    numSlots,
+    coordinators: parseCoordinators(values.coordinator ?? []),
+    ...{ agentId, python: values.python },
+    credentials: values.credentials ?? join(stateDirectory(), "agents", agentId),
+    // Where others on this machine do not see it, unlike a command line.
+    token: values.token ?? (process.env.MOESTRO_TOKEN || undefined),
+    joinAddresses: parseList("--join", values.join ?? []),
+    numSlots: slots === undefined ? undefined : parseCount("--slots", slots, 1),
+    numStandbys: standby === "auto" ? undefined : parseCount("--standby", standby, 0),
+    address: address === undefined ? undefined : parseHost(address),
+    probeListen: parseProbeListen(values["probe-listen"]),
+    networkInterface: values.interface,
     ownCredentials: values["own-credentials"],
     exitWithParent: values["exit-with-parent"],
   };
+}
+
+function parseCoordinators(given: readonly string[]): string[] {
+  const coordinators = parseList("--coordinator", given);
+  if (coordinators.length > 0) return coordinators;
+  throw invalid("--coordinator is missing: give host:port, or several with commas between");
+}
+
+function parseList(flag: string, given: readonly string[]): string[] {
+  const addresses = given.flatMap((list) => list.split(",")).filter((one) => one !== "");
+  for (const one of addresses) parseAddress(flag, one);
+  return addresses;
+}
+
+function parseCount(flag: string, text: string, least: number): number {
+  const count = Number(text);
+  if (text.trim() !== "" && Number.isInteger(count) && count >= least && count <= MAX_SLOTS) {
+    return count;
+  }
+  const auto = flag === "--standby" ? ", or auto for one a slot" : "";
+  throw invalid(`${flag} ${text}: give a whole number from ${least} to ${MAX_SLOTS}${auto}`);
+}
+
+function parseAddress(flag: string, text: string): HostPort {
+  try {
+    return splitAddress(text);
+  } catch (error) {
+    throw invalid(`${flag} ${(error as Error).message}`);
+  }
+}
+
+function parseHost(text: string): string {
+  if (/^[\w.:-]+$/.test(text) && !/^[\w.-]+:\d+$/.test(text)) return text;
+  throw invalid(`--address ${text}: give a host name or address, without a port`);
+}
+
+function parseProbeListen(text: string | undefined) {
+  if (text === undefined) return undefined;
+  // Port 0 is no address to connect to, but one to listen on: any free port.
+  const isAnyPort = text.endsWith(":0");
+  const { host, port } = parseAddress("--probe-listen", text.replace(/:0$/, ":1"));
+  return { host, port: isAnyPort ? 0 : port };
+}
+
+function read(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        coordinator: { type: "string", multiple: true },
+        "agent-id": { type: "string", default: hostname() },
+        credentials: { type: "string" },
+        token: { type: "string" },
+        join: { type: "string", multiple: true },
+        python: { type: "string", default: pythonExecutable() },
+        slots: { type: "string" },
+        standby: { type: "string", default: "auto" },
+        address: { type: "string" },
+        "probe-listen": { type: "string" },
+        interface: { type: "string", default: "" },
+        "own-credentials": { type: "boolean", default: false },
+        "exit-with-parent": { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    throw invalid((error as Error).message);
+  }
+}
+
+function invalid(line: string): MoestroError {
+  return new MoestroError("invalid_input", line);
 }

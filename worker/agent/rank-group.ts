@@ -1,128 +1,172 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Gather } from "../../proto/gather.ts";
 import {
   RankExitedSchema,
+  type RankGroupState,
   RankIsReadySchema,
   RankStartedSchema,
+  StackDumpSchema,
   type StartRanks,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import {
   type AgentToRank,
   RankAssignmentSchema,
   type RankFailed,
+  RankFailedSchema,
   type RankFinished,
   type RankToAgent,
 } from "../../proto/gen/moestro/v1/rank_pb.js";
 import type { CheckpointShards, StepReport } from "../../proto/gen/moestro/v1/report_pb.js";
 import { mergeCheckpointShards, mergeStepReports } from "../../proto/merge-reports.ts";
 import type { AgentMessage } from "./coordinator-stream.ts";
-import { RankLinks } from "./rank-links.ts";
-import { type RankExit, RankProcess, threadsPerRank } from "./rank-process.ts";
+import { GroupFacts, type GroupFence } from "./group-facts.ts";
+import type { RankExit, RankHandle } from "./rank-process.ts";
+import { stacksOf } from "./stacks.ts";
 
 /** A link whose process is gone is closed by the kernel; this only bounds the wait. */
 const DRAIN_MS = 500;
 
 export type RankGroupOptions = {
-  runId: string;
-  generation: bigint;
+  fence: GroupFence;
   start: StartRanks;
-  python: string;
-  /** Folder that the ranks' socket lies in, in a private folder of its own. */
-  scratch: string;
-  send(message: AgentMessage): void;
+  /** The interface ranks talk over; empty leaves it to torch. */
+  networkInterface: string;
+  /** Processor threads of a rank. */
+  numThreads: number;
+  /** A process that is to become a rank; without a better place it writes to `logPath`. */
+  takeProcess(logPath: string): RankHandle;
+  /** Tells the coordinator now, if it is there: the group's state tells it again. */
+  tell(message: AgentMessage): void;
+  /** Tells the coordinator in its turn, and again until it is acknowledged. */
+  report(message: AgentMessage): void;
 };
 
 /** The ranks of one generation on this node, from start to end. */
 export class RankGroup {
-  /** Settles once every rank has ended and its end was sent. */
+  readonly fence: GroupFence;
+  /** Settles once every rank has ended and its end was told. */
   readonly ended: Promise<void>;
+  #markEnded: () => void = () => {};
   readonly #options: RankGroupOptions;
-  readonly #links: RankLinks;
-  readonly #processes: RankProcess[];
+  readonly #facts = new GroupFacts();
+  readonly #processes = new Map<number, RankHandle>();
   readonly #steps: Gather<number, StepReport>;
   readonly #checkpoints: Gather<number, CheckpointShards>;
   readonly #failures = new Map<number, RankFailed>();
   readonly #finished = new Map<number, RankFinished>();
 
-  static async start(options: RankGroupOptions): Promise<RankGroup> {
-    mkdirSync(options.start.logDirectory, { recursive: true });
-    let group: RankGroup | undefined;
-    const links = await RankLinks.open(options.scratch, {
-      hello: (rank, token) => group?.isOurs(rank, token) ?? false,
-      message: (rank, message) => group?.receive(rank, message),
-    });
-    group = new RankGroup(options, links);
-    return group;
-  }
-
-  private constructor(options: RankGroupOptions, links: RankLinks) {
-    const { start } = options;
+  constructor(options: RankGroupOptions) {
+    const { start, fence } = options;
+    this.fence = fence;
     this.#options = options;
-    this.#links = links;
     this.#steps = new Gather(start.ranks);
     this.#checkpoints = new Gather(start.ranks);
-    const numThreads = threadsPerRank(start.ranks.length);
-    this.#processes = start.ranks.map(
-      (rank) =>
-        new RankProcess({
-          python: options.python,
-          rank,
-          socketPath: links.path,
-          logPath: join(start.logDirectory, `rank-${rank}.log`),
-          numThreads,
-        }),
-    );
-    start.ranks.forEach((rank, localRank) => {
-      links.send(rank, { case: "assignment", value: this.#assignment(rank, localRank) });
+    this.ended = new Promise((resolve) => {
+      this.#markEnded = resolve;
     });
-    for (const { rank, pid } of this.#processes) {
-      // A process that could not be started has no pid; its exit tells of it.
-      if (pid === undefined) continue;
-      options.send({ case: "rankStarted", value: create(RankStartedSchema, { rank, pid }) });
+  }
+
+  /** Starts all ranks; those that cannot be started have ended. */
+  start(): void {
+    try {
+      this.#start();
+    } catch (error) {
+      this.#failToStart((error as Error).message);
     }
-    this.ended = Promise.all(this.#processes.map((one) => this.#watch(one))).then(() => {
-      this.#links.close();
-    });
+    const watched = [...this.#processes].map(([rank, one]) => this.#watch(rank, one));
+    void Promise.all(watched).then(() => this.#markEnded());
   }
 
   get ranks(): readonly number[] {
     return this.#options.start.ranks;
   }
 
-  isOurs(rank: number, token: string): boolean {
-    return this.#processes.some((one) => one.rank === rank && one.isToken(token));
+  get numRunning(): number {
+    return [...this.#processes.values()].filter(({ isRunning }) => isRunning).length;
   }
 
-  /** Sends the ranks of this node one message, all of them or one. */
-  send(message: AgentToRank["message"], rank?: number): void {
-    for (const each of this.ranks) {
-      if (rank === undefined || each === rank) this.#links.send(each, message);
-    }
+  state(withExits: boolean): RankGroupState {
+    return this.#facts.state(this.fence, this.ranks, withExits);
+  }
+
+  /** Sends a message to the ranks of this node that it is for. */
+  send(message: AgentToRank["message"], isFor: (rank: number) => boolean): void {
+    for (const [rank, one] of this.#processes) if (isFor(rank)) one.link.send(message);
   }
 
   kill(graceMs: number): void {
-    for (const one of this.#processes) one.kill(graceMs);
+    for (const one of this.#processes.values()) one.kill(graceMs);
   }
 
-  receive(rank: number, message: RankToAgent["message"]): void {
-    const { send } = this.#options;
+  /** Has every rank write its stacks, and tells them. */
+  async dumpStacks(): Promise<void> {
+    await Promise.all(
+      [...this.#processes].map(async ([rank, one]) => {
+        const lines = await stacksOf(one);
+        this.#options.tell({ case: "stack", value: create(StackDumpSchema, { rank, lines }) });
+      }),
+    );
+  }
+
+  #start(): void {
+    const { start, takeProcess } = this.#options;
+    mkdirSync(start.logDirectory, { recursive: true });
+    start.ranks.forEach((rank, localRank) => {
+      const logPath = join(start.logDirectory, `rank-${rank}.log`);
+      const one = takeProcess(logPath);
+      this.#processes.set(rank, one);
+      one.link.listen((message) => this.#receive(rank, message));
+      one.assign(this.#assignment(rank, localRank, logPath));
+      // A process that could not be started has no pid; its exit tells of it.
+      if (one.pid === undefined) return;
+      this.#tell({
+        case: "rankStarted",
+        value: create(RankStartedSchema, { rank, pid: one.pid }),
+      });
+    });
+  }
+
+  /** Ranks without a process have ended before they began, and those with one are no use. */
+  #failToStart(why: string): void {
+    this.kill(0);
+    const failure = create(RankFailedSchema, { message: `cannot start ranks: ${why}` });
+    for (const rank of this.ranks) {
+      if (this.#processes.has(rank)) continue;
+      this.#exit({ rank, exitCode: 1, failure });
+    }
+  }
+
+  #assignment(rank: number, localRank: number, logPath: string) {
+    const { start, fence, networkInterface, numThreads } = this.#options;
+    const { job, plan, restore, coefficients, collectiveTimeoutMs, rendezvousHost } = start;
+    if (!job || !plan) throw new Error("the coordinator sent no job or no plan");
+    return create(RankAssignmentSchema, {
+      ...{ runId: fence.runId, generation: fence.generation, rank, localRank, plan, job },
+      ...{ coefficients, collectiveTimeoutMs, networkInterface, rendezvousHost },
+      ...{ slot: start.slots[localRank] ?? localRank, logPath, numThreads },
+      ...(restore ? { restore } : {}),
+    });
+  }
+
+  #receive(rank: number, message: RankToAgent["message"]): void {
     switch (message.case) {
       case "ready":
-        send({
+        this.#tell({
           case: "rankReady",
           value: create(RankIsReadySchema, { rank, nextStep: message.value.nextStep }),
         });
         break;
       case "step": {
         const reports = this.#steps.add(message.value.step, rank, message.value);
-        if (reports) send({ case: "step", value: mergeStepReports(reports) });
+        if (reports) this.#options.report({ case: "step", value: mergeStepReports(reports) });
         break;
       }
       case "checkpoint": {
         const shards = this.#checkpoints.add(message.value.step, rank, message.value);
-        if (shards) send({ case: "checkpoint", value: mergeCheckpointShards(shards) });
+        if (!shards) break;
+        this.#options.report({ case: "checkpoint", value: mergeCheckpointShards(shards) });
         break;
       }
       case "failed":
@@ -133,46 +177,39 @@ export class RankGroup {
         break;
       case "rendezvous":
       case "data":
-      case "sample":
-        send(message);
+        this.#tell(message);
         break;
-      case "hello":
-      case undefined:
-        throw new Error("a message that makes no sense here");
+      case "sample":
+        this.#options.report(message);
+        break;
     }
   }
 
-  #assignment(rank: number, localRank: number) {
-    const { start, runId, generation } = this.#options;
-    const { job, plan, restore, coefficients, collectiveTimeoutMs } = start;
-    if (!job || !plan) throw new Error("the coordinator sent no job or no plan");
-    return create(RankAssignmentSchema, {
-      ...{ runId, generation, rank, localRank, plan, job, coefficients, collectiveTimeoutMs },
-      ...(restore ? { restore } : {}),
-      networkInterface: start.networkInterface,
-      rendezvousHost: start.rendezvousHost,
-    });
+  #tell(message: AgentMessage): void {
+    this.#facts.note(message);
+    this.#options.tell(message);
   }
 
-  async #watch(one: RankProcess): Promise<void> {
-    const exit = await one.ended;
+  async #watch(rank: number, one: RankHandle): Promise<void> {
+    const { exitCode, signal, logTail }: RankExit = await one.ended;
     await Promise.race([
-      this.#links.drained(one.rank),
+      one.link.drained(),
       new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref()),
     ]);
-    this.#options.send({ case: "rankExited", value: this.#exited(one.rank, exit) });
-  }
-
-  #exited(rank: number, exit: RankExit) {
     const failure = this.#failures.get(rank);
     const finished = this.#finished.get(rank);
-    return create(RankExitedSchema, {
-      rank,
-      ...(exit.exitCode === undefined ? {} : { exitCode: exit.exitCode }),
-      signal: exit.signal,
+    this.#exit({
+      ...{ rank, signal, stderrTail: logTail },
+      ...(exitCode === undefined ? {} : { exitCode }),
       ...(failure ? { failure } : {}),
       ...(finished ? { finished } : {}),
-      stderrTail: exit.logTail,
     });
+  }
+
+  /** An exit is told behind the reports that came before it. */
+  #exit(exit: MessageInitShape<typeof RankExitedSchema>): void {
+    const value = create(RankExitedSchema, exit);
+    this.#facts.note({ case: "rankExited", value });
+    this.#options.report({ case: "rankExited", value });
   }
 }

@@ -16,24 +16,23 @@ import {
   RankToAgentSchema,
   StopRequestSchema,
 } from "../../proto/gen/moestro/v1/rank_pb.js";
-import { RankLinks } from "./rank-links.ts";
+import { type RankLink, RankLinks } from "./rank-links.ts";
 
 let links: RankLinks;
-let heard: string[];
+let link: RankLink;
+let heard: (string | undefined)[];
 
 beforeEach(async () => {
   heard = [];
-  links = await RankLinks.open(tmpdir(), {
-    hello: (rank, token) => rank === 0 && token === "secret",
-    message: (rank, message) => heard.push(`${rank} ${message.case}`),
-  });
+  links = await RankLinks.open(tmpdir());
+  link = links.expect("secret");
 });
 afterEach(() => links.close());
 
 const frame = (message: RankToAgent["message"]) =>
   encodeFrame(RankToAgentSchema, create(RankToAgentSchema, { message }));
-const hello = (rank: number, token: string) =>
-  frame({ case: "hello", value: create(RankHelloSchema, { rank, token }) });
+const hello = (token: string) =>
+  frame({ case: "hello", value: create(RankHelloSchema, { token }) });
 const ready = frame({ case: "ready", value: create(RankReadySchema, { nextStep: 1n }) });
 const stop = (checkpoint: boolean): AgentToRank["message"] => ({
   case: "stop",
@@ -56,55 +55,69 @@ async function until(condition: () => boolean): Promise<void> {
   assert.ok(condition());
 }
 
+const listen = () => link.listen((message) => heard.push(message.case));
+
 test("the socket lies in a folder that nobody else can enter, and goes with the links", () => {
   assert.equal(statSync(dirname(links.path)).mode & 0o777, 0o700);
   links.close();
   assert.ok(!existsSync(dirname(links.path)));
 });
 
-test("what is sent before a rank connects waits for it, in order", async () => {
-  links.send(0, stop(true));
-  links.send(0, stop(false));
+test("what is sent before a process connects waits for it, in order", async () => {
+  link.send(stop(true));
+  link.send(stop(false));
+  assert.ok(!link.isConnected);
   const { socket, received } = dial();
-  socket.write(hello(0, "secret"));
+  socket.write(hello("secret"));
+  await link.connected;
   await until(() => received.length === 2);
   const flags = received.map(({ message }) => message.case === "stop" && message.value.checkpoint);
   assert.deepEqual(flags, [true, false]);
   socket.destroy();
 });
 
-test("a rank's messages arrive, and its end is known to be drained", async () => {
+test("what a process says waits for someone to listen, and its end is known to be drained", async () => {
   const { socket } = dial();
-  socket.write(Buffer.concat([hello(0, "secret"), ready]));
-  await until(() => heard.length === 1);
+  socket.write(Buffer.concat([hello("secret"), ready]));
+  await link.connected;
   socket.end(ready);
-  await links.drained(0);
-  assert.deepEqual(heard, ["0 ready", "0 ready"]);
+  await link.drained();
+  assert.deepEqual(heard, []);
+  listen();
+  assert.deepEqual(heard, ["ready", "ready"]);
 });
 
 const INTRUDERS: [who: string, bytes: Buffer][] = [
-  ["a process that is not the one started", hello(0, "guess")],
-  ["a rank of another node", hello(7, "secret")],
+  ["a process that is not one of those started", hello("guess")],
   ["one that does not say who it is", ready],
   ["one that speaks another language", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
 ];
 
 for (const [who, bytes] of INTRUDERS) {
   test(`${who} is cut off and heard of by nobody`, async () => {
+    listen();
     const { socket, closed } = dial();
     socket.write(bytes);
     await closed;
     assert.deepEqual(heard, []);
+    assert.ok(!link.isConnected);
   });
 }
 
-test("a second process of the same rank is cut off, the first one stays", async () => {
+test("a process whose end is known is not let in again", async () => {
+  links.forget("secret");
+  const { socket, closed } = dial();
+  socket.write(hello("secret"));
+  await closed;
+});
+
+test("a second process with the same secret is cut off, the first one stays", async () => {
+  listen();
   const first = dial();
-  first.socket.write(hello(0, "secret"));
-  links.send(0, stop(true));
-  await until(() => first.received.length === 1);
+  first.socket.write(hello("secret"));
+  await link.connected;
   const second = dial();
-  second.socket.write(hello(0, "secret"));
+  second.socket.write(hello("secret"));
   await second.closed;
   first.socket.write(ready);
   await until(() => heard.length === 1);

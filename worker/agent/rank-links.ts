@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
@@ -10,34 +11,91 @@ import {
   RankToAgentSchema,
 } from "../../proto/gen/moestro/v1/rank_pb.js";
 
-export type LinkHandlers = {
-  /** A rank connected and said who it is. Returns whether it is welcome. */
-  hello(rank: number, token: string): boolean;
-  message(rank: number, message: RankToAgent["message"]): void;
-};
+/**
+ * One process's end of the socket, before and after it connects. What is sent to one
+ * that has not connected yet waits for it; what is heard before anybody listens, too.
+ */
+export class RankLink {
+  /** Settles once the process has connected. */
+  readonly connected: Promise<void>;
+  #markConnected: () => void = () => {};
+  #socket: Socket | undefined;
+  #outbox: Buffer[] = [];
+  #inbox: RankToAgent["message"][] = [];
+  #listener: ((message: RankToAgent["message"]) => void) | undefined;
+
+  constructor() {
+    this.connected = new Promise((resolve) => {
+      this.#markConnected = resolve;
+    });
+  }
+
+  get isConnected(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Hands what the process says to `listener`, which throws on what makes no sense. */
+  listen(listener: (message: RankToAgent["message"]) => void): void {
+    this.#listener = listener;
+    for (const message of this.#inbox.splice(0)) listener(message);
+  }
+
+  send(message: AgentToRank["message"]): void {
+    const frame = encodeFrame(AgentToRankSchema, create(AgentToRankSchema, { message }));
+    if (this.#socket) this.#socket.write(frame);
+    else this.#outbox.push(frame);
+  }
+
+  /** Resolves once all that the process sent before it ended has been handled. */
+  async drained(): Promise<void> {
+    const socket = this.#socket;
+    if (!socket || socket.closed) return;
+    await new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  }
+
+  /** Takes the process's connection; false if it has one already. */
+  attach(socket: Socket): boolean {
+    if (this.#socket) return false;
+    this.#socket = socket;
+    for (const frame of this.#outbox.splice(0)) socket.write(frame);
+    this.#markConnected();
+    return true;
+  }
+
+  receive(message: RankToAgent["message"]): void {
+    if (message.case === "hello" || message.case === undefined) {
+      throw new Error("a message that makes no sense here");
+    }
+    if (this.#listener) this.#listener(message);
+    else this.#inbox.push(message);
+  }
+
+  close(): void {
+    this.#socket?.destroy();
+  }
+}
 
 /**
- * The Unix socket ranks report to, in a folder only this user can enter. What
- * is sent to a rank that has not connected yet waits for it.
+ * The Unix socket that all processes of this agent report to, in a folder only this
+ * user can enter. A process is known by the secret it was given when it was started.
  */
 export class RankLinks {
+  /** The private folder, for what else must not be seen. */
+  readonly directory: string;
   readonly path: string;
-  readonly #directory: string;
   readonly #server: Server;
-  readonly #handlers: LinkHandlers;
-  readonly #sockets = new Map<number, Socket>();
-  readonly #waiting = new Map<number, Buffer[]>();
+  /** By hash of the secret, so that looking one up tells nothing of it. */
+  readonly #links = new Map<string, RankLink>();
 
-  private constructor(directory: string, handlers: LinkHandlers) {
-    this.#directory = directory;
+  private constructor(directory: string) {
+    this.directory = directory;
     this.path = join(directory, "ranks.sock");
-    this.#handlers = handlers;
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
   /** `scratch`: an existing folder that the socket's private folder is made in. */
-  static async open(scratch: string, handlers: LinkHandlers): Promise<RankLinks> {
-    const links = new RankLinks(mkdtempSync(join(scratch, "ranks-")), handlers);
+  static async open(scratch: string): Promise<RankLinks> {
+    const links = new RankLinks(mkdtempSync(join(scratch, "ranks-")));
     await new Promise<void>((resolve, reject) => {
       links.#server.once("error", reject);
       links.#server.listen(links.path, resolve);
@@ -45,55 +103,52 @@ export class RankLinks {
     return links;
   }
 
-  send(rank: number, message: AgentToRank["message"]): void {
-    const frame = encodeFrame(AgentToRankSchema, create(AgentToRankSchema, { message }));
-    const socket = this.#sockets.get(rank);
-    if (socket) socket.write(frame);
-    else this.#waiting.set(rank, [...(this.#waiting.get(rank) ?? []), frame]);
+  /** Expects a process that knows this secret. */
+  expect(token: string): RankLink {
+    const link = new RankLink();
+    this.#links.set(hash(token), link);
+    return link;
   }
 
-  /** Resolves once all that the rank sent before it ended has been handled. */
-  async drained(rank: number): Promise<void> {
-    const socket = this.#sockets.get(rank);
-    if (!socket || socket.closed) return;
-    await new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  /** The process with this secret has ended. */
+  forget(token: string): void {
+    this.#links.get(hash(token))?.close();
+    this.#links.delete(hash(token));
   }
 
   close(): void {
-    for (const socket of this.#sockets.values()) socket.destroy();
+    for (const link of this.#links.values()) link.close();
     this.#server.close();
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   #accept(socket: Socket): void {
     const decoder = new FrameDecoder(RankToAgentSchema);
-    let rank: number | undefined;
+    let link: RankLink | undefined;
     // A rank that dies while something is written to it shows as its exit.
     socket.on("error", () => socket.destroy());
     socket.on("data", (chunk) => {
       try {
         for (const { message } of decoder.push(chunk)) {
-          if (rank !== undefined) this.#handlers.message(rank, message);
-          else if (message.case === "hello" && this.#welcome(message.value, socket)) {
-            rank = message.value.rank;
-          } else {
-            socket.destroy();
-            return;
+          if (link) link.receive(message);
+          else {
+            const known =
+              message.case === "hello" ? this.#links.get(hash(message.value.token)) : undefined;
+            if (!known?.attach(socket)) {
+              socket.destroy();
+              return;
+            }
+            link = known;
           }
         }
       } catch (error) {
-        console.error(`rank ${rank ?? "unknown"}: dropped its link: ${(error as Error).message}`);
+        console.error(`moestro agent: dropped a rank's link: ${(error as Error).message}`);
         socket.destroy();
       }
     });
   }
+}
 
-  #welcome(hello: { rank: number; token: string }, socket: Socket): boolean {
-    if (this.#sockets.has(hello.rank) || !this.#handlers.hello(hello.rank, hello.token))
-      return false;
-    this.#sockets.set(hello.rank, socket);
-    for (const frame of this.#waiting.get(hello.rank) ?? []) socket.write(frame);
-    this.#waiting.delete(hello.rank);
-    return true;
-  }
+function hash(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
 }

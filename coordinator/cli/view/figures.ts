@@ -16,6 +16,10 @@ const STATES: Record<RunState, string> = {
   [RunState.SUCCEEDED]: "succeeded",
   [RunState.STOPPED]: "stopped",
   [RunState.FAILED]: "failed",
+  [RunState.QUEUED]: "queued",
+  [RunState.RECOVERING]: "recovering",
+  [RunState.SUSPENDING]: "suspending",
+  [RunState.SUSPENDED]: "suspended",
 };
 
 export function stateName(status: RunStatus | undefined): string {

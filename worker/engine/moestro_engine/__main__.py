@@ -1,4 +1,4 @@
-"""``python -m moestro_engine --socket PATH --rank N``: one rank, started by its agent."""
+"""``python -m moestro_engine --socket PATH``: one rank, started by its agent, maybe before there is a run."""
 
 import argparse
 import os
@@ -9,27 +9,31 @@ from moestro.v1 import rank_pb2
 from moestro_engine.data.prepare import prepare_data
 from moestro_engine.errors import AgentGoneError, describe, is_lost_peer, is_user_error
 from moestro_engine.link.agent_link import AgentLink
+from moestro_engine.log_file import write_to
 from moestro_engine.parent import die_with_parent, prepare_signals
+from moestro_engine.standby import import_training
 
 
 def main() -> int:
     """Exit code: 0 done, 1 failed or the agent has gone."""
     parser = argparse.ArgumentParser(prog="moestro_engine", description="One rank of a training run, started by its agent.")
     parser.add_argument("--socket", required=True, help="Unix socket the agent listens on")
-    parser.add_argument("--rank", required=True, type=int, help="number of this rank in the world")
+    parser.add_argument("--standby", action="store_true", help="import all that a rank needs before asking for an assignment")
     arguments = parser.parse_args()
     prepare_signals()
     die_with_parent()
+    if arguments.standby:
+        import_training()
     try:
         link = AgentLink.connect(arguments.socket)
     except OSError as error:
-        print(f"rank {arguments.rank}: no agent at {arguments.socket}: {error.strerror}", file=sys.stderr)
+        print(f"no agent at {arguments.socket}: {error.strerror}", file=sys.stderr)
         return 1
-    link.send(hello=rank_pb2.RankHello(rank=arguments.rank, token=os.environ.get("MOESTRO_RANK_TOKEN", "")))
+    link.send(hello=rank_pb2.RankHello(token=os.environ.get("MOESTRO_RANK_TOKEN", "")))
     try:
         _work(link)
     except AgentGoneError as error:
-        print(f"rank {arguments.rank}: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     except Exception as error:
         traceback.print_exc()
@@ -44,6 +48,8 @@ def main() -> int:
 
 def _work(link: AgentLink) -> None:
     assignment = link.take("assignment").assignment
+    if assignment.log_path:
+        write_to(assignment.log_path)
     # Data first: it needs no torch, and nobody else waits at the rendezvous if it will not do.
     data = None
     if assignment.local_rank == 0:

@@ -1,6 +1,7 @@
-"""A rank never outlives the agent that started it."""
+"""A rank never outlives the agent that started it, and tells it where it stands when asked."""
 
 import ctypes
+import faulthandler
 import signal
 import sys
 
@@ -8,13 +9,14 @@ PR_SET_PDEATHSIG = 1
 
 
 def prepare_signals() -> None:
-    """Leave Ctrl-C to the agent, and let SIGTERM end the process at once.
+    """Leave Ctrl-C to the agent, let SIGTERM end the process at once, and on SIGUSR1 write all stacks to the log.
 
     The default disposition is used for SIGTERM because a Python handler would wait for the
-    running collective to return.
+    running collective to return. The stacks come from a handler in C, which needs no GIL.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
 
 
 def die_with_parent() -> None:

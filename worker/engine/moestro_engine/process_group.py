@@ -15,17 +15,19 @@ POLL_INTERVAL_S = 0.02
 
 
 def choose_device(assignment: rank_pb2.RankAssignment) -> torch.device:
-    """This rank's device; UserError if the job asks for a GPU that is not there."""
+    """This rank's device, with its processor threads set; UserError if the job asks for a GPU that is not there."""
+    if assignment.num_threads:
+        torch.set_num_threads(assignment.num_threads)
     if assignment.job.device != "cuda":
-        if "OMP_NUM_THREADS" not in os.environ:
+        if not assignment.num_threads and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(1)
         return torch.device("cpu")
-    if assignment.local_rank >= torch.cuda.device_count():
+    if assignment.slot >= torch.cuda.device_count():
         raise UserError(
-            f"cluster.device: rank {assignment.rank} needs GPU {assignment.local_rank}, torch {torch.__version__} sees "
+            f"cluster.device: rank {assignment.rank} needs GPU {assignment.slot}, torch {torch.__version__} sees "
             f"{torch.cuda.device_count()}; use device cpu, fewer ranks a node, or a torch built for this machine's GPUs"
         )
-    device = torch.device("cuda", assignment.local_rank)
+    device = torch.device("cuda", assignment.slot)
     torch.cuda.set_device(device)
     return device
 

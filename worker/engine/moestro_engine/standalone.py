@@ -31,6 +31,7 @@ def main() -> None:
         generation=int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) + 1,
         rank=rank,
         local_rank=int(os.environ["LOCAL_RANK"]),
+        slot=int(os.environ["LOCAL_RANK"]),
         plan=start.plan,
         job=start.job,
         restore=start.restore if start.HasField("restore") else None,

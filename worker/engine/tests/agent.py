@@ -64,7 +64,7 @@ class Agent:
             listener.listen(self.world)
             self._selector.register(listener, selectors.EVENT_READ)
             errors = [Path(folder, f"stderr-{rank}") for rank in range(self.world)]
-            processes = [start_rank(f"{folder}/agent.sock", rank, errors[rank], self.tokens[rank]) for rank in range(self.world)]
+            processes = [start_rank(f"{folder}/agent.sock", errors[rank], self.tokens[rank]) for rank in range(self.world)]
             try:
                 self._serve(listener, processes, on_step)
                 for rank, process in enumerate(processes):
@@ -115,10 +115,9 @@ class Agent:
     def _hear(self, connection: socket.socket, message: rank_pb2.RankToAgent, on_step) -> None:
         kind = message.WhichOneof("message")
         if kind == "hello":
-            rank = self._rank_of[connection] = message.hello.rank
-            assert message.hello.token == self.tokens[rank]
+            rank = self._rank_of[connection] = self.tokens.index(message.hello.token)
             self._sockets[rank] = connection
-            assignment = rank_pb2.RankAssignment(rank=rank, local_rank=rank)
+            assignment = rank_pb2.RankAssignment(rank=rank, local_rank=rank, slot=rank)
             assignment.MergeFrom(self._common)
             self.tell(rank, assignment=assignment)
             if self._rendezvous is not None and rank > 0:
@@ -136,7 +135,7 @@ class Agent:
                 on_step(self, step)
 
 
-def start_rank(path: str, rank: int, stderr: Path, token: str = "") -> subprocess.Popen:
-    command = [sys.executable, "-m", "moestro_engine", "--socket", path, "--rank", str(rank)]
+def start_rank(path: str, stderr: Path, token: str = "", *, standby: bool = False) -> subprocess.Popen:
+    command = [sys.executable, "-m", "moestro_engine", "--socket", path, *(["--standby"] if standby else [])]
     with stderr.open("w") as file:
         return subprocess.Popen(command, env=environment(MOESTRO_RANK_TOKEN=token), stderr=file)

@@ -55,6 +55,15 @@ def test_a_late_value_older_than_what_applies_changes_nothing():
     assert book.values(6).coefficients == (0.5,)
 
 
+def test_values_offered_again_change_nothing_and_are_not_late():
+    book = CoefficientBook(zero(1, 0), [entry(1, 0.1)])
+    book.offer(entry(3, 0.3), current_step=1)
+    assert book.values(3).coefficients == (0.3,)
+    book.offer(entry(3, 0.9), current_step=3)
+    assert book.num_late == 0
+    assert book.values(4).coefficients == (0.3,)
+
+
 def test_values_for_another_number_of_layers_are_refused():
     with pytest.raises(ValueError, match="got 1 coefficients for 2 layers"):
         CoefficientBook(zero(2, 0), [entry(1, 0.1)])
@@ -82,10 +91,10 @@ def test_biases_for_other_experts_or_a_model_that_takes_none_are_refused():
 def test_what_applies_next_travels_through_the_collective_and_reaches_each_stages_gates():
     values = ControlValues((0.1, 0.2, 0.3), torch.arange(6, dtype=torch.float64).view(3, 2) / 7)
     device = torch.device("cpu")
-    got = unpack(pack(Boundary(1, 2, 3, 0, True, False, values), device), 3)
+    got = unpack(pack(Boundary(1, 2, 3, 0, True, False, True, values), device), 3)
     assert got.next_control.coefficients == values.coefficients
     assert torch.equal(got.next_control.bias_LE, values.bias_LE)
-    assert (got.loss_sum, got.loss_tokens, got.stop, got.stop_with_checkpoint) == (1, 2, True, False)
+    assert (got.loss_sum, got.loss_tokens, got.stop, got.stop_with_checkpoint, got.save) == (1, 2, True, False, True)
     balance = StepBalance(2, job_pb2.MoeConfig(num_experts=2, top_k=1, selection_bias=True), 1.0, device)
     got.next_control.apply(balance, first_layer=1)
     torch.testing.assert_close(balance.coefficient_L, torch.tensor([0.2, 0.3]))
@@ -93,8 +102,8 @@ def test_what_applies_next_travels_through_the_collective_and_reaches_each_stage
 
 
 def test_a_model_without_biases_sends_its_coefficients_only():
-    vector = pack(Boundary(1, 2, 3, 0, False, False, zero(3, 0)), torch.device("cpu"))
-    assert vector.shape == (6 + 3,)
+    vector = pack(Boundary(1, 2, 3, 0, False, False, False, zero(3, 0)), torch.device("cpu"))
+    assert vector.shape == (7 + 3,)
     assert unpack(vector, 3).next_control.bias_LE.shape == (3, 0)
 
 
@@ -121,6 +130,15 @@ def test_strict_control_does_not_wait_after_the_last_step_nor_when_asked_to_stop
     control.listen(step=5, last_step=9)
     assert control.stop
     assert control.stop_with_checkpoint
+
+
+def test_a_request_to_save_holds_for_one_step():
+    control, agent = linked_control(strict=False)
+    tell(agent, save=rank_pb2.SaveRequest())
+    control.listen(step=2, last_step=9)
+    assert [control.take_save(), control.take_save()] == [True, False]
+    assert not control.stop
+    agent.close()
 
 
 def test_strict_control_stops_waiting_when_the_agent_goes():

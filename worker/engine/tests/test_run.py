@@ -14,6 +14,7 @@ from spawn import environment, merge
 
 from helpers import make_job, make_plan
 from moestro.v1 import rank_pb2
+from moestro_engine.link.framing import encode_frame
 
 TINY = {
     "num_layers": 2,
@@ -99,6 +100,7 @@ def test_a_report_holds_losses_counts_times_and_the_stages_timeline(complete):
     (stage,) = report.stages
     assert (stage.stage, stage.num_ranks) == (1, 1)
     assert 0 < stage.compute_ms < report.step_ms
+    assert (stage.slowest_rank, stage.least_compute_ms) == (1, stage.compute_ms)
     assert stage.peak_memory_bytes > 10 << 20
     # Four forward and four backward passes, the last stage's in turn, and the optimizer.
     assert [event.kind for event in stage.timeline] == [1, 2] * 4 + [3]
@@ -135,7 +137,7 @@ def test_a_request_to_stop_ends_all_ranks_at_one_step_with_a_checkpoint(tiny, tm
 
     def stop(agent: Agent, step: int) -> None:
         if step == 2:
-            agent.tell(0, coefficients=coefficients(1))
+            agent.tell(0, coefficients=coefficients(2))
             agent.tell(0, stop=rank_pb2.StopRequest(checkpoint=True))
 
     ends = Agent(job, tiny[1], coefficients=[coefficients(1)]).run(stop)
@@ -146,6 +148,24 @@ def test_a_request_to_stop_ends_all_ranks_at_one_step_with_a_checkpoint(tiny, tm
     assert ends[0].of("checkpoint")[-1].data_position == last * 4
     # The stale value was counted, on the step in which it arrived.
     assert ends[0].of("step")[-1].late_control_values == 1
+
+
+def test_a_request_to_save_makes_one_checkpoint_and_training_goes_on(tiny, tmp_path):
+    job = type(tiny[0])()
+    job.CopyFrom(tiny[0])
+    job.training.steps, job.strict_control = 12, False
+    job.checkpoint.directory, job.checkpoint.every_steps = str(tmp_path), 0
+
+    def save(agent: Agent, step: int) -> None:
+        if step == 2:
+            agent.tell(0, save=rank_pb2.SaveRequest())
+
+    ends = Agent(job, tiny[1], coefficients=[coefficients(1)]).run(save)
+    assert [end.exit_code for end in ends] == [0, 0]
+    asked, last = [shards.step for shards in ends[0].of("checkpoint")]
+    assert (2 < asked < 12, last) == (True, 12)
+    assert [shards.step for shards in ends[1].of("checkpoint")] == [asked, 12]
+    assert not ends[0].of("finished")[0].stopped_early
 
 
 def test_when_the_agent_goes_its_ranks_end_within_seconds(tiny):
@@ -203,7 +223,7 @@ def listening(tmp_path) -> tuple[socket.socket, str]:
 def test_a_killed_parent_takes_the_rank_along_though_the_socket_stays_open(tmp_path):
     listener, path = listening(tmp_path)
     program = "import subprocess, sys, time; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); time.sleep(60)"
-    command = [sys.executable, "-c", program, sys.executable, "-m", "moestro_engine", "--socket", path, "--rank", "0"]
+    command = [sys.executable, "-c", program, sys.executable, "-m", "moestro_engine", "--socket", path]
     parent = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
     rank_pid = int(parent.stdout.readline())
     connection, _ = listener.accept()
@@ -217,7 +237,7 @@ def test_a_killed_parent_takes_the_rank_along_though_the_socket_stays_open(tmp_p
 
 def test_sigterm_ends_a_rank_at_once_and_ctrl_c_does_not(tmp_path):
     listener, path = listening(tmp_path)
-    rank = start_rank(path, 0, tmp_path / "stderr")
+    rank = start_rank(path, tmp_path / "stderr")
     connection, _ = listener.accept()
     assert connection.recv(100)
     os.kill(rank.pid, signal.SIGINT)
@@ -228,6 +248,44 @@ def test_sigterm_ends_a_rank_at_once_and_ctrl_c_does_not(tmp_path):
 
 
 def test_a_rank_without_an_agent_says_so(tmp_path):
-    rank = start_rank(str(tmp_path / "nobody"), 3, tmp_path / "stderr")
+    rank = start_rank(str(tmp_path / "nobody"), tmp_path / "stderr")
     assert rank.wait(20) == 1
-    assert "rank 3: no agent at" in (tmp_path / "stderr").read_text()
+    assert "no agent at" in (tmp_path / "stderr").read_text()
+
+
+def test_a_standby_has_all_imported_and_holds_nothing(tmp_path):
+    listener, path = listening(tmp_path)
+    standby = start_rank(path, tmp_path / "stderr", standby=True)
+    connection, _ = listener.accept()
+    assert connection.recv(100)
+    proc = Path(f"/proc/{standby.pid}")
+    assert "libtorch" in (proc / "maps").read_text()
+    assert len(list((proc / "task").iterdir())) == 1
+    assert os.getpriority(os.PRIO_PROCESS, standby.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    sockets = [os.readlink(link) for link in (proc / "fd").iterdir() if os.readlink(link).startswith("socket:")]
+    assert len(sockets) == 1, "the agent's"
+    connection.close()
+    assert standby.wait(5) == 1
+    assert "the agent has gone" in (tmp_path / "stderr").read_text()
+
+
+def test_a_rank_writes_all_its_stacks_to_its_log_on_sigusr1(tiny, tmp_path):
+    listener, path = listening(tmp_path)
+    rank = start_rank(path, tmp_path / "stderr")
+    connection, _ = listener.accept()
+    assert connection.recv(100)
+    log = tmp_path / "rank.log"
+    # Rank 1 of a node: it waits for the rendezvous of a rank 0 that is not there.
+    assignment = rank_pb2.RankAssignment(rank=1, local_rank=1, job=tiny[0], plan=tiny[1], log_path=str(log))
+    connection.sendall(encode_frame(rank_pb2.AgentToRank(assignment=assignment).SerializeToString()))
+    for _ in range(200):
+        if log.exists():
+            os.kill(rank.pid, signal.SIGUSR1)
+        if log.exists() and "agent_store" in log.read_text():
+            break
+        time.sleep(0.05)
+    assert "agent_store" in log.read_text()
+    assert "thread 0x" in log.read_text()
+    assert rank.poll() is None
+    rank.kill()
+    rank.wait()

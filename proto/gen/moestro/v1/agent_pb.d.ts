@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { CheckpointReference, Coefficients, RankFailed, RankFinished, Rendezvous, StopRequest } from "./rank_pb.js";
+import type { CheckpointReference, Coefficients, RankFailed, RankFinished, Rendezvous, SaveRequest, StopRequest } from "./rank_pb.js";
 import type { CheckpointShards, DataPrepared, Sample, StepReport } from "./report_pb.js";
 import type { EngineJob } from "./job_pb.js";
 import type { Plan } from "./plan_pb.js";
@@ -45,6 +45,117 @@ export declare type Fence = Message<"moestro.v1.Fence"> & {
 export declare const FenceSchema: GenMessage<Fence>;
 
 /**
+ * One GPU of a node.
+ *
+ * @generated from message moestro.v1.Accelerator
+ */
+export declare type Accelerator = Message<"moestro.v1.Accelerator"> & {
+  /**
+   * As its driver names it, "NVIDIA H100 80GB HBM3".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: int64 memory_bytes = 2;
+   */
+  memoryBytes: bigint;
+};
+
+/**
+ * Describes the message moestro.v1.Accelerator.
+ * Use `create(AcceleratorSchema)` to create a new message.
+ */
+export declare const AcceleratorSchema: GenMessage<Accelerator>;
+
+/**
+ * What a node has.
+ *
+ * @generated from message moestro.v1.Inventory
+ */
+export declare type Inventory = Message<"moestro.v1.Inventory"> & {
+  /**
+   * Empty on a node without any: its slots are processor slots.
+   *
+   * @generated from field: repeated moestro.v1.Accelerator accelerators = 1;
+   */
+  accelerators: Accelerator[];
+
+  /**
+   * @generated from field: int32 num_cpus = 2;
+   */
+  numCpus: number;
+
+  /**
+   * @generated from field: int64 memory_bytes = 3;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * What `nvidia-smi topo -m` prints; empty where there is none.
+   *
+   * @generated from field: string topology = 4;
+   */
+  topology: string;
+};
+
+/**
+ * Describes the message moestro.v1.Inventory.
+ * Use `create(InventorySchema)` to create a new message.
+ */
+export declare const InventorySchema: GenMessage<Inventory>;
+
+/**
+ * The ranks of one generation on one node, as they stand when an agent connects.
+ * What they reported of steps and checkpoints follows as messages of its own.
+ *
+ * @generated from message moestro.v1.RankGroupState
+ */
+export declare type RankGroupState = Message<"moestro.v1.RankGroupState"> & {
+  /**
+   * @generated from field: moestro.v1.Fence fence = 1;
+   */
+  fence?: Fence | undefined;
+
+  /**
+   * @generated from field: repeated int32 ranks = 2;
+   */
+  ranks: number[];
+
+  /**
+   * @generated from field: repeated moestro.v1.RankStarted started = 3;
+   */
+  started: RankStarted[];
+
+  /**
+   * @generated from field: moestro.v1.Rendezvous rendezvous = 4;
+   */
+  rendezvous?: Rendezvous | undefined;
+
+  /**
+   * @generated from field: moestro.v1.DataPrepared data = 5;
+   */
+  data?: DataPrepared | undefined;
+
+  /**
+   * @generated from field: repeated moestro.v1.RankIsReady ready = 6;
+   */
+  ready: RankIsReady[];
+
+  /**
+   * @generated from field: repeated moestro.v1.RankExited exits = 7;
+   */
+  exits: RankExited[];
+};
+
+/**
+ * Describes the message moestro.v1.RankGroupState.
+ * Use `create(RankGroupStateSchema)` to create a new message.
+ */
+export declare const RankGroupStateSchema: GenMessage<RankGroupState>;
+
+/**
  * @generated from message moestro.v1.AgentHello
  */
 export declare type AgentHello = Message<"moestro.v1.AgentHello"> & {
@@ -64,9 +175,45 @@ export declare type AgentHello = Message<"moestro.v1.AgentHello"> & {
   pid: number;
 
   /**
+   * Ranks the node has room for, one a GPU.
+   *
    * @generated from field: int32 num_slots = 4;
    */
   numSlots: number;
+
+  /**
+   * Random, made when the process starts: tells an agent that returns from a
+   * second one of the same name.
+   *
+   * @generated from field: string incarnation = 5;
+   */
+  incarnation: string;
+
+  /**
+   * Where ranks of other nodes reach those of this one: a host name or address.
+   *
+   * @generated from field: string address = 6;
+   */
+  address: string;
+
+  /**
+   * Where agents of other nodes can ask whether this one lives; 0 for nowhere.
+   *
+   * @generated from field: int32 probe_port = 7;
+   */
+  probePort: number;
+
+  /**
+   * @generated from field: moestro.v1.Inventory inventory = 8;
+   */
+  inventory?: Inventory | undefined;
+
+  /**
+   * What it carries out, begun before this connection.
+   *
+   * @generated from field: repeated moestro.v1.RankGroupState groups = 9;
+   */
+  groups: RankGroupState[];
 };
 
 /**
@@ -179,6 +326,59 @@ export declare type Heartbeat = Message<"moestro.v1.Heartbeat"> & {
 export declare const HeartbeatSchema: GenMessage<Heartbeat>;
 
 /**
+ * What came of a Probe.
+ *
+ * @generated from message moestro.v1.ProbeResult
+ */
+export declare type ProbeResult = Message<"moestro.v1.ProbeResult"> & {
+  /**
+   * @generated from field: string agent_id = 1;
+   */
+  agentId: string;
+
+  /**
+   * @generated from field: bool answered = 2;
+   */
+  answered: boolean;
+
+  /**
+   * One phrase, where it did not answer.
+   *
+   * @generated from field: string why = 3;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message moestro.v1.ProbeResult.
+ * Use `create(ProbeResultSchema)` to create a new message.
+ */
+export declare const ProbeResultSchema: GenMessage<ProbeResult>;
+
+/**
+ * The stacks of all threads of a rank, as far as it gave them.
+ *
+ * @generated from message moestro.v1.StackDump
+ */
+export declare type StackDump = Message<"moestro.v1.StackDump"> & {
+  /**
+   * @generated from field: int32 rank = 1;
+   */
+  rank: number;
+
+  /**
+   * @generated from field: repeated string lines = 2;
+   */
+  lines: string[];
+};
+
+/**
+ * Describes the message moestro.v1.StackDump.
+ * Use `create(StackDumpSchema)` to create a new message.
+ */
+export declare const StackDumpSchema: GenMessage<StackDump>;
+
+/**
  * @generated from message moestro.v1.ConnectRequest
  */
 export declare type ConnectRequest = Message<"moestro.v1.ConnectRequest"> & {
@@ -252,6 +452,18 @@ export declare type ConnectRequest = Message<"moestro.v1.ConnectRequest"> & {
      */
     value: Heartbeat;
     case: "heartbeat";
+  } | {
+    /**
+     * @generated from field: moestro.v1.ProbeResult probed = 12;
+     */
+    value: ProbeResult;
+    case: "probed";
+  } | {
+    /**
+     * @generated from field: moestro.v1.StackDump stack = 13;
+     */
+    value: StackDump;
+    case: "stack";
   } | { case: undefined; value?: undefined };
 };
 
@@ -276,6 +488,94 @@ export declare type Welcome = Message<"moestro.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export declare const WelcomeSchema: GenMessage<Welcome>;
+
+/**
+ * Answers a Heartbeat: the coordinator lives, and leads.
+ *
+ * @generated from message moestro.v1.HeartbeatReply
+ */
+export declare type HeartbeatReply = Message<"moestro.v1.HeartbeatReply"> & {
+};
+
+/**
+ * Describes the message moestro.v1.HeartbeatReply.
+ * Use `create(HeartbeatReplySchema)` to create a new message.
+ */
+export declare const HeartbeatReplySchema: GenMessage<HeartbeatReply>;
+
+/**
+ * What is written down for good of a generation: its agents need not keep it.
+ *
+ * @generated from message moestro.v1.Acknowledged
+ */
+export declare type Acknowledged = Message<"moestro.v1.Acknowledged"> & {
+  /**
+   * Reports up to this step.
+   *
+   * @generated from field: int64 step = 1;
+   */
+  step: bigint;
+
+  /**
+   * Checkpoints up to this step.
+   *
+   * @generated from field: int64 checkpoint_step = 2;
+   */
+  checkpointStep: bigint;
+};
+
+/**
+ * Describes the message moestro.v1.Acknowledged.
+ * Use `create(AcknowledgedSchema)` to create a new message.
+ */
+export declare const AcknowledgedSchema: GenMessage<Acknowledged>;
+
+/**
+ * Ask another agent whether it lives, for the coordinator hears nothing of it.
+ *
+ * @generated from message moestro.v1.Probe
+ */
+export declare type Probe = Message<"moestro.v1.Probe"> & {
+  /**
+   * @generated from field: string agent_id = 1;
+   */
+  agentId: string;
+
+  /**
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * @generated from field: int32 port = 3;
+   */
+  port: number;
+
+  /**
+   * @generated from field: int64 timeout_ms = 4;
+   */
+  timeoutMs: bigint;
+};
+
+/**
+ * Describes the message moestro.v1.Probe.
+ * Use `create(ProbeSchema)` to create a new message.
+ */
+export declare const ProbeSchema: GenMessage<Probe>;
+
+/**
+ * Take the stacks of all ranks of the generation.
+ *
+ * @generated from message moestro.v1.DumpStacks
+ */
+export declare type DumpStacks = Message<"moestro.v1.DumpStacks"> & {
+};
+
+/**
+ * Describes the message moestro.v1.DumpStacks.
+ * Use `create(DumpStacksSchema)` to create a new message.
+ */
+export declare const DumpStacksSchema: GenMessage<DumpStacks>;
 
 /**
  * Start these ranks as a new generation.
@@ -329,6 +629,13 @@ export declare type StartRanks = Message<"moestro.v1.StartRanks"> & {
    * @generated from field: string log_directory = 9;
    */
   logDirectory: string;
+
+  /**
+   * The slot of each rank, in their order: its GPU, where there are any.
+   *
+   * @generated from field: repeated int32 slots = 10;
+   */
+  slots: number[];
 };
 
 /**
@@ -423,6 +730,36 @@ export declare type ConnectResponse = Message<"moestro.v1.ConnectResponse"> & {
      */
     value: Goodbye;
     case: "goodbye";
+  } | {
+    /**
+     * @generated from field: moestro.v1.HeartbeatReply heartbeat = 9;
+     */
+    value: HeartbeatReply;
+    case: "heartbeat";
+  } | {
+    /**
+     * @generated from field: moestro.v1.Acknowledged acknowledged = 10;
+     */
+    value: Acknowledged;
+    case: "acknowledged";
+  } | {
+    /**
+     * @generated from field: moestro.v1.Probe probe = 11;
+     */
+    value: Probe;
+    case: "probe";
+  } | {
+    /**
+     * @generated from field: moestro.v1.DumpStacks dump_stacks = 12;
+     */
+    value: DumpStacks;
+    case: "dumpStacks";
+  } | {
+    /**
+     * @generated from field: moestro.v1.SaveRequest save = 13;
+     */
+    value: SaveRequest;
+    case: "save";
   } | { case: undefined; value?: undefined };
 };
 

@@ -14,7 +14,7 @@ import { file_moestro_v1_report } from "./report_pb.js";
  * Describes the file moestro/v1/agent.proto.
  */
 export const file_moestro_v1_agent = /*@__PURE__*/
-  fileDesc("ChZtb2VzdHJvL3YxL2FnZW50LnByb3RvEgptb2VzdHJvLnYxIkYKBUZlbmNlEg4KBnJ1bl9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgDEhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAMgASgDIkwKCkFnZW50SGVsbG8SEAoIYWdlbnRfaWQYASABKAkSDAoEaG9zdBgCIAEoCRILCgNwaWQYAyABKAUSEQoJbnVtX3Nsb3RzGAQgASgFIigKC1JhbmtTdGFydGVkEgwKBHJhbmsYASABKAUSCwoDcGlkGAIgASgFIi4KC1JhbmtJc1JlYWR5EgwKBHJhbmsYASABKAUSEQoJbmV4dF9zdGVwGAIgASgDIroBCgpSYW5rRXhpdGVkEgwKBHJhbmsYASABKAUSFgoJZXhpdF9jb2RlGAIgASgFSACIAQESDgoGc2lnbmFsGAMgASgJEicKB2ZhaWx1cmUYBCABKAsyFi5tb2VzdHJvLnYxLlJhbmtGYWlsZWQSKgoIZmluaXNoZWQYBSABKAsyGC5tb2VzdHJvLnYxLlJhbmtGaW5pc2hlZBITCgtzdGRlcnJfdGFpbBgGIAMoCUIMCgpfZXhpdF9jb2RlIgsKCUhlYXJ0YmVhdCL7AwoOQ29ubmVjdFJlcXVlc3QSIAoFZmVuY2UYASABKAsyES5tb2VzdHJvLnYxLkZlbmNlEicKBWhlbGxvGAIgASgLMhYubW9lc3Ryby52MS5BZ2VudEhlbGxvSAASLwoMcmFua19zdGFydGVkGAMgASgLMhcubW9lc3Ryby52MS5SYW5rU3RhcnRlZEgAEiwKCnJlbmRlenZvdXMYBCABKAsyFi5tb2VzdHJvLnYxLlJlbmRlenZvdXNIABIoCgRkYXRhGAUgASgLMhgubW9lc3Ryby52MS5EYXRhUHJlcGFyZWRIABItCgpyYW5rX3JlYWR5GAYgASgLMhcubW9lc3Ryby52MS5SYW5rSXNSZWFkeUgAEiYKBHN0ZXAYByABKAsyFi5tb2VzdHJvLnYxLlN0ZXBSZXBvcnRIABIyCgpjaGVja3BvaW50GAggASgLMhwubW9lc3Ryby52MS5DaGVja3BvaW50U2hhcmRzSAASJAoGc2FtcGxlGAkgASgLMhIubW9lc3Ryby52MS5TYW1wbGVIABItCgtyYW5rX2V4aXRlZBgKIAEoCzIWLm1vZXN0cm8udjEuUmFua0V4aXRlZEgAEioKCWhlYXJ0YmVhdBgLIAEoCzIVLm1vZXN0cm8udjEuSGVhcnRiZWF0SABCCQoHbWVzc2FnZSIoCgdXZWxjb21lEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgBIAEoAyKrAgoKU3RhcnRSYW5rcxIiCgNqb2IYASABKAsyFS5tb2VzdHJvLnYxLkVuZ2luZUpvYhIeCgRwbGFuGAIgASgLMhAubW9lc3Ryby52MS5QbGFuEg0KBXJhbmtzGAMgAygFEjAKB3Jlc3RvcmUYBCABKAsyHy5tb2VzdHJvLnYxLkNoZWNrcG9pbnRSZWZlcmVuY2USLgoMY29lZmZpY2llbnRzGAUgAygLMhgubW9lc3Ryby52MS5Db2VmZmljaWVudHMSHQoVY29sbGVjdGl2ZV90aW1lb3V0X21zGAYgASgDEhkKEW5ldHdvcmtfaW50ZXJmYWNlGAcgASgJEhcKD3JlbmRlenZvdXNfaG9zdBgIIAEoCRIVCg1sb2dfZGlyZWN0b3J5GAkgASgJIh0KCUtpbGxSYW5rcxIQCghncmFjZV9tcxgBIAEoAyIJCgdHb29kYnllIucCCg9Db25uZWN0UmVzcG9uc2USIAoFZmVuY2UYASABKAsyES5tb2VzdHJvLnYxLkZlbmNlEiYKB3dlbGNvbWUYAiABKAsyEy5tb2VzdHJvLnYxLldlbGNvbWVIABInCgVzdGFydBgDIAEoCzIWLm1vZXN0cm8udjEuU3RhcnRSYW5rc0gAEiwKCnJlbmRlenZvdXMYBCABKAsyFi5tb2VzdHJvLnYxLlJlbmRlenZvdXNIABIwCgxjb2VmZmljaWVudHMYBSABKAsyGC5tb2VzdHJvLnYxLkNvZWZmaWNpZW50c0gAEicKBHN0b3AYBiABKAsyFy5tb2VzdHJvLnYxLlN0b3BSZXF1ZXN0SAASJQoEa2lsbBgHIAEoCzIVLm1vZXN0cm8udjEuS2lsbFJhbmtzSAASJgoHZ29vZGJ5ZRgIIAEoCzITLm1vZXN0cm8udjEuR29vZGJ5ZUgAQgkKB21lc3NhZ2UyVgoMQWdlbnRTZXJ2aWNlEkYKB0Nvbm5lY3QSGi5tb2VzdHJvLnYxLkNvbm5lY3RSZXF1ZXN0GhsubW9lc3Ryby52MS5Db25uZWN0UmVzcG9uc2UoATABYgZwcm90bzM", [file_moestro_v1_job, file_moestro_v1_plan, file_moestro_v1_rank, file_moestro_v1_report]);
+  fileDesc("ChZtb2VzdHJvL3YxL2FnZW50LnByb3RvEgptb2VzdHJvLnYxIkYKBUZlbmNlEg4KBnJ1bl9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgDEhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAMgASgDIjEKC0FjY2VsZXJhdG9yEgwKBG5hbWUYASABKAkSFAoMbWVtb3J5X2J5dGVzGAIgASgDInQKCUludmVudG9yeRItCgxhY2NlbGVyYXRvcnMYASADKAsyFy5tb2VzdHJvLnYxLkFjY2VsZXJhdG9yEhAKCG51bV9jcHVzGAIgASgFEhQKDG1lbW9yeV9ieXRlcxgDIAEoAxIQCgh0b3BvbG9neRgEIAEoCSKOAgoOUmFua0dyb3VwU3RhdGUSIAoFZmVuY2UYASABKAsyES5tb2VzdHJvLnYxLkZlbmNlEg0KBXJhbmtzGAIgAygFEigKB3N0YXJ0ZWQYAyADKAsyFy5tb2VzdHJvLnYxLlJhbmtTdGFydGVkEioKCnJlbmRlenZvdXMYBCABKAsyFi5tb2VzdHJvLnYxLlJlbmRlenZvdXMSJgoEZGF0YRgFIAEoCzIYLm1vZXN0cm8udjEuRGF0YVByZXBhcmVkEiYKBXJlYWR5GAYgAygLMhcubW9lc3Ryby52MS5SYW5rSXNSZWFkeRIlCgVleGl0cxgHIAMoCzIWLm1vZXN0cm8udjEuUmFua0V4aXRlZCLcAQoKQWdlbnRIZWxsbxIQCghhZ2VudF9pZBgBIAEoCRIMCgRob3N0GAIgASgJEgsKA3BpZBgDIAEoBRIRCgludW1fc2xvdHMYBCABKAUSEwoLaW5jYXJuYXRpb24YBSABKAkSDwoHYWRkcmVzcxgGIAEoCRISCgpwcm9iZV9wb3J0GAcgASgFEigKCWludmVudG9yeRgIIAEoCzIVLm1vZXN0cm8udjEuSW52ZW50b3J5EioKBmdyb3VwcxgJIAMoCzIaLm1vZXN0cm8udjEuUmFua0dyb3VwU3RhdGUiKAoLUmFua1N0YXJ0ZWQSDAoEcmFuaxgBIAEoBRILCgNwaWQYAiABKAUiLgoLUmFua0lzUmVhZHkSDAoEcmFuaxgBIAEoBRIRCgluZXh0X3N0ZXAYAiABKAMiugEKClJhbmtFeGl0ZWQSDAoEcmFuaxgBIAEoBRIWCglleGl0X2NvZGUYAiABKAVIAIgBARIOCgZzaWduYWwYAyABKAkSJwoHZmFpbHVyZRgEIAEoCzIWLm1vZXN0cm8udjEuUmFua0ZhaWxlZBIqCghmaW5pc2hlZBgFIAEoCzIYLm1vZXN0cm8udjEuUmFua0ZpbmlzaGVkEhMKC3N0ZGVycl90YWlsGAYgAygJQgwKCl9leGl0X2NvZGUiCwoJSGVhcnRiZWF0Ij4KC1Byb2JlUmVzdWx0EhAKCGFnZW50X2lkGAEgASgJEhAKCGFuc3dlcmVkGAIgASgIEgsKA3doeRgDIAEoCSIoCglTdGFja0R1bXASDAoEcmFuaxgBIAEoBRINCgVsaW5lcxgCIAMoCSLOBAoOQ29ubmVjdFJlcXVlc3QSIAoFZmVuY2UYASABKAsyES5tb2VzdHJvLnYxLkZlbmNlEicKBWhlbGxvGAIgASgLMhYubW9lc3Ryby52MS5BZ2VudEhlbGxvSAASLwoMcmFua19zdGFydGVkGAMgASgLMhcubW9lc3Ryby52MS5SYW5rU3RhcnRlZEgAEiwKCnJlbmRlenZvdXMYBCABKAsyFi5tb2VzdHJvLnYxLlJlbmRlenZvdXNIABIoCgRkYXRhGAUgASgLMhgubW9lc3Ryby52MS5EYXRhUHJlcGFyZWRIABItCgpyYW5rX3JlYWR5GAYgASgLMhcubW9lc3Ryby52MS5SYW5rSXNSZWFkeUgAEiYKBHN0ZXAYByABKAsyFi5tb2VzdHJvLnYxLlN0ZXBSZXBvcnRIABIyCgpjaGVja3BvaW50GAggASgLMhwubW9lc3Ryby52MS5DaGVja3BvaW50U2hhcmRzSAASJAoGc2FtcGxlGAkgASgLMhIubW9lc3Ryby52MS5TYW1wbGVIABItCgtyYW5rX2V4aXRlZBgKIAEoCzIWLm1vZXN0cm8udjEuUmFua0V4aXRlZEgAEioKCWhlYXJ0YmVhdBgLIAEoCzIVLm1vZXN0cm8udjEuSGVhcnRiZWF0SAASKQoGcHJvYmVkGAwgASgLMhcubW9lc3Ryby52MS5Qcm9iZVJlc3VsdEgAEiYKBXN0YWNrGA0gASgLMhUubW9lc3Ryby52MS5TdGFja0R1bXBIAEIJCgdtZXNzYWdlIigKB1dlbGNvbWUSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAEgASgDIhAKDkhlYXJ0YmVhdFJlcGx5IjUKDEFja25vd2xlZGdlZBIMCgRzdGVwGAEgASgDEhcKD2NoZWNrcG9pbnRfc3RlcBgCIAEoAyJMCgVQcm9iZRIQCghhZ2VudF9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKAUSEgoKdGltZW91dF9tcxgEIAEoAyIMCgpEdW1wU3RhY2tzIroCCgpTdGFydFJhbmtzEiIKA2pvYhgBIAEoCzIVLm1vZXN0cm8udjEuRW5naW5lSm9iEh4KBHBsYW4YAiABKAsyEC5tb2VzdHJvLnYxLlBsYW4SDQoFcmFua3MYAyADKAUSMAoHcmVzdG9yZRgEIAEoCzIfLm1vZXN0cm8udjEuQ2hlY2twb2ludFJlZmVyZW5jZRIuCgxjb2VmZmljaWVudHMYBSADKAsyGC5tb2VzdHJvLnYxLkNvZWZmaWNpZW50cxIdChVjb2xsZWN0aXZlX3RpbWVvdXRfbXMYBiABKAMSGQoRbmV0d29ya19pbnRlcmZhY2UYByABKAkSFwoPcmVuZGV6dm91c19ob3N0GAggASgJEhUKDWxvZ19kaXJlY3RvcnkYCSABKAkSDQoFc2xvdHMYCiADKAUiHQoJS2lsbFJhbmtzEhAKCGdyYWNlX21zGAEgASgDIgkKB0dvb2RieWUixgQKD0Nvbm5lY3RSZXNwb25zZRIgCgVmZW5jZRgBIAEoCzIRLm1vZXN0cm8udjEuRmVuY2USJgoHd2VsY29tZRgCIAEoCzITLm1vZXN0cm8udjEuV2VsY29tZUgAEicKBXN0YXJ0GAMgASgLMhYubW9lc3Ryby52MS5TdGFydFJhbmtzSAASLAoKcmVuZGV6dm91cxgEIAEoCzIWLm1vZXN0cm8udjEuUmVuZGV6dm91c0gAEjAKDGNvZWZmaWNpZW50cxgFIAEoCzIYLm1vZXN0cm8udjEuQ29lZmZpY2llbnRzSAASJwoEc3RvcBgGIAEoCzIXLm1vZXN0cm8udjEuU3RvcFJlcXVlc3RIABIlCgRraWxsGAcgASgLMhUubW9lc3Ryby52MS5LaWxsUmFua3NIABImCgdnb29kYnllGAggASgLMhMubW9lc3Ryby52MS5Hb29kYnllSAASLwoJaGVhcnRiZWF0GAkgASgLMhoubW9lc3Ryby52MS5IZWFydGJlYXRSZXBseUgAEjAKDGFja25vd2xlZGdlZBgKIAEoCzIYLm1vZXN0cm8udjEuQWNrbm93bGVkZ2VkSAASIgoFcHJvYmUYCyABKAsyES5tb2VzdHJvLnYxLlByb2JlSAASLQoLZHVtcF9zdGFja3MYDCABKAsyFi5tb2VzdHJvLnYxLkR1bXBTdGFja3NIABInCgRzYXZlGA0gASgLMhcubW9lc3Ryby52MS5TYXZlUmVxdWVzdEgAQgkKB21lc3NhZ2UyVgoMQWdlbnRTZXJ2aWNlEkYKB0Nvbm5lY3QSGi5tb2VzdHJvLnYxLkNvbm5lY3RSZXF1ZXN0GhsubW9lc3Ryby52MS5Db25uZWN0UmVzcG9uc2UoATABYgZwcm90bzM", [file_moestro_v1_job, file_moestro_v1_plan, file_moestro_v1_rank, file_moestro_v1_report]);
 
 /**
  * Describes the message moestro.v1.Fence.
@@ -24,81 +24,144 @@ export const FenceSchema = /*@__PURE__*/
   messageDesc(file_moestro_v1_agent, 0);
 
 /**
+ * Describes the message moestro.v1.Accelerator.
+ * Use `create(AcceleratorSchema)` to create a new message.
+ */
+export const AcceleratorSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 1);
+
+/**
+ * Describes the message moestro.v1.Inventory.
+ * Use `create(InventorySchema)` to create a new message.
+ */
+export const InventorySchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 2);
+
+/**
+ * Describes the message moestro.v1.RankGroupState.
+ * Use `create(RankGroupStateSchema)` to create a new message.
+ */
+export const RankGroupStateSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 3);
+
+/**
  * Describes the message moestro.v1.AgentHello.
  * Use `create(AgentHelloSchema)` to create a new message.
  */
 export const AgentHelloSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 1);
+  messageDesc(file_moestro_v1_agent, 4);
 
 /**
  * Describes the message moestro.v1.RankStarted.
  * Use `create(RankStartedSchema)` to create a new message.
  */
 export const RankStartedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 2);
+  messageDesc(file_moestro_v1_agent, 5);
 
 /**
  * Describes the message moestro.v1.RankIsReady.
  * Use `create(RankIsReadySchema)` to create a new message.
  */
 export const RankIsReadySchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 3);
+  messageDesc(file_moestro_v1_agent, 6);
 
 /**
  * Describes the message moestro.v1.RankExited.
  * Use `create(RankExitedSchema)` to create a new message.
  */
 export const RankExitedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 4);
+  messageDesc(file_moestro_v1_agent, 7);
 
 /**
  * Describes the message moestro.v1.Heartbeat.
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 5);
+  messageDesc(file_moestro_v1_agent, 8);
+
+/**
+ * Describes the message moestro.v1.ProbeResult.
+ * Use `create(ProbeResultSchema)` to create a new message.
+ */
+export const ProbeResultSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 9);
+
+/**
+ * Describes the message moestro.v1.StackDump.
+ * Use `create(StackDumpSchema)` to create a new message.
+ */
+export const StackDumpSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 10);
 
 /**
  * Describes the message moestro.v1.ConnectRequest.
  * Use `create(ConnectRequestSchema)` to create a new message.
  */
 export const ConnectRequestSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 6);
+  messageDesc(file_moestro_v1_agent, 11);
 
 /**
  * Describes the message moestro.v1.Welcome.
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 7);
+  messageDesc(file_moestro_v1_agent, 12);
+
+/**
+ * Describes the message moestro.v1.HeartbeatReply.
+ * Use `create(HeartbeatReplySchema)` to create a new message.
+ */
+export const HeartbeatReplySchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 13);
+
+/**
+ * Describes the message moestro.v1.Acknowledged.
+ * Use `create(AcknowledgedSchema)` to create a new message.
+ */
+export const AcknowledgedSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 14);
+
+/**
+ * Describes the message moestro.v1.Probe.
+ * Use `create(ProbeSchema)` to create a new message.
+ */
+export const ProbeSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 15);
+
+/**
+ * Describes the message moestro.v1.DumpStacks.
+ * Use `create(DumpStacksSchema)` to create a new message.
+ */
+export const DumpStacksSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_agent, 16);
 
 /**
  * Describes the message moestro.v1.StartRanks.
  * Use `create(StartRanksSchema)` to create a new message.
  */
 export const StartRanksSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 8);
+  messageDesc(file_moestro_v1_agent, 17);
 
 /**
  * Describes the message moestro.v1.KillRanks.
  * Use `create(KillRanksSchema)` to create a new message.
  */
 export const KillRanksSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 9);
+  messageDesc(file_moestro_v1_agent, 18);
 
 /**
  * Describes the message moestro.v1.Goodbye.
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 10);
+  messageDesc(file_moestro_v1_agent, 19);
 
 /**
  * Describes the message moestro.v1.ConnectResponse.
  * Use `create(ConnectResponseSchema)` to create a new message.
  */
 export const ConnectResponseSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_agent, 11);
+  messageDesc(file_moestro_v1_agent, 20);
 
 /**
  * @generated from service moestro.v1.AgentService

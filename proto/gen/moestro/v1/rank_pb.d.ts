@@ -192,6 +192,27 @@ export declare type RankAssignment = Message<"moestro.v1.RankAssignment"> & {
    * @generated from field: string rendezvous_host = 11;
    */
   rendezvousHost: string;
+
+  /**
+   * The slot of the node this rank has: its GPU, where there are any.
+   *
+   * @generated from field: int32 slot = 12;
+   */
+  slot: number;
+
+  /**
+   * Where the process writes from now on, absolute; it may have started before there was a run.
+   *
+   * @generated from field: string log_path = 13;
+   */
+  logPath: string;
+
+  /**
+   * Processor threads for its computations.
+   *
+   * @generated from field: int32 num_threads = 14;
+   */
+  numThreads: number;
 };
 
 /**
@@ -219,6 +240,20 @@ export declare type StopRequest = Message<"moestro.v1.StopRequest"> & {
  * Use `create(StopRequestSchema)` to create a new message.
  */
 export declare const StopRequestSchema: GenMessage<StopRequest>;
+
+/**
+ * Ask the ranks for a checkpoint at the next step's end.
+ *
+ * @generated from message moestro.v1.SaveRequest
+ */
+export declare type SaveRequest = Message<"moestro.v1.SaveRequest"> & {
+};
+
+/**
+ * Describes the message moestro.v1.SaveRequest.
+ * Use `create(SaveRequestSchema)` to create a new message.
+ */
+export declare const SaveRequestSchema: GenMessage<SaveRequest>;
 
 /**
  * @generated from message moestro.v1.AgentToRank
@@ -253,6 +288,12 @@ export declare type AgentToRank = Message<"moestro.v1.AgentToRank"> & {
      */
     value: StopRequest;
     case: "stop";
+  } | {
+    /**
+     * @generated from field: moestro.v1.SaveRequest save = 5;
+     */
+    value: SaveRequest;
+    case: "save";
   } | { case: undefined; value?: undefined };
 };
 

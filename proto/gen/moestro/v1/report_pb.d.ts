@@ -189,6 +189,19 @@ export declare type StageReport = Message<"moestro.v1.StageReport"> & {
    * @generated from field: repeated moestro.v1.TimelineEvent timeline = 6;
    */
   timeline: TimelineEvent[];
+
+  /**
+   * The rank that computed longest, and how long the quickest of the stage did.
+   * Merge: of the report with the larger compute_ms; minimum.
+   *
+   * @generated from field: int32 slowest_rank = 7;
+   */
+  slowestRank: number;
+
+  /**
+   * @generated from field: double least_compute_ms = 8;
+   */
+  leastComputeMs: number;
 };
 
 /**
@@ -275,6 +288,14 @@ export declare type StepReport = Message<"moestro.v1.StepReport"> & {
    * @generated from field: int64 late_control_values = 12;
    */
   lateControlValues: bigint;
+
+  /**
+   * Steps that this report stands for, `step` being the last: more than one where
+   * an agent had to keep many while no coordinator took them. 0 means 1.
+   *
+   * @generated from field: int32 num_steps = 13;
+   */
+  numSteps: number;
 };
 
 /**

@@ -2,7 +2,7 @@
 // @generated from file moestro/v1/run.proto (package moestro.v1, syntax proto3)
 /* eslint-disable */
 
-// One run as people and programs see it.
+// Runs as people and programs see them.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
@@ -92,6 +92,95 @@ export declare type RunStatus = Message<"moestro.v1.RunStatus"> & {
    * @generated from field: repeated moestro.v1.StageStatus stages = 15;
    */
   stages: StageStatus[];
+
+  /**
+   * @generated from field: string name = 16;
+   */
+  name: string;
+
+  /**
+   * Who submitted it; empty for a run of `moestro train`.
+   *
+   * @generated from field: string owner = 17;
+   */
+  owner: string;
+
+  /**
+   * @generated from field: int32 priority = 18;
+   */
+  priority: number;
+
+  /**
+   * @generated from field: int64 submitted_at_ms = 19;
+   */
+  submittedAtMs: bigint;
+
+  /**
+   * Ranks it has now, and may have.
+   *
+   * @generated from field: int32 num_ranks = 20;
+   */
+  numRanks: number;
+
+  /**
+   * @generated from field: int32 min_ranks = 21;
+   */
+  minRanks: number;
+
+  /**
+   * @generated from field: int32 max_ranks = 22;
+   */
+  maxRanks: number;
+
+  /**
+   * "pp 2 tp 2 dp 2 ep 2 edp"; empty while it has none.
+   *
+   * @generated from field: string layout = 23;
+   */
+  layout: string;
+
+  /**
+   * All starts after the first, and those that count against the limit.
+   *
+   * @generated from field: int32 restarts = 24;
+   */
+  restarts: number;
+
+  /**
+   * @generated from field: int32 counted_restarts = 25;
+   */
+  countedRestarts: number;
+
+  /**
+   * @generated from field: int32 max_restarts = 26;
+   */
+  maxRestarts: number;
+
+  /**
+   * Share of the time since the first start that went into steps that still count.
+   *
+   * @generated from field: double goodput = 27;
+   */
+  goodput: number;
+
+  /**
+   * Steps that were trained and had to be trained again.
+   *
+   * @generated from field: int64 steps_lost = 28;
+   */
+  stepsLost: bigint;
+
+  /**
+   * Drop rate, coefficient and load by layer, of the last step.
+   *
+   * @generated from field: repeated moestro.v1.LayerStatus layers = 29;
+   */
+  layers: LayerStatus[];
+
+  /**
+   * @generated from field: repeated moestro.v1.RankStatus ranks = 30;
+   */
+  ranks: RankStatus[];
 };
 
 /**
@@ -99,6 +188,65 @@ export declare type RunStatus = Message<"moestro.v1.RunStatus"> & {
  * Use `create(RunStatusSchema)` to create a new message.
  */
 export declare const RunStatusSchema: GenMessage<RunStatus>;
+
+/**
+ * @generated from message moestro.v1.LayerStatus
+ */
+export declare type LayerStatus = Message<"moestro.v1.LayerStatus"> & {
+  /**
+   * @generated from field: int32 layer = 1;
+   */
+  layer: number;
+
+  /**
+   * @generated from field: double drop_rate = 2;
+   */
+  dropRate: number;
+
+  /**
+   * @generated from field: double coefficient = 3;
+   */
+  coefficient: number;
+
+  /**
+   * Assignments by expert, before dropping.
+   *
+   * @generated from field: repeated int64 load = 4;
+   */
+  load: bigint[];
+};
+
+/**
+ * Describes the message moestro.v1.LayerStatus.
+ * Use `create(LayerStatusSchema)` to create a new message.
+ */
+export declare const LayerStatusSchema: GenMessage<LayerStatus>;
+
+/**
+ * @generated from message moestro.v1.RankStatus
+ */
+export declare type RankStatus = Message<"moestro.v1.RankStatus"> & {
+  /**
+   * @generated from field: int32 rank = 1;
+   */
+  rank: number;
+
+  /**
+   * @generated from field: string agent_id = 2;
+   */
+  agentId: string;
+
+  /**
+   * @generated from field: int32 pid = 3;
+   */
+  pid: number;
+};
+
+/**
+ * Describes the message moestro.v1.RankStatus.
+ * Use `create(RankStatusSchema)` to create a new message.
+ */
+export declare const RankStatusSchema: GenMessage<RankStatus>;
 
 /**
  * @generated from message moestro.v1.StageStatus
@@ -234,6 +382,322 @@ export declare type StopRunResponse = Message<"moestro.v1.StopRunResponse"> & {
 export declare const StopRunResponseSchema: GenMessage<StopRunResponse>;
 
 /**
+ * @generated from message moestro.v1.SubmitRunRequest
+ */
+export declare type SubmitRunRequest = Message<"moestro.v1.SubmitRunRequest"> & {
+  /**
+   * The resolved job as JSON: what `loadJob` makes of a job file.
+   *
+   * @generated from field: string job_json = 1;
+   */
+  jobJson: string;
+
+  /**
+   * The job file as it was written, kept with the run.
+   *
+   * @generated from field: string job_text = 2;
+   */
+  jobText: string;
+
+  /**
+   * Empty for a name made of the job's and the time.
+   *
+   * @generated from field: string run_id = 3;
+   */
+  runId: string;
+
+  /**
+   * Higher goes first.
+   *
+   * @generated from field: int32 priority = 4;
+   */
+  priority: number;
+
+  /**
+   * Ranks it may have; 0 for the job's own number.
+   *
+   * @generated from field: int32 min_ranks = 5;
+   */
+  minRanks: number;
+
+  /**
+   * @generated from field: int32 max_ranks = 6;
+   */
+  maxRanks: number;
+
+  /**
+   * Restarts for failures of its own before it is given up.
+   *
+   * @generated from field: optional int32 max_restarts = 7;
+   */
+  maxRestarts?: number | undefined;
+};
+
+/**
+ * Describes the message moestro.v1.SubmitRunRequest.
+ * Use `create(SubmitRunRequestSchema)` to create a new message.
+ */
+export declare const SubmitRunRequestSchema: GenMessage<SubmitRunRequest>;
+
+/**
+ * @generated from message moestro.v1.SubmitRunResponse
+ */
+export declare type SubmitRunResponse = Message<"moestro.v1.SubmitRunResponse"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message moestro.v1.SubmitRunResponse.
+ * Use `create(SubmitRunResponseSchema)` to create a new message.
+ */
+export declare const SubmitRunResponseSchema: GenMessage<SubmitRunResponse>;
+
+/**
+ * @generated from message moestro.v1.ListRunsRequest
+ */
+export declare type ListRunsRequest = Message<"moestro.v1.ListRunsRequest"> & {
+};
+
+/**
+ * Describes the message moestro.v1.ListRunsRequest.
+ * Use `create(ListRunsRequestSchema)` to create a new message.
+ */
+export declare const ListRunsRequestSchema: GenMessage<ListRunsRequest>;
+
+/**
+ * @generated from message moestro.v1.ListRunsResponse
+ */
+export declare type ListRunsResponse = Message<"moestro.v1.ListRunsResponse"> & {
+  /**
+   * Those that are not over first, in the order they would start.
+   *
+   * @generated from field: repeated moestro.v1.RunStatus runs = 1;
+   */
+  runs: RunStatus[];
+};
+
+/**
+ * Describes the message moestro.v1.ListRunsResponse.
+ * Use `create(ListRunsResponseSchema)` to create a new message.
+ */
+export declare const ListRunsResponseSchema: GenMessage<ListRunsResponse>;
+
+/**
+ * @generated from message moestro.v1.SuspendRunRequest
+ */
+export declare type SuspendRunRequest = Message<"moestro.v1.SuspendRunRequest"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message moestro.v1.SuspendRunRequest.
+ * Use `create(SuspendRunRequestSchema)` to create a new message.
+ */
+export declare const SuspendRunRequestSchema: GenMessage<SuspendRunRequest>;
+
+/**
+ * @generated from message moestro.v1.SuspendRunResponse
+ */
+export declare type SuspendRunResponse = Message<"moestro.v1.SuspendRunResponse"> & {
+};
+
+/**
+ * Describes the message moestro.v1.SuspendRunResponse.
+ * Use `create(SuspendRunResponseSchema)` to create a new message.
+ */
+export declare const SuspendRunResponseSchema: GenMessage<SuspendRunResponse>;
+
+/**
+ * @generated from message moestro.v1.ResumeRunRequest
+ */
+export declare type ResumeRunRequest = Message<"moestro.v1.ResumeRunRequest"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message moestro.v1.ResumeRunRequest.
+ * Use `create(ResumeRunRequestSchema)` to create a new message.
+ */
+export declare const ResumeRunRequestSchema: GenMessage<ResumeRunRequest>;
+
+/**
+ * @generated from message moestro.v1.ResumeRunResponse
+ */
+export declare type ResumeRunResponse = Message<"moestro.v1.ResumeRunResponse"> & {
+};
+
+/**
+ * Describes the message moestro.v1.ResumeRunResponse.
+ * Use `create(ResumeRunResponseSchema)` to create a new message.
+ */
+export declare const ResumeRunResponseSchema: GenMessage<ResumeRunResponse>;
+
+/**
+ * @generated from message moestro.v1.ScaleRunRequest
+ */
+export declare type ScaleRunRequest = Message<"moestro.v1.ScaleRunRequest"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * @generated from field: int32 min_ranks = 2;
+   */
+  minRanks: number;
+
+  /**
+   * @generated from field: int32 max_ranks = 3;
+   */
+  maxRanks: number;
+};
+
+/**
+ * Describes the message moestro.v1.ScaleRunRequest.
+ * Use `create(ScaleRunRequestSchema)` to create a new message.
+ */
+export declare const ScaleRunRequestSchema: GenMessage<ScaleRunRequest>;
+
+/**
+ * @generated from message moestro.v1.ScaleRunResponse
+ */
+export declare type ScaleRunResponse = Message<"moestro.v1.ScaleRunResponse"> & {
+};
+
+/**
+ * Describes the message moestro.v1.ScaleRunResponse.
+ * Use `create(ScaleRunResponseSchema)` to create a new message.
+ */
+export declare const ScaleRunResponseSchema: GenMessage<ScaleRunResponse>;
+
+/**
+ * @generated from message moestro.v1.SaveCheckpointRequest
+ */
+export declare type SaveCheckpointRequest = Message<"moestro.v1.SaveCheckpointRequest"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message moestro.v1.SaveCheckpointRequest.
+ * Use `create(SaveCheckpointRequestSchema)` to create a new message.
+ */
+export declare const SaveCheckpointRequestSchema: GenMessage<SaveCheckpointRequest>;
+
+/**
+ * @generated from message moestro.v1.SaveCheckpointResponse
+ */
+export declare type SaveCheckpointResponse = Message<"moestro.v1.SaveCheckpointResponse"> & {
+};
+
+/**
+ * Describes the message moestro.v1.SaveCheckpointResponse.
+ * Use `create(SaveCheckpointResponseSchema)` to create a new message.
+ */
+export declare const SaveCheckpointResponseSchema: GenMessage<SaveCheckpointResponse>;
+
+/**
+ * @generated from message moestro.v1.WatchEventsRequest
+ */
+export declare type WatchEventsRequest = Message<"moestro.v1.WatchEventsRequest"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * @generated from field: bool follow = 2;
+   */
+  follow: boolean;
+};
+
+/**
+ * Describes the message moestro.v1.WatchEventsRequest.
+ * Use `create(WatchEventsRequestSchema)` to create a new message.
+ */
+export declare const WatchEventsRequestSchema: GenMessage<WatchEventsRequest>;
+
+/**
+ * @generated from message moestro.v1.WatchEventsResponse
+ */
+export declare type WatchEventsResponse = Message<"moestro.v1.WatchEventsResponse"> & {
+  /**
+   * One line of events.jsonl.
+   *
+   * @generated from field: string line = 1;
+   */
+  line: string;
+};
+
+/**
+ * Describes the message moestro.v1.WatchEventsResponse.
+ * Use `create(WatchEventsResponseSchema)` to create a new message.
+ */
+export declare const WatchEventsResponseSchema: GenMessage<WatchEventsResponse>;
+
+/**
+ * @generated from message moestro.v1.ReadLogRequest
+ */
+export declare type ReadLogRequest = Message<"moestro.v1.ReadLogRequest"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * -1 for all ranks, each line with its rank in front.
+   *
+   * @generated from field: int32 rank = 2;
+   */
+  rank: number;
+
+  /**
+   * 0 for the newest.
+   *
+   * @generated from field: int64 generation = 3;
+   */
+  generation: bigint;
+
+  /**
+   * @generated from field: bool follow = 4;
+   */
+  follow: boolean;
+};
+
+/**
+ * Describes the message moestro.v1.ReadLogRequest.
+ * Use `create(ReadLogRequestSchema)` to create a new message.
+ */
+export declare const ReadLogRequestSchema: GenMessage<ReadLogRequest>;
+
+/**
+ * @generated from message moestro.v1.ReadLogResponse
+ */
+export declare type ReadLogResponse = Message<"moestro.v1.ReadLogResponse"> & {
+  /**
+   * @generated from field: bytes chunk = 1;
+   */
+  chunk: Uint8Array;
+};
+
+/**
+ * Describes the message moestro.v1.ReadLogResponse.
+ * Use `create(ReadLogResponseSchema)` to create a new message.
+ */
+export declare const ReadLogResponseSchema: GenMessage<ReadLogResponse>;
+
+/**
  * @generated from enum moestro.v1.RunState
  */
 export enum RunState {
@@ -275,6 +739,34 @@ export enum RunState {
    * @generated from enum value: RUN_STATE_FAILED = 6;
    */
   FAILED = 6,
+
+  /**
+   * Waits for slots.
+   *
+   * @generated from enum value: RUN_STATE_QUEUED = 7;
+   */
+  QUEUED = 7,
+
+  /**
+   * Its ranks are gone or being ended, and will be started again.
+   *
+   * @generated from enum value: RUN_STATE_RECOVERING = 8;
+   */
+  RECOVERING = 8,
+
+  /**
+   * Asked to give its slots back; a checkpoint is being written.
+   *
+   * @generated from enum value: RUN_STATE_SUSPENDING = 9;
+   */
+  SUSPENDING = 9,
+
+  /**
+   * Holds no slots until a person resumes it.
+   *
+   * @generated from enum value: RUN_STATE_SUSPENDED = 10;
+   */
+  SUSPENDED = 10,
 }
 
 /**
@@ -283,6 +775,10 @@ export enum RunState {
 export declare const RunStateSchema: GenEnum<RunState>;
 
 /**
+ * Served by every coordinator: by `moestro train` for its one run, which refuses
+ * what needs a queue, and by `moestro serve`. A coordinator that stands by answers
+ * reads from the store.
+ *
  * @generated from service moestro.v1.RunService
  */
 export declare const RunService: GenService<{
@@ -295,7 +791,7 @@ export declare const RunService: GenService<{
     output: typeof GetRunResponseSchema;
   },
   /**
-   * The status now, then again whenever it changes.
+   * The status now, then again whenever it changes, until the run has ended.
    *
    * @generated from rpc moestro.v1.RunService.WatchRun
    */
@@ -305,7 +801,7 @@ export declare const RunService: GenService<{
     output: typeof WatchRunResponseSchema;
   },
   /**
-   * Checkpoint and stop, or stop at once.
+   * Checkpoint and stop, or stop at once. A queued run leaves the queue.
    *
    * @generated from rpc moestro.v1.RunService.StopRun
    */
@@ -313,6 +809,82 @@ export declare const RunService: GenService<{
     methodKind: "unary";
     input: typeof StopRunRequestSchema;
     output: typeof StopRunResponseSchema;
+  },
+  /**
+   * Queue a job.
+   *
+   * @generated from rpc moestro.v1.RunService.SubmitRun
+   */
+  submitRun: {
+    methodKind: "unary";
+    input: typeof SubmitRunRequestSchema;
+    output: typeof SubmitRunResponseSchema;
+  },
+  /**
+   * @generated from rpc moestro.v1.RunService.ListRuns
+   */
+  listRuns: {
+    methodKind: "unary";
+    input: typeof ListRunsRequestSchema;
+    output: typeof ListRunsResponseSchema;
+  },
+  /**
+   * Checkpoint, give the slots back and wait to be resumed.
+   *
+   * @generated from rpc moestro.v1.RunService.SuspendRun
+   */
+  suspendRun: {
+    methodKind: "unary";
+    input: typeof SuspendRunRequestSchema;
+    output: typeof SuspendRunResponseSchema;
+  },
+  /**
+   * @generated from rpc moestro.v1.RunService.ResumeRun
+   */
+  resumeRun: {
+    methodKind: "unary";
+    input: typeof ResumeRunRequestSchema;
+    output: typeof ResumeRunResponseSchema;
+  },
+  /**
+   * Change how many ranks the run may have.
+   *
+   * @generated from rpc moestro.v1.RunService.ScaleRun
+   */
+  scaleRun: {
+    methodKind: "unary";
+    input: typeof ScaleRunRequestSchema;
+    output: typeof ScaleRunResponseSchema;
+  },
+  /**
+   * Write a checkpoint at the end of the step that runs.
+   *
+   * @generated from rpc moestro.v1.RunService.SaveCheckpoint
+   */
+  saveCheckpoint: {
+    methodKind: "unary";
+    input: typeof SaveCheckpointRequestSchema;
+    output: typeof SaveCheckpointResponseSchema;
+  },
+  /**
+   * What happened, as lines of JSON, oldest first; goes on if asked to follow.
+   *
+   * @generated from rpc moestro.v1.RunService.WatchEvents
+   */
+  watchEvents: {
+    methodKind: "server_streaming";
+    input: typeof WatchEventsRequestSchema;
+    output: typeof WatchEventsResponseSchema;
+  },
+  /**
+   * What a rank printed.
+   *
+   * @generated from rpc moestro.v1.RunService.ReadLog
+   */
+  readLog: {
+    methodKind: "server_streaming";
+    input: typeof ReadLogRequestSchema;
+    output: typeof ReadLogResponseSchema;
   },
 }>;
 

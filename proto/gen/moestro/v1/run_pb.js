@@ -2,7 +2,7 @@
 // @generated from file moestro/v1/run.proto (package moestro.v1, syntax proto3)
 /* eslint-disable */
 
-// One run as people and programs see it.
+// Runs as people and programs see them.
 
 import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
@@ -10,7 +10,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/
  * Describes the file moestro/v1/run.proto.
  */
 export const file_moestro_v1_run = /*@__PURE__*/
-  fileDesc("ChRtb2VzdHJvL3YxL3J1bi5wcm90bxIKbW9lc3Ryby52MSL5AgoJUnVuU3RhdHVzEg4KBnJ1bl9pZBgBIAEoCRIjCgVzdGF0ZRgCIAEoDjIULm1vZXN0cm8udjEuUnVuU3RhdGUSDgoGcmVhc29uGAMgASgJEhIKCmdlbmVyYXRpb24YBCABKAMSDAoEc3RlcBgFIAEoAxITCgt0b3RhbF9zdGVwcxgGIAEoAxIMCgRsb3NzGAcgASgBEhwKD3ZhbGlkYXRpb25fbG9zcxgIIAEoAUgAiAEBEhkKEXRva2Vuc19wZXJfc2Vjb25kGAkgASgBEhEKCWRyb3BfcmF0ZRgKIAEoARIXCg9taW5fY29lZmZpY2llbnQYCyABKAESFwoPbWF4X2NvZWZmaWNpZW50GAwgASgBEg4KBmV0YV9tcxgNIAEoAxIXCg9jaGVja3BvaW50X3N0ZXAYDiABKAMSJwoGc3RhZ2VzGA8gAygLMhcubW9lc3Ryby52MS5TdGFnZVN0YXR1c0ISChBfdmFsaWRhdGlvbl9sb3NzInkKC1N0YWdlU3RhdHVzEg0KBXN0YWdlGAEgASgFEhIKCm51bV9sYXllcnMYAiABKAUSEgoKY29tcHV0ZV9tcxgDIAEoARIYChBjb21tdW5pY2F0aW9uX21zGAQgASgBEhkKEXBlYWtfbWVtb3J5X2J5dGVzGAUgASgDIh8KDUdldFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIjcKDkdldFJ1blJlc3BvbnNlEiUKBnN0YXR1cxgBIAEoCzIVLm1vZXN0cm8udjEuUnVuU3RhdHVzIiEKD1dhdGNoUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiOQoQV2F0Y2hSdW5SZXNwb25zZRIlCgZzdGF0dXMYASABKAsyFS5tb2VzdHJvLnYxLlJ1blN0YXR1cyI0Cg5TdG9wUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSEgoKY2hlY2twb2ludBgCIAEoCCIRCg9TdG9wUnVuUmVzcG9uc2UqsgEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJVTl9TVEFURV9TVEFSVElORxABEhUKEVJVTl9TVEFURV9SVU5OSU5HEAISFgoSUlVOX1NUQVRFX1NUT1BQSU5HEAMSFwoTUlVOX1NUQVRFX1NVQ0NFRURFRBAEEhUKEVJVTl9TVEFURV9TVE9QUEVEEAUSFAoQUlVOX1NUQVRFX0ZBSUxFRBAGMtoBCgpSdW5TZXJ2aWNlEj8KBkdldFJ1bhIZLm1vZXN0cm8udjEuR2V0UnVuUmVxdWVzdBoaLm1vZXN0cm8udjEuR2V0UnVuUmVzcG9uc2USRwoIV2F0Y2hSdW4SGy5tb2VzdHJvLnYxLldhdGNoUnVuUmVxdWVzdBocLm1vZXN0cm8udjEuV2F0Y2hSdW5SZXNwb25zZTABEkIKB1N0b3BSdW4SGi5tb2VzdHJvLnYxLlN0b3BSdW5SZXF1ZXN0GhsubW9lc3Ryby52MS5TdG9wUnVuUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChRtb2VzdHJvL3YxL3J1bi5wcm90bxIKbW9lc3Ryby52MSLBBQoJUnVuU3RhdHVzEg4KBnJ1bl9pZBgBIAEoCRIjCgVzdGF0ZRgCIAEoDjIULm1vZXN0cm8udjEuUnVuU3RhdGUSDgoGcmVhc29uGAMgASgJEhIKCmdlbmVyYXRpb24YBCABKAMSDAoEc3RlcBgFIAEoAxITCgt0b3RhbF9zdGVwcxgGIAEoAxIMCgRsb3NzGAcgASgBEhwKD3ZhbGlkYXRpb25fbG9zcxgIIAEoAUgAiAEBEhkKEXRva2Vuc19wZXJfc2Vjb25kGAkgASgBEhEKCWRyb3BfcmF0ZRgKIAEoARIXCg9taW5fY29lZmZpY2llbnQYCyABKAESFwoPbWF4X2NvZWZmaWNpZW50GAwgASgBEg4KBmV0YV9tcxgNIAEoAxIXCg9jaGVja3BvaW50X3N0ZXAYDiABKAMSJwoGc3RhZ2VzGA8gAygLMhcubW9lc3Ryby52MS5TdGFnZVN0YXR1cxIMCgRuYW1lGBAgASgJEg0KBW93bmVyGBEgASgJEhAKCHByaW9yaXR5GBIgASgFEhcKD3N1Ym1pdHRlZF9hdF9tcxgTIAEoAxIRCgludW1fcmFua3MYFCABKAUSEQoJbWluX3JhbmtzGBUgASgFEhEKCW1heF9yYW5rcxgWIAEoBRIOCgZsYXlvdXQYFyABKAkSEAoIcmVzdGFydHMYGCABKAUSGAoQY291bnRlZF9yZXN0YXJ0cxgZIAEoBRIUCgxtYXhfcmVzdGFydHMYGiABKAUSDwoHZ29vZHB1dBgbIAEoARISCgpzdGVwc19sb3N0GBwgASgDEicKBmxheWVycxgdIAMoCzIXLm1vZXN0cm8udjEuTGF5ZXJTdGF0dXMSJQoFcmFua3MYHiADKAsyFi5tb2VzdHJvLnYxLlJhbmtTdGF0dXNCEgoQX3ZhbGlkYXRpb25fbG9zcyJSCgtMYXllclN0YXR1cxINCgVsYXllchgBIAEoBRIRCglkcm9wX3JhdGUYAiABKAESEwoLY29lZmZpY2llbnQYAyABKAESDAoEbG9hZBgEIAMoAyI5CgpSYW5rU3RhdHVzEgwKBHJhbmsYASABKAUSEAoIYWdlbnRfaWQYAiABKAkSCwoDcGlkGAMgASgFInkKC1N0YWdlU3RhdHVzEg0KBXN0YWdlGAEgASgFEhIKCm51bV9sYXllcnMYAiABKAUSEgoKY29tcHV0ZV9tcxgDIAEoARIYChBjb21tdW5pY2F0aW9uX21zGAQgASgBEhkKEXBlYWtfbWVtb3J5X2J5dGVzGAUgASgDIh8KDUdldFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIjcKDkdldFJ1blJlc3BvbnNlEiUKBnN0YXR1cxgBIAEoCzIVLm1vZXN0cm8udjEuUnVuU3RhdHVzIiEKD1dhdGNoUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiOQoQV2F0Y2hSdW5SZXNwb25zZRIlCgZzdGF0dXMYASABKAsyFS5tb2VzdHJvLnYxLlJ1blN0YXR1cyI0Cg5TdG9wUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSEgoKY2hlY2twb2ludBgCIAEoCCIRCg9TdG9wUnVuUmVzcG9uc2UiqgEKEFN1Ym1pdFJ1blJlcXVlc3QSEAoIam9iX2pzb24YASABKAkSEAoIam9iX3RleHQYAiABKAkSDgoGcnVuX2lkGAMgASgJEhAKCHByaW9yaXR5GAQgASgFEhEKCW1pbl9yYW5rcxgFIAEoBRIRCgltYXhfcmFua3MYBiABKAUSGQoMbWF4X3Jlc3RhcnRzGAcgASgFSACIAQFCDwoNX21heF9yZXN0YXJ0cyIjChFTdWJtaXRSdW5SZXNwb25zZRIOCgZydW5faWQYASABKAkiEQoPTGlzdFJ1bnNSZXF1ZXN0IjcKEExpc3RSdW5zUmVzcG9uc2USIwoEcnVucxgBIAMoCzIVLm1vZXN0cm8udjEuUnVuU3RhdHVzIiMKEVN1c3BlbmRSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSIUChJTdXNwZW5kUnVuUmVzcG9uc2UiIgoQUmVzdW1lUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiEwoRUmVzdW1lUnVuUmVzcG9uc2UiRwoPU2NhbGVSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCgltaW5fcmFua3MYAiABKAUSEQoJbWF4X3JhbmtzGAMgASgFIhIKEFNjYWxlUnVuUmVzcG9uc2UiJwoVU2F2ZUNoZWNrcG9pbnRSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSIYChZTYXZlQ2hlY2twb2ludFJlc3BvbnNlIjQKEldhdGNoRXZlbnRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGZm9sbG93GAIgASgIIiMKE1dhdGNoRXZlbnRzUmVzcG9uc2USDAoEbGluZRgBIAEoCSJSCg5SZWFkTG9nUmVxdWVzdBIOCgZydW5faWQYASABKAkSDAoEcmFuaxgCIAEoBRISCgpnZW5lcmF0aW9uGAMgASgDEg4KBmZvbGxvdxgEIAEoCCIgCg9SZWFkTG9nUmVzcG9uc2USDQoFY2h1bmsYASABKAwqlQIKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJVTl9TVEFURV9TVEFSVElORxABEhUKEVJVTl9TVEFURV9SVU5OSU5HEAISFgoSUlVOX1NUQVRFX1NUT1BQSU5HEAMSFwoTUlVOX1NUQVRFX1NVQ0NFRURFRBAEEhUKEVJVTl9TVEFURV9TVE9QUEVEEAUSFAoQUlVOX1NUQVRFX0ZBSUxFRBAGEhQKEFJVTl9TVEFURV9RVUVVRUQQBxIYChRSVU5fU1RBVEVfUkVDT1ZFUklORxAIEhgKFFJVTl9TVEFURV9TVVNQRU5ESU5HEAkSFwoTUlVOX1NUQVRFX1NVU1BFTkRFRBAKMroGCgpSdW5TZXJ2aWNlEj8KBkdldFJ1bhIZLm1vZXN0cm8udjEuR2V0UnVuUmVxdWVzdBoaLm1vZXN0cm8udjEuR2V0UnVuUmVzcG9uc2USRwoIV2F0Y2hSdW4SGy5tb2VzdHJvLnYxLldhdGNoUnVuUmVxdWVzdBocLm1vZXN0cm8udjEuV2F0Y2hSdW5SZXNwb25zZTABEkIKB1N0b3BSdW4SGi5tb2VzdHJvLnYxLlN0b3BSdW5SZXF1ZXN0GhsubW9lc3Ryby52MS5TdG9wUnVuUmVzcG9uc2USSAoJU3VibWl0UnVuEhwubW9lc3Ryby52MS5TdWJtaXRSdW5SZXF1ZXN0Gh0ubW9lc3Ryby52MS5TdWJtaXRSdW5SZXNwb25zZRJFCghMaXN0UnVucxIbLm1vZXN0cm8udjEuTGlzdFJ1bnNSZXF1ZXN0GhwubW9lc3Ryby52MS5MaXN0UnVuc1Jlc3BvbnNlEksKClN1c3BlbmRSdW4SHS5tb2VzdHJvLnYxLlN1c3BlbmRSdW5SZXF1ZXN0Gh4ubW9lc3Ryby52MS5TdXNwZW5kUnVuUmVzcG9uc2USSAoJUmVzdW1lUnVuEhwubW9lc3Ryby52MS5SZXN1bWVSdW5SZXF1ZXN0Gh0ubW9lc3Ryby52MS5SZXN1bWVSdW5SZXNwb25zZRJFCghTY2FsZVJ1bhIbLm1vZXN0cm8udjEuU2NhbGVSdW5SZXF1ZXN0GhwubW9lc3Ryby52MS5TY2FsZVJ1blJlc3BvbnNlElcKDlNhdmVDaGVja3BvaW50EiEubW9lc3Ryby52MS5TYXZlQ2hlY2twb2ludFJlcXVlc3QaIi5tb2VzdHJvLnYxLlNhdmVDaGVja3BvaW50UmVzcG9uc2USUAoLV2F0Y2hFdmVudHMSHi5tb2VzdHJvLnYxLldhdGNoRXZlbnRzUmVxdWVzdBofLm1vZXN0cm8udjEuV2F0Y2hFdmVudHNSZXNwb25zZTABEkQKB1JlYWRMb2cSGi5tb2VzdHJvLnYxLlJlYWRMb2dSZXF1ZXN0GhsubW9lc3Ryby52MS5SZWFkTG9nUmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * Describes the message moestro.v1.RunStatus.
@@ -20,53 +20,179 @@ export const RunStatusSchema = /*@__PURE__*/
   messageDesc(file_moestro_v1_run, 0);
 
 /**
+ * Describes the message moestro.v1.LayerStatus.
+ * Use `create(LayerStatusSchema)` to create a new message.
+ */
+export const LayerStatusSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 1);
+
+/**
+ * Describes the message moestro.v1.RankStatus.
+ * Use `create(RankStatusSchema)` to create a new message.
+ */
+export const RankStatusSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 2);
+
+/**
  * Describes the message moestro.v1.StageStatus.
  * Use `create(StageStatusSchema)` to create a new message.
  */
 export const StageStatusSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_run, 1);
+  messageDesc(file_moestro_v1_run, 3);
 
 /**
  * Describes the message moestro.v1.GetRunRequest.
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_run, 2);
+  messageDesc(file_moestro_v1_run, 4);
 
 /**
  * Describes the message moestro.v1.GetRunResponse.
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_run, 3);
+  messageDesc(file_moestro_v1_run, 5);
 
 /**
  * Describes the message moestro.v1.WatchRunRequest.
  * Use `create(WatchRunRequestSchema)` to create a new message.
  */
 export const WatchRunRequestSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_run, 4);
+  messageDesc(file_moestro_v1_run, 6);
 
 /**
  * Describes the message moestro.v1.WatchRunResponse.
  * Use `create(WatchRunResponseSchema)` to create a new message.
  */
 export const WatchRunResponseSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_run, 5);
+  messageDesc(file_moestro_v1_run, 7);
 
 /**
  * Describes the message moestro.v1.StopRunRequest.
  * Use `create(StopRunRequestSchema)` to create a new message.
  */
 export const StopRunRequestSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_run, 6);
+  messageDesc(file_moestro_v1_run, 8);
 
 /**
  * Describes the message moestro.v1.StopRunResponse.
  * Use `create(StopRunResponseSchema)` to create a new message.
  */
 export const StopRunResponseSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_run, 7);
+  messageDesc(file_moestro_v1_run, 9);
+
+/**
+ * Describes the message moestro.v1.SubmitRunRequest.
+ * Use `create(SubmitRunRequestSchema)` to create a new message.
+ */
+export const SubmitRunRequestSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 10);
+
+/**
+ * Describes the message moestro.v1.SubmitRunResponse.
+ * Use `create(SubmitRunResponseSchema)` to create a new message.
+ */
+export const SubmitRunResponseSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 11);
+
+/**
+ * Describes the message moestro.v1.ListRunsRequest.
+ * Use `create(ListRunsRequestSchema)` to create a new message.
+ */
+export const ListRunsRequestSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 12);
+
+/**
+ * Describes the message moestro.v1.ListRunsResponse.
+ * Use `create(ListRunsResponseSchema)` to create a new message.
+ */
+export const ListRunsResponseSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 13);
+
+/**
+ * Describes the message moestro.v1.SuspendRunRequest.
+ * Use `create(SuspendRunRequestSchema)` to create a new message.
+ */
+export const SuspendRunRequestSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 14);
+
+/**
+ * Describes the message moestro.v1.SuspendRunResponse.
+ * Use `create(SuspendRunResponseSchema)` to create a new message.
+ */
+export const SuspendRunResponseSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 15);
+
+/**
+ * Describes the message moestro.v1.ResumeRunRequest.
+ * Use `create(ResumeRunRequestSchema)` to create a new message.
+ */
+export const ResumeRunRequestSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 16);
+
+/**
+ * Describes the message moestro.v1.ResumeRunResponse.
+ * Use `create(ResumeRunResponseSchema)` to create a new message.
+ */
+export const ResumeRunResponseSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 17);
+
+/**
+ * Describes the message moestro.v1.ScaleRunRequest.
+ * Use `create(ScaleRunRequestSchema)` to create a new message.
+ */
+export const ScaleRunRequestSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 18);
+
+/**
+ * Describes the message moestro.v1.ScaleRunResponse.
+ * Use `create(ScaleRunResponseSchema)` to create a new message.
+ */
+export const ScaleRunResponseSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 19);
+
+/**
+ * Describes the message moestro.v1.SaveCheckpointRequest.
+ * Use `create(SaveCheckpointRequestSchema)` to create a new message.
+ */
+export const SaveCheckpointRequestSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 20);
+
+/**
+ * Describes the message moestro.v1.SaveCheckpointResponse.
+ * Use `create(SaveCheckpointResponseSchema)` to create a new message.
+ */
+export const SaveCheckpointResponseSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 21);
+
+/**
+ * Describes the message moestro.v1.WatchEventsRequest.
+ * Use `create(WatchEventsRequestSchema)` to create a new message.
+ */
+export const WatchEventsRequestSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 22);
+
+/**
+ * Describes the message moestro.v1.WatchEventsResponse.
+ * Use `create(WatchEventsResponseSchema)` to create a new message.
+ */
+export const WatchEventsResponseSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 23);
+
+/**
+ * Describes the message moestro.v1.ReadLogRequest.
+ * Use `create(ReadLogRequestSchema)` to create a new message.
+ */
+export const ReadLogRequestSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 24);
+
+/**
+ * Describes the message moestro.v1.ReadLogResponse.
+ * Use `create(ReadLogResponseSchema)` to create a new message.
+ */
+export const ReadLogResponseSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_run, 25);
 
 /**
  * Describes the enum moestro.v1.RunState.
@@ -81,6 +207,10 @@ export const RunState = /*@__PURE__*/
   tsEnum(RunStateSchema);
 
 /**
+ * Served by every coordinator: by `moestro train` for its one run, which refuses
+ * what needs a queue, and by `moestro serve`. A coordinator that stands by answers
+ * reads from the store.
+ *
  * @generated from service moestro.v1.RunService
  */
 export const RunService = /*@__PURE__*/

@@ -28,7 +28,7 @@ from moestro.v1 import rank_pb2 as moestro_dot_v1_dot_rank__pb2
 from moestro.v1 import report_pb2 as moestro_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16moestro/v1/agent.proto\x12\nmoestro.v1\x1a\x14moestro/v1/job.proto\x1a\x15moestro/v1/plan.proto\x1a\x15moestro/v1/rank.proto\x1a\x17moestro/v1/report.proto\"k\n\x05\x46\x65nce\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12+\n\x11\x63oordinator_epoch\x18\x03 \x01(\x03R\x10\x63oordinatorEpoch\"j\n\nAgentHello\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x12\n\x04host\x18\x02 \x01(\tR\x04host\x12\x10\n\x03pid\x18\x03 \x01(\x05R\x03pid\x12\x1b\n\tnum_slots\x18\x04 \x01(\x05R\x08numSlots\"3\n\x0bRankStarted\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12\x10\n\x03pid\x18\x02 \x01(\x05R\x03pid\">\n\x0bRankIsReady\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12\x1b\n\tnext_step\x18\x02 \x01(\x03R\x08nextStep\"\xf1\x01\n\nRankExited\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12 \n\texit_code\x18\x02 \x01(\x05H\x00R\x08\x65xitCode\x88\x01\x01\x12\x16\n\x06signal\x18\x03 \x01(\tR\x06signal\x12\x30\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x16.moestro.v1.RankFailedR\x07\x66\x61ilure\x12\x34\n\x08\x66inished\x18\x05 \x01(\x0b\x32\x18.moestro.v1.RankFinishedR\x08\x66inished\x12\x1f\n\x0bstderr_tail\x18\x06 \x03(\tR\nstderrTailB\x0c\n\n_exit_code\"\x0b\n\tHeartbeat\"\xe4\x04\n\x0e\x43onnectRequest\x12\'\n\x05\x66\x65nce\x18\x01 \x01(\x0b\x32\x11.moestro.v1.FenceR\x05\x66\x65nce\x12.\n\x05hello\x18\x02 \x01(\x0b\x32\x16.moestro.v1.AgentHelloH\x00R\x05hello\x12<\n\x0crank_started\x18\x03 \x01(\x0b\x32\x17.moestro.v1.RankStartedH\x00R\x0brankStarted\x12\x38\n\nrendezvous\x18\x04 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12.\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x18.moestro.v1.DataPreparedH\x00R\x04\x64\x61ta\x12\x38\n\nrank_ready\x18\x06 \x01(\x0b\x32\x17.moestro.v1.RankIsReadyH\x00R\trankReady\x12,\n\x04step\x18\x07 \x01(\x0b\x32\x16.moestro.v1.StepReportH\x00R\x04step\x12>\n\ncheckpoint\x18\x08 \x01(\x0b\x32\x1c.moestro.v1.CheckpointShardsH\x00R\ncheckpoint\x12,\n\x06sample\x18\t \x01(\x0b\x32\x12.moestro.v1.SampleH\x00R\x06sample\x12\x39\n\x0brank_exited\x18\n \x01(\x0b\x32\x16.moestro.v1.RankExitedH\x00R\nrankExited\x12\x35\n\theartbeat\x18\x0b \x01(\x0b\x32\x15.moestro.v1.HeartbeatH\x00R\theartbeatB\t\n\x07message\"=\n\x07Welcome\x12\x32\n\x15heartbeat_interval_ms\x18\x01 \x01(\x03R\x13heartbeatIntervalMs\"\x99\x03\n\nStartRanks\x12\'\n\x03job\x18\x01 \x01(\x0b\x32\x15.moestro.v1.EngineJobR\x03job\x12$\n\x04plan\x18\x02 \x01(\x0b\x32\x10.moestro.v1.PlanR\x04plan\x12\x14\n\x05ranks\x18\x03 \x03(\x05R\x05ranks\x12\x39\n\x07restore\x18\x04 \x01(\x0b\x32\x1f.moestro.v1.CheckpointReferenceR\x07restore\x12<\n\x0c\x63oefficients\x18\x05 \x03(\x0b\x32\x18.moestro.v1.CoefficientsR\x0c\x63oefficients\x12\x32\n\x15\x63ollective_timeout_ms\x18\x06 \x01(\x03R\x13\x63ollectiveTimeoutMs\x12+\n\x11network_interface\x18\x07 \x01(\tR\x10networkInterface\x12\'\n\x0frendezvous_host\x18\x08 \x01(\tR\x0erendezvousHost\x12#\n\rlog_directory\x18\t \x01(\tR\x0clogDirectory\"&\n\tKillRanks\x12\x19\n\x08grace_ms\x18\x01 \x01(\x03R\x07graceMs\"\t\n\x07Goodbye\"\xad\x03\n\x0f\x43onnectResponse\x12\'\n\x05\x66\x65nce\x18\x01 \x01(\x0b\x32\x11.moestro.v1.FenceR\x05\x66\x65nce\x12/\n\x07welcome\x18\x02 \x01(\x0b\x32\x13.moestro.v1.WelcomeH\x00R\x07welcome\x12.\n\x05start\x18\x03 \x01(\x0b\x32\x16.moestro.v1.StartRanksH\x00R\x05start\x12\x38\n\nrendezvous\x18\x04 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12>\n\x0c\x63oefficients\x18\x05 \x01(\x0b\x32\x18.moestro.v1.CoefficientsH\x00R\x0c\x63oefficients\x12-\n\x04stop\x18\x06 \x01(\x0b\x32\x17.moestro.v1.StopRequestH\x00R\x04stop\x12+\n\x04kill\x18\x07 \x01(\x0b\x32\x15.moestro.v1.KillRanksH\x00R\x04kill\x12/\n\x07goodbye\x18\x08 \x01(\x0b\x32\x13.moestro.v1.GoodbyeH\x00R\x07goodbyeB\t\n\x07message2V\n\x0c\x41gentService\x12\x46\n\x07\x43onnect\x12\x1a.moestro.v1.ConnectRequest\x1a\x1b.moestro.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16moestro/v1/agent.proto\x12\nmoestro.v1\x1a\x14moestro/v1/job.proto\x1a\x15moestro/v1/plan.proto\x1a\x15moestro/v1/rank.proto\x1a\x17moestro/v1/report.proto\"k\n\x05\x46\x65nce\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12+\n\x11\x63oordinator_epoch\x18\x03 \x01(\x03R\x10\x63oordinatorEpoch\"D\n\x0b\x41\x63\x63\x65lerator\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0cmemory_bytes\x18\x02 \x01(\x03R\x0bmemoryBytes\"\xa2\x01\n\tInventory\x12;\n\x0c\x61\x63\x63\x65lerators\x18\x01 \x03(\x0b\x32\x17.moestro.v1.AcceleratorR\x0c\x61\x63\x63\x65lerators\x12\x19\n\x08num_cpus\x18\x02 \x01(\x05R\x07numCpus\x12!\n\x0cmemory_bytes\x18\x03 \x01(\x03R\x0bmemoryBytes\x12\x1a\n\x08topology\x18\x04 \x01(\tR\x08topology\"\xc5\x02\n\x0eRankGroupState\x12\'\n\x05\x66\x65nce\x18\x01 \x01(\x0b\x32\x11.moestro.v1.FenceR\x05\x66\x65nce\x12\x14\n\x05ranks\x18\x02 \x03(\x05R\x05ranks\x12\x31\n\x07started\x18\x03 \x03(\x0b\x32\x17.moestro.v1.RankStartedR\x07started\x12\x36\n\nrendezvous\x18\x04 \x01(\x0b\x32\x16.moestro.v1.RendezvousR\nrendezvous\x12,\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x18.moestro.v1.DataPreparedR\x04\x64\x61ta\x12-\n\x05ready\x18\x06 \x03(\x0b\x32\x17.moestro.v1.RankIsReadyR\x05ready\x12,\n\x05\x65xits\x18\x07 \x03(\x0b\x32\x16.moestro.v1.RankExitedR\x05\x65xits\"\xae\x02\n\nAgentHello\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x12\n\x04host\x18\x02 \x01(\tR\x04host\x12\x10\n\x03pid\x18\x03 \x01(\x05R\x03pid\x12\x1b\n\tnum_slots\x18\x04 \x01(\x05R\x08numSlots\x12 \n\x0bincarnation\x18\x05 \x01(\tR\x0bincarnation\x12\x18\n\x07\x61\x64\x64ress\x18\x06 \x01(\tR\x07\x61\x64\x64ress\x12\x1d\n\nprobe_port\x18\x07 \x01(\x05R\tprobePort\x12\x33\n\tinventory\x18\x08 \x01(\x0b\x32\x15.moestro.v1.InventoryR\tinventory\x12\x32\n\x06groups\x18\t \x03(\x0b\x32\x1a.moestro.v1.RankGroupStateR\x06groups\"3\n\x0bRankStarted\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12\x10\n\x03pid\x18\x02 \x01(\x05R\x03pid\">\n\x0bRankIsReady\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12\x1b\n\tnext_step\x18\x02 \x01(\x03R\x08nextStep\"\xf1\x01\n\nRankExited\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12 \n\texit_code\x18\x02 \x01(\x05H\x00R\x08\x65xitCode\x88\x01\x01\x12\x16\n\x06signal\x18\x03 \x01(\tR\x06signal\x12\x30\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x16.moestro.v1.RankFailedR\x07\x66\x61ilure\x12\x34\n\x08\x66inished\x18\x05 \x01(\x0b\x32\x18.moestro.v1.RankFinishedR\x08\x66inished\x12\x1f\n\x0bstderr_tail\x18\x06 \x03(\tR\nstderrTailB\x0c\n\n_exit_code\"\x0b\n\tHeartbeat\"V\n\x0bProbeResult\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x1a\n\x08\x61nswered\x18\x02 \x01(\x08R\x08\x61nswered\x12\x10\n\x03why\x18\x03 \x01(\tR\x03why\"5\n\tStackDump\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12\x14\n\x05lines\x18\x02 \x03(\tR\x05lines\"\xc6\x05\n\x0e\x43onnectRequest\x12\'\n\x05\x66\x65nce\x18\x01 \x01(\x0b\x32\x11.moestro.v1.FenceR\x05\x66\x65nce\x12.\n\x05hello\x18\x02 \x01(\x0b\x32\x16.moestro.v1.AgentHelloH\x00R\x05hello\x12<\n\x0crank_started\x18\x03 \x01(\x0b\x32\x17.moestro.v1.RankStartedH\x00R\x0brankStarted\x12\x38\n\nrendezvous\x18\x04 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12.\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x18.moestro.v1.DataPreparedH\x00R\x04\x64\x61ta\x12\x38\n\nrank_ready\x18\x06 \x01(\x0b\x32\x17.moestro.v1.RankIsReadyH\x00R\trankReady\x12,\n\x04step\x18\x07 \x01(\x0b\x32\x16.moestro.v1.StepReportH\x00R\x04step\x12>\n\ncheckpoint\x18\x08 \x01(\x0b\x32\x1c.moestro.v1.CheckpointShardsH\x00R\ncheckpoint\x12,\n\x06sample\x18\t \x01(\x0b\x32\x12.moestro.v1.SampleH\x00R\x06sample\x12\x39\n\x0brank_exited\x18\n \x01(\x0b\x32\x16.moestro.v1.RankExitedH\x00R\nrankExited\x12\x35\n\theartbeat\x18\x0b \x01(\x0b\x32\x15.moestro.v1.HeartbeatH\x00R\theartbeat\x12\x31\n\x06probed\x18\x0c \x01(\x0b\x32\x17.moestro.v1.ProbeResultH\x00R\x06probed\x12-\n\x05stack\x18\r \x01(\x0b\x32\x15.moestro.v1.StackDumpH\x00R\x05stackB\t\n\x07message\"=\n\x07Welcome\x12\x32\n\x15heartbeat_interval_ms\x18\x01 \x01(\x03R\x13heartbeatIntervalMs\"\x10\n\x0eHeartbeatReply\"K\n\x0c\x41\x63knowledged\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\'\n\x0f\x63heckpoint_step\x18\x02 \x01(\x03R\x0e\x63heckpointStep\"o\n\x05Probe\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x18\n\x07\x61\x64\x64ress\x18\x02 \x01(\tR\x07\x61\x64\x64ress\x12\x12\n\x04port\x18\x03 \x01(\x05R\x04port\x12\x1d\n\ntimeout_ms\x18\x04 \x01(\x03R\ttimeoutMs\"\x0c\n\nDumpStacks\"\xaf\x03\n\nStartRanks\x12\'\n\x03job\x18\x01 \x01(\x0b\x32\x15.moestro.v1.EngineJobR\x03job\x12$\n\x04plan\x18\x02 \x01(\x0b\x32\x10.moestro.v1.PlanR\x04plan\x12\x14\n\x05ranks\x18\x03 \x03(\x05R\x05ranks\x12\x39\n\x07restore\x18\x04 \x01(\x0b\x32\x1f.moestro.v1.CheckpointReferenceR\x07restore\x12<\n\x0c\x63oefficients\x18\x05 \x03(\x0b\x32\x18.moestro.v1.CoefficientsR\x0c\x63oefficients\x12\x32\n\x15\x63ollective_timeout_ms\x18\x06 \x01(\x03R\x13\x63ollectiveTimeoutMs\x12+\n\x11network_interface\x18\x07 \x01(\tR\x10networkInterface\x12\'\n\x0frendezvous_host\x18\x08 \x01(\tR\x0erendezvousHost\x12#\n\rlog_directory\x18\t \x01(\tR\x0clogDirectory\x12\x14\n\x05slots\x18\n \x03(\x05R\x05slots\"&\n\tKillRanks\x12\x19\n\x08grace_ms\x18\x01 \x01(\x03R\x07graceMs\"\t\n\x07Goodbye\"\xbe\x05\n\x0f\x43onnectResponse\x12\'\n\x05\x66\x65nce\x18\x01 \x01(\x0b\x32\x11.moestro.v1.FenceR\x05\x66\x65nce\x12/\n\x07welcome\x18\x02 \x01(\x0b\x32\x13.moestro.v1.WelcomeH\x00R\x07welcome\x12.\n\x05start\x18\x03 \x01(\x0b\x32\x16.moestro.v1.StartRanksH\x00R\x05start\x12\x38\n\nrendezvous\x18\x04 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12>\n\x0c\x63oefficients\x18\x05 \x01(\x0b\x32\x18.moestro.v1.CoefficientsH\x00R\x0c\x63oefficients\x12-\n\x04stop\x18\x06 \x01(\x0b\x32\x17.moestro.v1.StopRequestH\x00R\x04stop\x12+\n\x04kill\x18\x07 \x01(\x0b\x32\x15.moestro.v1.KillRanksH\x00R\x04kill\x12/\n\x07goodbye\x18\x08 \x01(\x0b\x32\x13.moestro.v1.GoodbyeH\x00R\x07goodbye\x12:\n\theartbeat\x18\t \x01(\x0b\x32\x1a.moestro.v1.HeartbeatReplyH\x00R\theartbeat\x12>\n\x0c\x61\x63knowledged\x18\n \x01(\x0b\x32\x18.moestro.v1.AcknowledgedH\x00R\x0c\x61\x63knowledged\x12)\n\x05probe\x18\x0b \x01(\x0b\x32\x11.moestro.v1.ProbeH\x00R\x05probe\x12\x39\n\x0b\x64ump_stacks\x18\x0c \x01(\x0b\x32\x16.moestro.v1.DumpStacksH\x00R\ndumpStacks\x12-\n\x04save\x18\r \x01(\x0b\x32\x17.moestro.v1.SaveRequestH\x00R\x04saveB\t\n\x07message2V\n\x0c\x41gentService\x12\x46\n\x07\x43onnect\x12\x1a.moestro.v1.ConnectRequest\x1a\x1b.moestro.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,28 +37,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FENCE']._serialized_start=131
   _globals['_FENCE']._serialized_end=238
-  _globals['_AGENTHELLO']._serialized_start=240
-  _globals['_AGENTHELLO']._serialized_end=346
-  _globals['_RANKSTARTED']._serialized_start=348
-  _globals['_RANKSTARTED']._serialized_end=399
-  _globals['_RANKISREADY']._serialized_start=401
-  _globals['_RANKISREADY']._serialized_end=463
-  _globals['_RANKEXITED']._serialized_start=466
-  _globals['_RANKEXITED']._serialized_end=707
-  _globals['_HEARTBEAT']._serialized_start=709
-  _globals['_HEARTBEAT']._serialized_end=720
-  _globals['_CONNECTREQUEST']._serialized_start=723
-  _globals['_CONNECTREQUEST']._serialized_end=1335
-  _globals['_WELCOME']._serialized_start=1337
-  _globals['_WELCOME']._serialized_end=1398
-  _globals['_STARTRANKS']._serialized_start=1401
-  _globals['_STARTRANKS']._serialized_end=1810
-  _globals['_KILLRANKS']._serialized_start=1812
-  _globals['_KILLRANKS']._serialized_end=1850
-  _globals['_GOODBYE']._serialized_start=1852
-  _globals['_GOODBYE']._serialized_end=1861
-  _globals['_CONNECTRESPONSE']._serialized_start=1864
-  _globals['_CONNECTRESPONSE']._serialized_end=2293
-  _globals['_AGENTSERVICE']._serialized_start=2295
-  _globals['_AGENTSERVICE']._serialized_end=2381
+  _globals['_ACCELERATOR']._serialized_start=240
+  _globals['_ACCELERATOR']._serialized_end=308
+  _globals['_INVENTORY']._serialized_start=311
+  _globals['_INVENTORY']._serialized_end=473
+  _globals['_RANKGROUPSTATE']._serialized_start=476
+  _globals['_RANKGROUPSTATE']._serialized_end=801
+  _globals['_AGENTHELLO']._serialized_start=804
+  _globals['_AGENTHELLO']._serialized_end=1106
+  _globals['_RANKSTARTED']._serialized_start=1108
+  _globals['_RANKSTARTED']._serialized_end=1159
+  _globals['_RANKISREADY']._serialized_start=1161
+  _globals['_RANKISREADY']._serialized_end=1223
+  _globals['_RANKEXITED']._serialized_start=1226
+  _globals['_RANKEXITED']._serialized_end=1467
+  _globals['_HEARTBEAT']._serialized_start=1469
+  _globals['_HEARTBEAT']._serialized_end=1480
+  _globals['_PROBERESULT']._serialized_start=1482
+  _globals['_PROBERESULT']._serialized_end=1568
+  _globals['_STACKDUMP']._serialized_start=1570
+  _globals['_STACKDUMP']._serialized_end=1623
+  _globals['_CONNECTREQUEST']._serialized_start=1626
+  _globals['_CONNECTREQUEST']._serialized_end=2336
+  _globals['_WELCOME']._serialized_start=2338
+  _globals['_WELCOME']._serialized_end=2399
+  _globals['_HEARTBEATREPLY']._serialized_start=2401
+  _globals['_HEARTBEATREPLY']._serialized_end=2417
+  _globals['_ACKNOWLEDGED']._serialized_start=2419
+  _globals['_ACKNOWLEDGED']._serialized_end=2494
+  _globals['_PROBE']._serialized_start=2496
+  _globals['_PROBE']._serialized_end=2607
+  _globals['_DUMPSTACKS']._serialized_start=2609
+  _globals['_DUMPSTACKS']._serialized_end=2621
+  _globals['_STARTRANKS']._serialized_start=2624
+  _globals['_STARTRANKS']._serialized_end=3055
+  _globals['_KILLRANKS']._serialized_start=3057
+  _globals['_KILLRANKS']._serialized_end=3095
+  _globals['_GOODBYE']._serialized_start=3097
+  _globals['_GOODBYE']._serialized_end=3106
+  _globals['_CONNECTRESPONSE']._serialized_start=3109
+  _globals['_CONNECTRESPONSE']._serialized_end=3811
+  _globals['_AGENTSERVICE']._serialized_start=3813
+  _globals['_AGENTSERVICE']._serialized_end=3899
 # @@protoc_insertion_point(module_scope)

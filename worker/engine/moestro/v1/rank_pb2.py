@@ -27,7 +27,7 @@ from moestro.v1 import plan_pb2 as moestro_dot_v1_dot_plan__pb2
 from moestro.v1 import report_pb2 as moestro_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15moestro/v1/rank.proto\x12\nmoestro.v1\x1a\x14moestro/v1/job.proto\x1a\x15moestro/v1/plan.proto\x1a\x17moestro/v1/report.proto\"\'\n\rSelectionBias\x12\x16\n\x06values\x18\x01 \x03(\x01R\x06values\"\x80\x01\n\x0c\x43oefficients\x12%\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x01 \x01(\x03R\reffectiveStep\x12\x16\n\x06values\x18\x02 \x03(\x01R\x06values\x12\x31\n\x06\x62iases\x18\x03 \x03(\x0b\x32\x19.moestro.v1.SelectionBiasR\x06\x62iases\"4\n\nRendezvous\x12\x12\n\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\"]\n\x13\x43heckpointReference\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\x1c\n\tdirectory\x18\x02 \x01(\tR\tdirectory\x12\x14\n\x05\x66iles\x18\x03 \x03(\tR\x05\x66iles\"\xcc\x03\n\x0eRankAssignment\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12\x12\n\x04rank\x18\x03 \x01(\x05R\x04rank\x12\x1d\n\nlocal_rank\x18\x04 \x01(\x05R\tlocalRank\x12$\n\x04plan\x18\x05 \x01(\x0b\x32\x10.moestro.v1.PlanR\x04plan\x12\'\n\x03job\x18\x06 \x01(\x0b\x32\x15.moestro.v1.EngineJobR\x03job\x12\x39\n\x07restore\x18\x07 \x01(\x0b\x32\x1f.moestro.v1.CheckpointReferenceR\x07restore\x12<\n\x0c\x63oefficients\x18\x08 \x03(\x0b\x32\x18.moestro.v1.CoefficientsR\x0c\x63oefficients\x12\x32\n\x15\x63ollective_timeout_ms\x18\t \x01(\x03R\x13\x63ollectiveTimeoutMs\x12+\n\x11network_interface\x18\n \x01(\tR\x10networkInterface\x12\'\n\x0frendezvous_host\x18\x0b \x01(\tR\x0erendezvousHost\"-\n\x0bStopRequest\x12\x1e\n\ncheckpoint\x18\x01 \x01(\x08R\ncheckpoint\"\xff\x01\n\x0b\x41gentToRank\x12<\n\nassignment\x18\x01 \x01(\x0b\x32\x1a.moestro.v1.RankAssignmentH\x00R\nassignment\x12\x38\n\nrendezvous\x18\x02 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12>\n\x0c\x63oefficients\x18\x03 \x01(\x0b\x32\x18.moestro.v1.CoefficientsH\x00R\x0c\x63oefficients\x12-\n\x04stop\x18\x04 \x01(\x0b\x32\x17.moestro.v1.StopRequestH\x00R\x04stopB\t\n\x07message\"5\n\tRankHello\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\"(\n\tRankReady\x12\x1b\n\tnext_step\x18\x01 \x01(\x03R\x08nextStep\"P\n\x0cRankFinished\x12\x1b\n\tlast_step\x18\x01 \x01(\x03R\x08lastStep\x12#\n\rstopped_early\x18\x02 \x01(\x08R\x0cstoppedEarly\"b\n\nRankFailed\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x1d\n\nuser_error\x18\x02 \x01(\x08R\tuserError\x12\x1b\n\tlost_peer\x18\x03 \x01(\x08R\x08lostPeer\"\xe6\x03\n\x0bRankToAgent\x12-\n\x05hello\x18\x01 \x01(\x0b\x32\x15.moestro.v1.RankHelloH\x00R\x05hello\x12\x38\n\nrendezvous\x18\x02 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12.\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x18.moestro.v1.DataPreparedH\x00R\x04\x64\x61ta\x12-\n\x05ready\x18\x04 \x01(\x0b\x32\x15.moestro.v1.RankReadyH\x00R\x05ready\x12,\n\x04step\x18\x05 \x01(\x0b\x32\x16.moestro.v1.StepReportH\x00R\x04step\x12>\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x1c.moestro.v1.CheckpointShardsH\x00R\ncheckpoint\x12,\n\x06sample\x18\x07 \x01(\x0b\x32\x12.moestro.v1.SampleH\x00R\x06sample\x12\x36\n\x08\x66inished\x18\x08 \x01(\x0b\x32\x18.moestro.v1.RankFinishedH\x00R\x08\x66inished\x12\x30\n\x06\x66\x61iled\x18\t \x01(\x0b\x32\x16.moestro.v1.RankFailedH\x00R\x06\x66\x61iledB\t\n\x07messageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15moestro/v1/rank.proto\x12\nmoestro.v1\x1a\x14moestro/v1/job.proto\x1a\x15moestro/v1/plan.proto\x1a\x17moestro/v1/report.proto\"\'\n\rSelectionBias\x12\x16\n\x06values\x18\x01 \x03(\x01R\x06values\"\x80\x01\n\x0c\x43oefficients\x12%\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x01 \x01(\x03R\reffectiveStep\x12\x16\n\x06values\x18\x02 \x03(\x01R\x06values\x12\x31\n\x06\x62iases\x18\x03 \x03(\x0b\x32\x19.moestro.v1.SelectionBiasR\x06\x62iases\"4\n\nRendezvous\x12\x12\n\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\"]\n\x13\x43heckpointReference\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\x1c\n\tdirectory\x18\x02 \x01(\tR\tdirectory\x12\x14\n\x05\x66iles\x18\x03 \x03(\tR\x05\x66iles\"\x9c\x04\n\x0eRankAssignment\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12\x12\n\x04rank\x18\x03 \x01(\x05R\x04rank\x12\x1d\n\nlocal_rank\x18\x04 \x01(\x05R\tlocalRank\x12$\n\x04plan\x18\x05 \x01(\x0b\x32\x10.moestro.v1.PlanR\x04plan\x12\'\n\x03job\x18\x06 \x01(\x0b\x32\x15.moestro.v1.EngineJobR\x03job\x12\x39\n\x07restore\x18\x07 \x01(\x0b\x32\x1f.moestro.v1.CheckpointReferenceR\x07restore\x12<\n\x0c\x63oefficients\x18\x08 \x03(\x0b\x32\x18.moestro.v1.CoefficientsR\x0c\x63oefficients\x12\x32\n\x15\x63ollective_timeout_ms\x18\t \x01(\x03R\x13\x63ollectiveTimeoutMs\x12+\n\x11network_interface\x18\n \x01(\tR\x10networkInterface\x12\'\n\x0frendezvous_host\x18\x0b \x01(\tR\x0erendezvousHost\x12\x12\n\x04slot\x18\x0c \x01(\x05R\x04slot\x12\x19\n\x08log_path\x18\r \x01(\tR\x07logPath\x12\x1f\n\x0bnum_threads\x18\x0e \x01(\x05R\nnumThreads\"-\n\x0bStopRequest\x12\x1e\n\ncheckpoint\x18\x01 \x01(\x08R\ncheckpoint\"\r\n\x0bSaveRequest\"\xae\x02\n\x0b\x41gentToRank\x12<\n\nassignment\x18\x01 \x01(\x0b\x32\x1a.moestro.v1.RankAssignmentH\x00R\nassignment\x12\x38\n\nrendezvous\x18\x02 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12>\n\x0c\x63oefficients\x18\x03 \x01(\x0b\x32\x18.moestro.v1.CoefficientsH\x00R\x0c\x63oefficients\x12-\n\x04stop\x18\x04 \x01(\x0b\x32\x17.moestro.v1.StopRequestH\x00R\x04stop\x12-\n\x04save\x18\x05 \x01(\x0b\x32\x17.moestro.v1.SaveRequestH\x00R\x04saveB\t\n\x07message\"5\n\tRankHello\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\"(\n\tRankReady\x12\x1b\n\tnext_step\x18\x01 \x01(\x03R\x08nextStep\"P\n\x0cRankFinished\x12\x1b\n\tlast_step\x18\x01 \x01(\x03R\x08lastStep\x12#\n\rstopped_early\x18\x02 \x01(\x08R\x0cstoppedEarly\"b\n\nRankFailed\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x1d\n\nuser_error\x18\x02 \x01(\x08R\tuserError\x12\x1b\n\tlost_peer\x18\x03 \x01(\x08R\x08lostPeer\"\xe6\x03\n\x0bRankToAgent\x12-\n\x05hello\x18\x01 \x01(\x0b\x32\x15.moestro.v1.RankHelloH\x00R\x05hello\x12\x38\n\nrendezvous\x18\x02 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12.\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x18.moestro.v1.DataPreparedH\x00R\x04\x64\x61ta\x12-\n\x05ready\x18\x04 \x01(\x0b\x32\x15.moestro.v1.RankReadyH\x00R\x05ready\x12,\n\x04step\x18\x05 \x01(\x0b\x32\x16.moestro.v1.StepReportH\x00R\x04step\x12>\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x1c.moestro.v1.CheckpointShardsH\x00R\ncheckpoint\x12,\n\x06sample\x18\x07 \x01(\x0b\x32\x12.moestro.v1.SampleH\x00R\x06sample\x12\x36\n\x08\x66inished\x18\x08 \x01(\x0b\x32\x18.moestro.v1.RankFinishedH\x00R\x08\x66inished\x12\x30\n\x06\x66\x61iled\x18\t \x01(\x0b\x32\x16.moestro.v1.RankFailedH\x00R\x06\x66\x61iledB\t\n\x07messageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,19 +43,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKPOINTREFERENCE']._serialized_start=333
   _globals['_CHECKPOINTREFERENCE']._serialized_end=426
   _globals['_RANKASSIGNMENT']._serialized_start=429
-  _globals['_RANKASSIGNMENT']._serialized_end=889
-  _globals['_STOPREQUEST']._serialized_start=891
-  _globals['_STOPREQUEST']._serialized_end=936
-  _globals['_AGENTTORANK']._serialized_start=939
-  _globals['_AGENTTORANK']._serialized_end=1194
-  _globals['_RANKHELLO']._serialized_start=1196
-  _globals['_RANKHELLO']._serialized_end=1249
-  _globals['_RANKREADY']._serialized_start=1251
-  _globals['_RANKREADY']._serialized_end=1291
-  _globals['_RANKFINISHED']._serialized_start=1293
-  _globals['_RANKFINISHED']._serialized_end=1373
-  _globals['_RANKFAILED']._serialized_start=1375
-  _globals['_RANKFAILED']._serialized_end=1473
-  _globals['_RANKTOAGENT']._serialized_start=1476
-  _globals['_RANKTOAGENT']._serialized_end=1962
+  _globals['_RANKASSIGNMENT']._serialized_end=969
+  _globals['_STOPREQUEST']._serialized_start=971
+  _globals['_STOPREQUEST']._serialized_end=1016
+  _globals['_SAVEREQUEST']._serialized_start=1018
+  _globals['_SAVEREQUEST']._serialized_end=1031
+  _globals['_AGENTTORANK']._serialized_start=1034
+  _globals['_AGENTTORANK']._serialized_end=1336
+  _globals['_RANKHELLO']._serialized_start=1338
+  _globals['_RANKHELLO']._serialized_end=1391
+  _globals['_RANKREADY']._serialized_start=1393
+  _globals['_RANKREADY']._serialized_end=1433
+  _globals['_RANKFINISHED']._serialized_start=1435
+  _globals['_RANKFINISHED']._serialized_end=1515
+  _globals['_RANKFAILED']._serialized_start=1517
+  _globals['_RANKFAILED']._serialized_end=1615
+  _globals['_RANKTOAGENT']._serialized_start=1618
+  _globals['_RANKTOAGENT']._serialized_end=2104
 # @@protoc_insertion_point(module_scope)

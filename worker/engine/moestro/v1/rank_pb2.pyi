@@ -43,7 +43,7 @@ class CheckpointReference(_message.Message):
     def __init__(self, step: _Optional[int] = ..., directory: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RankAssignment(_message.Message):
-    __slots__ = ("run_id", "generation", "rank", "local_rank", "plan", "job", "restore", "coefficients", "collective_timeout_ms", "network_interface", "rendezvous_host")
+    __slots__ = ("run_id", "generation", "rank", "local_rank", "plan", "job", "restore", "coefficients", "collective_timeout_ms", "network_interface", "rendezvous_host", "slot", "log_path", "num_threads")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     RANK_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,9 @@ class RankAssignment(_message.Message):
     COLLECTIVE_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     NETWORK_INTERFACE_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_HOST_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    LOG_PATH_FIELD_NUMBER: _ClassVar[int]
+    NUM_THREADS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     generation: int
     rank: int
@@ -66,7 +69,10 @@ class RankAssignment(_message.Message):
     collective_timeout_ms: int
     network_interface: str
     rendezvous_host: str
-    def __init__(self, run_id: _Optional[str] = ..., generation: _Optional[int] = ..., rank: _Optional[int] = ..., local_rank: _Optional[int] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., job: _Optional[_Union[_job_pb2.EngineJob, _Mapping]] = ..., restore: _Optional[_Union[CheckpointReference, _Mapping]] = ..., coefficients: _Optional[_Iterable[_Union[Coefficients, _Mapping]]] = ..., collective_timeout_ms: _Optional[int] = ..., network_interface: _Optional[str] = ..., rendezvous_host: _Optional[str] = ...) -> None: ...
+    slot: int
+    log_path: str
+    num_threads: int
+    def __init__(self, run_id: _Optional[str] = ..., generation: _Optional[int] = ..., rank: _Optional[int] = ..., local_rank: _Optional[int] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., job: _Optional[_Union[_job_pb2.EngineJob, _Mapping]] = ..., restore: _Optional[_Union[CheckpointReference, _Mapping]] = ..., coefficients: _Optional[_Iterable[_Union[Coefficients, _Mapping]]] = ..., collective_timeout_ms: _Optional[int] = ..., network_interface: _Optional[str] = ..., rendezvous_host: _Optional[str] = ..., slot: _Optional[int] = ..., log_path: _Optional[str] = ..., num_threads: _Optional[int] = ...) -> None: ...
 
 class StopRequest(_message.Message):
     __slots__ = ("checkpoint",)
@@ -74,17 +80,23 @@ class StopRequest(_message.Message):
     checkpoint: bool
     def __init__(self, checkpoint: bool = ...) -> None: ...
 
+class SaveRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class AgentToRank(_message.Message):
-    __slots__ = ("assignment", "rendezvous", "coefficients", "stop")
+    __slots__ = ("assignment", "rendezvous", "coefficients", "stop", "save")
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_FIELD_NUMBER: _ClassVar[int]
     COEFFICIENTS_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
+    SAVE_FIELD_NUMBER: _ClassVar[int]
     assignment: RankAssignment
     rendezvous: Rendezvous
     coefficients: Coefficients
     stop: StopRequest
-    def __init__(self, assignment: _Optional[_Union[RankAssignment, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., stop: _Optional[_Union[StopRequest, _Mapping]] = ...) -> None: ...
+    save: SaveRequest
+    def __init__(self, assignment: _Optional[_Union[RankAssignment, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., stop: _Optional[_Union[StopRequest, _Mapping]] = ..., save: _Optional[_Union[SaveRequest, _Mapping]] = ...) -> None: ...
 
 class RankHello(_message.Message):
     __slots__ = ("rank", "token")

@@ -49,23 +49,27 @@ class TimelineEvent(_message.Message):
     def __init__(self, kind: _Optional[_Union[TimelineEvent.Kind, str]] = ..., micro_batch: _Optional[int] = ..., start_ms: _Optional[float] = ..., end_ms: _Optional[float] = ...) -> None: ...
 
 class StageReport(_message.Message):
-    __slots__ = ("stage", "num_ranks", "compute_ms", "communication_ms", "peak_memory_bytes", "timeline")
+    __slots__ = ("stage", "num_ranks", "compute_ms", "communication_ms", "peak_memory_bytes", "timeline", "slowest_rank", "least_compute_ms")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     NUM_RANKS_FIELD_NUMBER: _ClassVar[int]
     COMPUTE_MS_FIELD_NUMBER: _ClassVar[int]
     COMMUNICATION_MS_FIELD_NUMBER: _ClassVar[int]
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     TIMELINE_FIELD_NUMBER: _ClassVar[int]
+    SLOWEST_RANK_FIELD_NUMBER: _ClassVar[int]
+    LEAST_COMPUTE_MS_FIELD_NUMBER: _ClassVar[int]
     stage: int
     num_ranks: int
     compute_ms: float
     communication_ms: float
     peak_memory_bytes: int
     timeline: _containers.RepeatedCompositeFieldContainer[TimelineEvent]
-    def __init__(self, stage: _Optional[int] = ..., num_ranks: _Optional[int] = ..., compute_ms: _Optional[float] = ..., communication_ms: _Optional[float] = ..., peak_memory_bytes: _Optional[int] = ..., timeline: _Optional[_Iterable[_Union[TimelineEvent, _Mapping]]] = ...) -> None: ...
+    slowest_rank: int
+    least_compute_ms: float
+    def __init__(self, stage: _Optional[int] = ..., num_ranks: _Optional[int] = ..., compute_ms: _Optional[float] = ..., communication_ms: _Optional[float] = ..., peak_memory_bytes: _Optional[int] = ..., timeline: _Optional[_Iterable[_Union[TimelineEvent, _Mapping]]] = ..., slowest_rank: _Optional[int] = ..., least_compute_ms: _Optional[float] = ...) -> None: ...
 
 class StepReport(_message.Message):
-    __slots__ = ("step", "num_ranks", "loss_sum", "loss_tokens", "gradient_norm", "learning_rate", "step_ms", "layers", "stages", "validation_loss_sum", "validation_tokens", "late_control_values")
+    __slots__ = ("step", "num_ranks", "loss_sum", "loss_tokens", "gradient_norm", "learning_rate", "step_ms", "layers", "stages", "validation_loss_sum", "validation_tokens", "late_control_values", "num_steps")
     STEP_FIELD_NUMBER: _ClassVar[int]
     NUM_RANKS_FIELD_NUMBER: _ClassVar[int]
     LOSS_SUM_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +82,7 @@ class StepReport(_message.Message):
     VALIDATION_LOSS_SUM_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_TOKENS_FIELD_NUMBER: _ClassVar[int]
     LATE_CONTROL_VALUES_FIELD_NUMBER: _ClassVar[int]
+    NUM_STEPS_FIELD_NUMBER: _ClassVar[int]
     step: int
     num_ranks: int
     loss_sum: float
@@ -90,7 +95,8 @@ class StepReport(_message.Message):
     validation_loss_sum: float
     validation_tokens: int
     late_control_values: int
-    def __init__(self, step: _Optional[int] = ..., num_ranks: _Optional[int] = ..., loss_sum: _Optional[float] = ..., loss_tokens: _Optional[int] = ..., gradient_norm: _Optional[float] = ..., learning_rate: _Optional[float] = ..., step_ms: _Optional[float] = ..., layers: _Optional[_Iterable[_Union[LayerReport, _Mapping]]] = ..., stages: _Optional[_Iterable[_Union[StageReport, _Mapping]]] = ..., validation_loss_sum: _Optional[float] = ..., validation_tokens: _Optional[int] = ..., late_control_values: _Optional[int] = ...) -> None: ...
+    num_steps: int
+    def __init__(self, step: _Optional[int] = ..., num_ranks: _Optional[int] = ..., loss_sum: _Optional[float] = ..., loss_tokens: _Optional[int] = ..., gradient_norm: _Optional[float] = ..., learning_rate: _Optional[float] = ..., step_ms: _Optional[float] = ..., layers: _Optional[_Iterable[_Union[LayerReport, _Mapping]]] = ..., stages: _Optional[_Iterable[_Union[StageReport, _Mapping]]] = ..., validation_loss_sum: _Optional[float] = ..., validation_tokens: _Optional[int] = ..., late_control_values: _Optional[int] = ..., num_steps: _Optional[int] = ...) -> None: ...
 
 class CheckpointFile(_message.Message):
     __slots__ = ("name", "size_bytes", "sha256")

@@ -24,31 +24,67 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14moestro/v1/run.proto\x12\nmoestro.v1\"\x9d\x04\n\tRunStatus\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x14.moestro.v1.RunStateR\x05state\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1e\n\ngeneration\x18\x04 \x01(\x03R\ngeneration\x12\x12\n\x04step\x18\x05 \x01(\x03R\x04step\x12\x1f\n\x0btotal_steps\x18\x06 \x01(\x03R\ntotalSteps\x12\x12\n\x04loss\x18\x07 \x01(\x01R\x04loss\x12,\n\x0fvalidation_loss\x18\x08 \x01(\x01H\x00R\x0evalidationLoss\x88\x01\x01\x12*\n\x11tokens_per_second\x18\t \x01(\x01R\x0ftokensPerSecond\x12\x1b\n\tdrop_rate\x18\n \x01(\x01R\x08\x64ropRate\x12\'\n\x0fmin_coefficient\x18\x0b \x01(\x01R\x0eminCoefficient\x12\'\n\x0fmax_coefficient\x18\x0c \x01(\x01R\x0emaxCoefficient\x12\x15\n\x06\x65ta_ms\x18\r \x01(\x03R\x05\x65taMs\x12\'\n\x0f\x63heckpoint_step\x18\x0e \x01(\x03R\x0e\x63heckpointStep\x12/\n\x06stages\x18\x0f \x03(\x0b\x32\x17.moestro.v1.StageStatusR\x06stagesB\x12\n\x10_validation_loss\"\xb8\x01\n\x0bStageStatus\x12\x14\n\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x1d\n\nnum_layers\x18\x02 \x01(\x05R\tnumLayers\x12\x1d\n\ncompute_ms\x18\x03 \x01(\x01R\tcomputeMs\x12)\n\x10\x63ommunication_ms\x18\x04 \x01(\x01R\x0f\x63ommunicationMs\x12*\n\x11peak_memory_bytes\x18\x05 \x01(\x03R\x0fpeakMemoryBytes\"&\n\rGetRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\"?\n\x0eGetRunResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x15.moestro.v1.RunStatusR\x06status\"(\n\x0fWatchRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\"A\n\x10WatchRunResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x15.moestro.v1.RunStatusR\x06status\"G\n\x0eStopRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1e\n\ncheckpoint\x18\x02 \x01(\x08R\ncheckpoint\"\x11\n\x0fStopRunResponse*\xb2\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RUN_STATE_STARTING\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x16\n\x12RUN_STATE_STOPPING\x10\x03\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x04\x12\x15\n\x11RUN_STATE_STOPPED\x10\x05\x12\x14\n\x10RUN_STATE_FAILED\x10\x06\x32\xda\x01\n\nRunService\x12?\n\x06GetRun\x12\x19.moestro.v1.GetRunRequest\x1a\x1a.moestro.v1.GetRunResponse\x12G\n\x08WatchRun\x12\x1b.moestro.v1.WatchRunRequest\x1a\x1c.moestro.v1.WatchRunResponse0\x01\x12\x42\n\x07StopRun\x12\x1a.moestro.v1.StopRunRequest\x1a\x1b.moestro.v1.StopRunResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14moestro/v1/run.proto\x12\nmoestro.v1\"\xfc\x07\n\tRunStatus\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x14.moestro.v1.RunStateR\x05state\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1e\n\ngeneration\x18\x04 \x01(\x03R\ngeneration\x12\x12\n\x04step\x18\x05 \x01(\x03R\x04step\x12\x1f\n\x0btotal_steps\x18\x06 \x01(\x03R\ntotalSteps\x12\x12\n\x04loss\x18\x07 \x01(\x01R\x04loss\x12,\n\x0fvalidation_loss\x18\x08 \x01(\x01H\x00R\x0evalidationLoss\x88\x01\x01\x12*\n\x11tokens_per_second\x18\t \x01(\x01R\x0ftokensPerSecond\x12\x1b\n\tdrop_rate\x18\n \x01(\x01R\x08\x64ropRate\x12\'\n\x0fmin_coefficient\x18\x0b \x01(\x01R\x0eminCoefficient\x12\'\n\x0fmax_coefficient\x18\x0c \x01(\x01R\x0emaxCoefficient\x12\x15\n\x06\x65ta_ms\x18\r \x01(\x03R\x05\x65taMs\x12\'\n\x0f\x63heckpoint_step\x18\x0e \x01(\x03R\x0e\x63heckpointStep\x12/\n\x06stages\x18\x0f \x03(\x0b\x32\x17.moestro.v1.StageStatusR\x06stages\x12\x12\n\x04name\x18\x10 \x01(\tR\x04name\x12\x14\n\x05owner\x18\x11 \x01(\tR\x05owner\x12\x1a\n\x08priority\x18\x12 \x01(\x05R\x08priority\x12&\n\x0fsubmitted_at_ms\x18\x13 \x01(\x03R\rsubmittedAtMs\x12\x1b\n\tnum_ranks\x18\x14 \x01(\x05R\x08numRanks\x12\x1b\n\tmin_ranks\x18\x15 \x01(\x05R\x08minRanks\x12\x1b\n\tmax_ranks\x18\x16 \x01(\x05R\x08maxRanks\x12\x16\n\x06layout\x18\x17 \x01(\tR\x06layout\x12\x1a\n\x08restarts\x18\x18 \x01(\x05R\x08restarts\x12)\n\x10\x63ounted_restarts\x18\x19 \x01(\x05R\x0f\x63ountedRestarts\x12!\n\x0cmax_restarts\x18\x1a \x01(\x05R\x0bmaxRestarts\x12\x18\n\x07goodput\x18\x1b \x01(\x01R\x07goodput\x12\x1d\n\nsteps_lost\x18\x1c \x01(\x03R\tstepsLost\x12/\n\x06layers\x18\x1d \x03(\x0b\x32\x17.moestro.v1.LayerStatusR\x06layers\x12,\n\x05ranks\x18\x1e \x03(\x0b\x32\x16.moestro.v1.RankStatusR\x05ranksB\x12\n\x10_validation_loss\"v\n\x0bLayerStatus\x12\x14\n\x05layer\x18\x01 \x01(\x05R\x05layer\x12\x1b\n\tdrop_rate\x18\x02 \x01(\x01R\x08\x64ropRate\x12 \n\x0b\x63oefficient\x18\x03 \x01(\x01R\x0b\x63oefficient\x12\x12\n\x04load\x18\x04 \x03(\x03R\x04load\"M\n\nRankStatus\x12\x12\n\x04rank\x18\x01 \x01(\x05R\x04rank\x12\x19\n\x08\x61gent_id\x18\x02 \x01(\tR\x07\x61gentId\x12\x10\n\x03pid\x18\x03 \x01(\x05R\x03pid\"\xb8\x01\n\x0bStageStatus\x12\x14\n\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x1d\n\nnum_layers\x18\x02 \x01(\x05R\tnumLayers\x12\x1d\n\ncompute_ms\x18\x03 \x01(\x01R\tcomputeMs\x12)\n\x10\x63ommunication_ms\x18\x04 \x01(\x01R\x0f\x63ommunicationMs\x12*\n\x11peak_memory_bytes\x18\x05 \x01(\x03R\x0fpeakMemoryBytes\"&\n\rGetRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\"?\n\x0eGetRunResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x15.moestro.v1.RunStatusR\x06status\"(\n\x0fWatchRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\"A\n\x10WatchRunResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x15.moestro.v1.RunStatusR\x06status\"G\n\x0eStopRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1e\n\ncheckpoint\x18\x02 \x01(\x08R\ncheckpoint\"\x11\n\x0fStopRunResponse\"\xee\x01\n\x10SubmitRunRequest\x12\x19\n\x08job_json\x18\x01 \x01(\tR\x07jobJson\x12\x19\n\x08job_text\x18\x02 \x01(\tR\x07jobText\x12\x15\n\x06run_id\x18\x03 \x01(\tR\x05runId\x12\x1a\n\x08priority\x18\x04 \x01(\x05R\x08priority\x12\x1b\n\tmin_ranks\x18\x05 \x01(\x05R\x08minRanks\x12\x1b\n\tmax_ranks\x18\x06 \x01(\x05R\x08maxRanks\x12&\n\x0cmax_restarts\x18\x07 \x01(\x05H\x00R\x0bmaxRestarts\x88\x01\x01\x42\x0f\n\r_max_restarts\"*\n\x11SubmitRunResponse\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\"\x11\n\x0fListRunsRequest\"=\n\x10ListRunsResponse\x12)\n\x04runs\x18\x01 \x03(\x0b\x32\x15.moestro.v1.RunStatusR\x04runs\"*\n\x11SuspendRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\"\x14\n\x12SuspendRunResponse\")\n\x10ResumeRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\"\x13\n\x11ResumeRunResponse\"b\n\x0fScaleRunRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1b\n\tmin_ranks\x18\x02 \x01(\x05R\x08minRanks\x12\x1b\n\tmax_ranks\x18\x03 \x01(\x05R\x08maxRanks\"\x12\n\x10ScaleRunResponse\".\n\x15SaveCheckpointRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\"\x18\n\x16SaveCheckpointResponse\"C\n\x12WatchEventsRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x16\n\x06\x66ollow\x18\x02 \x01(\x08R\x06\x66ollow\")\n\x13WatchEventsResponse\x12\x12\n\x04line\x18\x01 \x01(\tR\x04line\"s\n\x0eReadLogRequest\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x12\n\x04rank\x18\x02 \x01(\x05R\x04rank\x12\x1e\n\ngeneration\x18\x03 \x01(\x03R\ngeneration\x12\x16\n\x06\x66ollow\x18\x04 \x01(\x08R\x06\x66ollow\"\'\n\x0fReadLogResponse\x12\x14\n\x05\x63hunk\x18\x01 \x01(\x0cR\x05\x63hunk*\x95\x02\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RUN_STATE_STARTING\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x16\n\x12RUN_STATE_STOPPING\x10\x03\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x04\x12\x15\n\x11RUN_STATE_STOPPED\x10\x05\x12\x14\n\x10RUN_STATE_FAILED\x10\x06\x12\x14\n\x10RUN_STATE_QUEUED\x10\x07\x12\x18\n\x14RUN_STATE_RECOVERING\x10\x08\x12\x18\n\x14RUN_STATE_SUSPENDING\x10\t\x12\x17\n\x13RUN_STATE_SUSPENDED\x10\n2\xba\x06\n\nRunService\x12?\n\x06GetRun\x12\x19.moestro.v1.GetRunRequest\x1a\x1a.moestro.v1.GetRunResponse\x12G\n\x08WatchRun\x12\x1b.moestro.v1.WatchRunRequest\x1a\x1c.moestro.v1.WatchRunResponse0\x01\x12\x42\n\x07StopRun\x12\x1a.moestro.v1.StopRunRequest\x1a\x1b.moestro.v1.StopRunResponse\x12H\n\tSubmitRun\x12\x1c.moestro.v1.SubmitRunRequest\x1a\x1d.moestro.v1.SubmitRunResponse\x12\x45\n\x08ListRuns\x12\x1b.moestro.v1.ListRunsRequest\x1a\x1c.moestro.v1.ListRunsResponse\x12K\n\nSuspendRun\x12\x1d.moestro.v1.SuspendRunRequest\x1a\x1e.moestro.v1.SuspendRunResponse\x12H\n\tResumeRun\x12\x1c.moestro.v1.ResumeRunRequest\x1a\x1d.moestro.v1.ResumeRunResponse\x12\x45\n\x08ScaleRun\x12\x1b.moestro.v1.ScaleRunRequest\x1a\x1c.moestro.v1.ScaleRunResponse\x12W\n\x0eSaveCheckpoint\x12!.moestro.v1.SaveCheckpointRequest\x1a\".moestro.v1.SaveCheckpointResponse\x12P\n\x0bWatchEvents\x12\x1e.moestro.v1.WatchEventsRequest\x1a\x1f.moestro.v1.WatchEventsResponse0\x01\x12\x44\n\x07ReadLog\x12\x1a.moestro.v1.ReadLogRequest\x1a\x1b.moestro.v1.ReadLogResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moestro.v1.run_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RUNSTATE']._serialized_start=1074
-  _globals['_RUNSTATE']._serialized_end=1252
+  _globals['_RUNSTATE']._serialized_start=2713
+  _globals['_RUNSTATE']._serialized_end=2990
   _globals['_RUNSTATUS']._serialized_start=37
-  _globals['_RUNSTATUS']._serialized_end=578
-  _globals['_STAGESTATUS']._serialized_start=581
-  _globals['_STAGESTATUS']._serialized_end=765
-  _globals['_GETRUNREQUEST']._serialized_start=767
-  _globals['_GETRUNREQUEST']._serialized_end=805
-  _globals['_GETRUNRESPONSE']._serialized_start=807
-  _globals['_GETRUNRESPONSE']._serialized_end=870
-  _globals['_WATCHRUNREQUEST']._serialized_start=872
-  _globals['_WATCHRUNREQUEST']._serialized_end=912
-  _globals['_WATCHRUNRESPONSE']._serialized_start=914
-  _globals['_WATCHRUNRESPONSE']._serialized_end=979
-  _globals['_STOPRUNREQUEST']._serialized_start=981
-  _globals['_STOPRUNREQUEST']._serialized_end=1052
-  _globals['_STOPRUNRESPONSE']._serialized_start=1054
-  _globals['_STOPRUNRESPONSE']._serialized_end=1071
-  _globals['_RUNSERVICE']._serialized_start=1255
-  _globals['_RUNSERVICE']._serialized_end=1473
+  _globals['_RUNSTATUS']._serialized_end=1057
+  _globals['_LAYERSTATUS']._serialized_start=1059
+  _globals['_LAYERSTATUS']._serialized_end=1177
+  _globals['_RANKSTATUS']._serialized_start=1179
+  _globals['_RANKSTATUS']._serialized_end=1256
+  _globals['_STAGESTATUS']._serialized_start=1259
+  _globals['_STAGESTATUS']._serialized_end=1443
+  _globals['_GETRUNREQUEST']._serialized_start=1445
+  _globals['_GETRUNREQUEST']._serialized_end=1483
+  _globals['_GETRUNRESPONSE']._serialized_start=1485
+  _globals['_GETRUNRESPONSE']._serialized_end=1548
+  _globals['_WATCHRUNREQUEST']._serialized_start=1550
+  _globals['_WATCHRUNREQUEST']._serialized_end=1590
+  _globals['_WATCHRUNRESPONSE']._serialized_start=1592
+  _globals['_WATCHRUNRESPONSE']._serialized_end=1657
+  _globals['_STOPRUNREQUEST']._serialized_start=1659
+  _globals['_STOPRUNREQUEST']._serialized_end=1730
+  _globals['_STOPRUNRESPONSE']._serialized_start=1732
+  _globals['_STOPRUNRESPONSE']._serialized_end=1749
+  _globals['_SUBMITRUNREQUEST']._serialized_start=1752
+  _globals['_SUBMITRUNREQUEST']._serialized_end=1990
+  _globals['_SUBMITRUNRESPONSE']._serialized_start=1992
+  _globals['_SUBMITRUNRESPONSE']._serialized_end=2034
+  _globals['_LISTRUNSREQUEST']._serialized_start=2036
+  _globals['_LISTRUNSREQUEST']._serialized_end=2053
+  _globals['_LISTRUNSRESPONSE']._serialized_start=2055
+  _globals['_LISTRUNSRESPONSE']._serialized_end=2116
+  _globals['_SUSPENDRUNREQUEST']._serialized_start=2118
+  _globals['_SUSPENDRUNREQUEST']._serialized_end=2160
+  _globals['_SUSPENDRUNRESPONSE']._serialized_start=2162
+  _globals['_SUSPENDRUNRESPONSE']._serialized_end=2182
+  _globals['_RESUMERUNREQUEST']._serialized_start=2184
+  _globals['_RESUMERUNREQUEST']._serialized_end=2225
+  _globals['_RESUMERUNRESPONSE']._serialized_start=2227
+  _globals['_RESUMERUNRESPONSE']._serialized_end=2246
+  _globals['_SCALERUNREQUEST']._serialized_start=2248
+  _globals['_SCALERUNREQUEST']._serialized_end=2346
+  _globals['_SCALERUNRESPONSE']._serialized_start=2348
+  _globals['_SCALERUNRESPONSE']._serialized_end=2366
+  _globals['_SAVECHECKPOINTREQUEST']._serialized_start=2368
+  _globals['_SAVECHECKPOINTREQUEST']._serialized_end=2414
+  _globals['_SAVECHECKPOINTRESPONSE']._serialized_start=2416
+  _globals['_SAVECHECKPOINTRESPONSE']._serialized_end=2440
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=2442
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=2509
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=2511
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=2552
+  _globals['_READLOGREQUEST']._serialized_start=2554
+  _globals['_READLOGREQUEST']._serialized_end=2669
+  _globals['_READLOGRESPONSE']._serialized_start=2671
+  _globals['_READLOGRESPONSE']._serialized_end=2710
+  _globals['_RUNSERVICE']._serialized_start=2993
+  _globals['_RUNSERVICE']._serialized_end=3819
 # @@protoc_insertion_point(module_scope)

@@ -106,7 +106,7 @@ class Stepper:
     def _exchange(self) -> None:
         loss = self.pipeline.loss
         norm = self.state.squared_norm_share().item()
-        mine = Boundary(loss.sum.item(), loss.tokens, norm, 0, False, False, ControlValues.zero(self.job))
+        mine = Boundary(loss.sum.item(), loss.tokens, norm, 0, False, False, False, ControlValues.zero(self.job))
         if self.part.busy == dist.get_world_size():
             exchange(mine, self.device)
         else:

@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 from moestro_engine.training.coefficients import ControlValues
 
-NUM_FIELDS = 6
+NUM_FIELDS = 7
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class Boundary:
     agents_gone: float
     stop: bool
     stop_with_checkpoint: bool
+    # A checkpoint is written at this step's end, and training goes on.
+    save: bool
     # What applies in the next step.
     next_control: ControlValues
 
 
 def pack(boundary: Boundary, device: torch.device) -> torch.Tensor:
-    """fp64 [6 + layers * (1 + experts, with selection biases)]."""
+    """fp64 [7 + layers * (1 + experts, with selection biases)]."""
     fields: Sequence[float] = (
         boundary.loss_sum,
         boundary.loss_tokens,
@@ -39,15 +41,16 @@ def pack(boundary: Boundary, device: torch.device) -> torch.Tensor:
         boundary.agents_gone,
         boundary.stop,
         boundary.stop_with_checkpoint,
+        boundary.save,
     )
     return torch.cat([torch.tensor(fields, dtype=torch.float64), boundary.next_control.flat()]).to(device)
 
 
 def unpack(vector: torch.Tensor, num_layers: int) -> Boundary:
     vector = vector.cpu()
-    loss_sum, tokens, norm, gone, stop, with_checkpoint = vector[:NUM_FIELDS].tolist()
+    loss_sum, tokens, norm, gone, stop, with_checkpoint, save = vector[:NUM_FIELDS].tolist()
     control = ControlValues.of_flat(vector[NUM_FIELDS:], num_layers)
-    return Boundary(loss_sum, tokens, norm, gone, stop > 0, with_checkpoint > 0, control)
+    return Boundary(loss_sum, tokens, norm, gone, stop > 0, with_checkpoint > 0, save > 0, control)
 
 
 def exchange(mine: Boundary, device: torch.device) -> Boundary:

@@ -56,7 +56,12 @@ class CoefficientBook:
             self._keep(coefficients)
 
     def offer(self, coefficients: rank_pb2.Coefficients, current_step: int) -> None:
-        """Take values that arrived during ``current_step``; if they were for it or before it, they are late."""
+        """Take values that arrived during ``current_step``; if they were for it or before it, they are late.
+
+        A coordinator that is back, or new, sends those again that it cannot know to have come.
+        """
+        if self.has(coefficients.effective_step):
+            return
         if coefficients.effective_step <= current_step:
             self.num_late += 1
         self._keep(coefficients)

@@ -13,6 +13,7 @@ class Control:
         self.book = book
         self.stop = False
         self.stop_with_checkpoint = False
+        self._save = False
         self.agent_gone: AgentGoneError | None = None
         self._link = link
         self._strict = strict
@@ -39,3 +40,10 @@ class Control:
                 case "stop":
                     self.stop = True
                     self.stop_with_checkpoint |= message.stop.checkpoint
+                case "save":
+                    self._save = True
+
+    def take_save(self) -> bool:
+        """Whether a checkpoint was asked for since the last call."""
+        asked, self._save = self._save, False
+        return asked

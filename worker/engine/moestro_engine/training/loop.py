@@ -71,7 +71,8 @@ def _train(context: Context, next_step: int, writer: CheckpointWriter) -> Outcom
             report_similarity(context, result.report)
         context.link.send(step=result.report)
         boundary = result.boundary
-        due = boundary.stop_with_checkpoint or _is_due(step, job.checkpoint.every_steps, job.training.steps)
+        asked = boundary.stop_with_checkpoint or boundary.save
+        due = asked or _is_due(step, job.checkpoint.every_steps, job.training.steps)
         saves = job.checkpoint.directory and due
         if saves:
             writer.start(context, step)

@@ -96,6 +96,7 @@ def _contribution(context: Context, control: Control, step: int) -> Boundary:
         agents_gone=control.agent_gone is not None,
         stop=leads and control.stop,
         stop_with_checkpoint=leads and control.stop_with_checkpoint,
+        save=leads and control.take_save(),
         next_control=control.book.values(step + 1) if leads else control.book.zero,
     )
 
@@ -108,11 +109,14 @@ def _stage_reports(context: Context, times: StepTimes) -> list[report_pb2.StageR
         if operations and not reports:
             operations.append(Operation(report_pb2.TimelineEvent.KIND_OPTIMIZER, 0, times.updating, times.ended))
         communication_ms = chunk.links.clock.read_ms()
+        compute_ms = max(0.0, stage.clock.read_ms() - communication_ms)
         reports.append(
             report_pb2.StageReport(
                 stage=chunk.index,
                 num_ranks=1,
-                compute_ms=max(0.0, stage.clock.read_ms() - communication_ms),
+                compute_ms=compute_ms,
+                slowest_rank=context.mesh.rank,
+                least_compute_ms=compute_ms,
                 communication_ms=communication_ms,
                 peak_memory_bytes=peak_memory_bytes(context.device),
                 timeline=[_event(operation, times.started, stage.clock) for operation in operations],

@@ -1,0 +1,95 @@
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { SCHEDULING_OPTIONS } from "../queue/schedule.ts";
+import { Coordinator } from "../service/coordinator.ts";
+import { cacheDirectory, ensureDirectory, stateDirectory } from "../state-directory.ts";
+import { publishCoordinator } from "./local-coordinators.ts";
+import { parseAddress, runsDirectoryOption } from "./options.ts";
+
+type ServeOptions = {
+  listen: { host: string; port: number };
+  joinPort?: number;
+  redis?: string;
+  runsDir: string;
+  interface: string;
+  quota: Map<string, number>;
+  maxSlots?: number;
+};
+
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("run a coordinator: a queue of runs, and their recovery")
+    .option("--listen <host:port>", "where agents and commands connect", parseAddress, {
+      host: "127.0.0.1",
+      port: 7070,
+    })
+    .option(
+      "--join-port <port>",
+      "where holders of a token join (default: the next port)",
+      parsePort,
+    )
+    .option("--redis <url>", "the store that coordinators share (default: a private redis-server)")
+    .option(
+      "--interface <name>",
+      "interface that ranks talk over, unless their agent names one",
+      "",
+    )
+    .option(
+      "--quota <owner=slots>",
+      "slots that one owner may use at once (again for others)",
+      addQuota,
+      new Map<string, number>(),
+    )
+    .option("--max-slots <n>", "slots that all runs together may use", parseSlots)
+    .addOption(runsDirectoryOption())
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const coordinator = await Coordinator.start({
+    stateDirectory: stateDirectory(),
+    runsDirectory: ensureDirectory(resolve(options.runsDir)),
+    cacheDirectory: cacheDirectory(),
+    redisUrl: options.redis,
+    listen: options.listen,
+    joinPort: options.joinPort,
+    quotas: { byOwner: options.quota, total: options.maxSlots },
+    scheduling: SCHEDULING_OPTIONS,
+    networkInterface: options.interface,
+    log: (message, fields) =>
+      console.error(JSON.stringify({ time: new Date(), message, ...fields })),
+  });
+  const unpublish = publishCoordinator(coordinator.address);
+  try {
+    await asked();
+  } finally {
+    unpublish();
+    await coordinator.close();
+  }
+}
+
+/** Settles when a person or the system asks this process to end. */
+function asked(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "disconnect"] as const) {
+      process.once(signal, () => resolve());
+    }
+  });
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError("give a port, or 0 for any free one");
+}
+
+function parseSlots(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("give a whole number of at least 1");
+}
+
+function addQuota(text: string, quotas: Map<string, number>): Map<string, number> {
+  const [, owner, slots] = /^([^=\s]+)=(\d{1,7})$/.exec(text) ?? [];
+  if (owner === undefined) throw new InvalidArgumentError("give owner=slots, such as alice=64");
+  return new Map([...quotas, [owner, Number(slots)]]);
+}

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type AgentFacts, HEALTH_OPTIONS, judgeAgent } from "./agent-health.ts";
+
+const NOW = 100_000;
+const base: AgentFacts = {
+  agentId: "b",
+  connected: false,
+  heardAtMs: NOW - 4000,
+  probes: [{ by: "a", atMs: NOW - 500, answered: false }],
+  progressAtMs: 0,
+  numPeers: 1,
+  numSilentPeers: 0,
+};
+
+const CASES: [sentence: string, facts: Partial<AgentFacts>, verdict: string, reason: RegExp][] = [
+  ["an agent that was just heard of is there", { connected: true, heardAtMs: NOW }, "present", /./],
+  [
+    "one that is neither heard of nor reached by its peers is lost",
+    {},
+    "lost",
+    /agent b is lost: its connection is gone for 4\.0 s, and agent a cannot reach it either/,
+  ],
+  [
+    "a hung connection alone is no proof",
+    { connected: true, probes: [] },
+    "silent",
+    /nothing is heard of it for 4\.0 s; its peers have not answered yet/,
+  ],
+  [
+    "one that a peer reaches has lost its connection, not its ranks",
+    { probes: [{ by: "a", atMs: NOW - 500, answered: true }] },
+    "silent",
+    /agent a reaches it/,
+  ],
+  [
+    "a stopped agent whose ranks go on is left alone",
+    { progressAtMs: NOW - 100 },
+    "silent",
+    /its ranks take part in steps/,
+  ],
+  [
+    "what was answered before it fell silent says nothing",
+    {
+      probes: [{ by: "a", atMs: NOW - 5000, answered: true }, ...base.probes],
+    },
+    "lost",
+    /lost/,
+  ],
+  ["nobody is lost within the first seconds", { heardAtMs: NOW - 2000 }, "silent", /being asked/],
+  ["one without peers has more time", { numPeers: 0, probes: [] }, "silent", /no other agent/],
+  ["and is lost after it", { numPeers: 0, probes: [], heardAtMs: NOW - 16_000 }, "lost", /16\.0 s/],
+  [
+    "where all are silent the fault may be here",
+    { numPeers: 0, numSilentPeers: 3, probes: [], heardAtMs: NOW - 60_000 },
+    "silent",
+    /the fault may be here/,
+  ],
+];
+
+for (const [sentence, facts, verdict, reason] of CASES) {
+  test(sentence, () => {
+    const told = judgeAgent(NOW, { ...base, ...facts });
+    assert.equal(told.verdict, verdict, told.reason);
+    assert.match(told.reason, reason);
+  });
+}
+
+test("no agent is lost that a peer reaches, or whose ranks make steps", () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        connected: fc.boolean(),
+        heardAtMs: fc.integer({ min: 0, max: NOW }),
+        probes: fc.array(
+          fc.record({
+            by: fc.constantFrom("a", "c"),
+            atMs: fc.integer({ min: 0, max: NOW }),
+            answered: fc.boolean(),
+          }),
+        ),
+        progressAtMs: fc.integer({ min: 0, max: NOW }),
+        numPeers: fc.integer({ min: 0, max: 3 }),
+        numSilentPeers: fc.integer({ min: 0, max: 3 }),
+      }),
+      (facts) => {
+        facts.probes.sort((a, b) => a.atMs - b.atMs);
+        const { verdict } = judgeAgent(NOW, { agentId: "b", ...facts });
+        if (verdict !== "lost") return;
+        const recent = (atMs: number) => NOW - atMs < HEALTH_OPTIONS.lostAfterMs;
+        assert.ok(!facts.probes.some((one) => one.answered && recent(one.atMs)));
+        assert.ok(!(recent(facts.progressAtMs) && facts.progressAtMs > facts.heardAtMs));
+        assert.ok(NOW - facts.heardAtMs >= HEALTH_OPTIONS.lostAfterMs);
+      },
+    ),
+  );
+});

@@ -1,0 +1,84 @@
+/** An agent is asked after by its peers once it has been silent this long. */
+export const SILENT_AFTER_MS = 1500;
+
+/** What is known of an agent that should be connected; times are of one monotonic clock. */
+export type AgentFacts = {
+  agentId: string;
+  /** Whether its stream is open. */
+  connected: boolean;
+  /** When something came of it last, or, of one that never came, when it was first expected. */
+  heardAtMs: number;
+  /** Answers of its peers since then, the newest last. */
+  probes: readonly { by: string; atMs: number; answered: boolean }[];
+  /** When a run with ranks there last made a step, as told by another agent. */
+  progressAtMs: number;
+  /** Agents that could be asked. */
+  numPeers: number;
+  /** Agents beside it that are silent too. */
+  numSilentPeers: number;
+};
+
+export type HealthOptions = {
+  /** No agent is lost sooner. */
+  lostAfterMs: number;
+  /** Without a peer to ask there is no second opinion, and more patience. */
+  lostAloneAfterMs: number;
+};
+
+export const HEALTH_OPTIONS: HealthOptions = { lostAfterMs: 3000, lostAloneAfterMs: 15_000 };
+
+export type AgentVerdict = {
+  verdict: "present" | "silent" | "lost";
+  /** One sentence. */
+  reason: string;
+};
+
+/**
+ * Whether an agent, and with it the ranks of its node, is there. Pure. It is lost only
+ * on two independent signs: nothing comes of it here, and its peers do not reach it
+ * either while the runs with ranks there stand still. Ranks that go on are proof of
+ * life, whatever has become of the agent's connection.
+ */
+export function judgeAgent(
+  nowMs: number,
+  facts: AgentFacts,
+  options: HealthOptions = HEALTH_OPTIONS,
+): AgentVerdict {
+  const { agentId, connected, heardAtMs, progressAtMs, numPeers, numSilentPeers } = facts;
+  const silentMs = nowMs - heardAtMs;
+  if (connected && silentMs < SILENT_AFTER_MS) {
+    return { verdict: "present", reason: `agent ${agentId} is connected` };
+  }
+  const how = connected ? "nothing is heard of it" : "its connection is gone";
+  const since = `${how} for ${(silentMs / 1000).toFixed(1)} s`;
+  const silent = (why: string): AgentVerdict => ({
+    verdict: "silent",
+    reason: `agent ${agentId}: ${since}; ${why}`,
+  });
+  const probes = facts.probes.filter(({ atMs }) => atMs >= heardAtMs);
+  const answer = probes.findLast(({ answered }) => answered);
+  if (answer && nowMs - answer.atMs < options.lostAfterMs) {
+    return silent(`agent ${answer.by} reaches it, so its ranks are left alone`);
+  }
+  if (nowMs - progressAtMs < options.lostAfterMs && progressAtMs > heardAtMs) {
+    return silent("its ranks take part in steps, so they are left alone");
+  }
+  if (numPeers === 0) {
+    if (numSilentPeers > 0) {
+      return silent("no agent is heard of, so the fault may be here, and all are left alone");
+    }
+    return silentMs < options.lostAloneAfterMs
+      ? silent("there is no other agent to ask")
+      : { verdict: "lost", reason: `agent ${agentId} is lost: ${since}` };
+  }
+  const refusals = probes.filter(({ answered }) => !answered);
+  if (silentMs < options.lostAfterMs) return silent("its peers are being asked");
+  const [refusal] = refusals;
+  if (!refusal) return silent("its peers have not answered yet");
+  const others = new Set(refusals.map(({ by }) => by)).size;
+  const by = others === 1 ? `agent ${refusal.by}` : `${others} other agents`;
+  return {
+    verdict: "lost",
+    reason: `agent ${agentId} is lost: ${since}, and ${by} cannot reach it either`,
+  };
+}

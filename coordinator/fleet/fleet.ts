@@ -1,0 +1,316 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type AgentHello,
+  type ConnectRequest,
+  type ConnectResponse,
+  GoodbyeSchema,
+  HeartbeatReplySchema,
+  KillRanksSchema,
+  ProbeSchema,
+  type RankGroupState,
+} from "../../proto/gen/moestro/v1/agent_pb.js";
+import type { AgentEvents, AgentSession, Fencing } from "../rpc/agent-service.ts";
+import { type AgentVerdict, HEALTH_OPTIONS, judgeAgent, SILENT_AFTER_MS } from "./agent-health.ts";
+
+/** Between two looks at who is silent. */
+const TICK_MS = 250;
+/** Between two questions to the peers of a silent agent. */
+const PROBE_EVERY_MS = 500;
+const PROBE_TIMEOUT_MS = 1000;
+/** Peers asked at a time. */
+const NUM_ASKED = 3;
+/** A tick this late means that this process was stopped: what looks silent may wait in its sockets. */
+const STOPPED_MS = 1000;
+
+/** The generation of a run that has ranks on some agents. */
+export type Group = {
+  readonly fence: Fencing;
+  readonly agentIds: readonly string[];
+  /** When ranks were last known to make a step; of the clock of `performance.now`. */
+  readonly progressAtMs: number;
+  /** The agent is there, with what it has of the generation: nothing, if it began after it. */
+  agentConnected(agentId: string, state: RankGroupState | undefined): void;
+  received(agentId: string, message: ConnectRequest["message"]): void;
+  /** Told when the verdict on one of the agents changes. */
+  agentJudged(agentId: string, verdict: AgentVerdict): void;
+};
+
+/** An agent that is connected, or has ranks and should be. */
+export type Member = {
+  readonly agentId: string;
+  readonly hello: AgentHello | undefined;
+  readonly verdict: AgentVerdict;
+  /** Milliseconds since something was heard of it. */
+  readonly silentMs: number;
+};
+
+export type FleetOptions = {
+  /** This coordinator's epoch while it leads; undefined while it does not. */
+  epoch(): bigint | undefined;
+  /** Who leads, as far as known. */
+  leader(): string | undefined;
+  /** Agents, or what they are good for, have changed. */
+  changed(): void;
+  /** An agent has seen a coordinator of a later epoch. */
+  overtaken(): void;
+  refusedStale(agentId: string, kind: string, fence: Fencing | undefined): void;
+};
+
+type Known = {
+  hello: AgentHello | undefined;
+  session: AgentSession | undefined;
+  heardAtMs: number;
+  probes: { by: string; atMs: number; answered: boolean }[];
+  askedAtMs: number;
+  verdict: AgentVerdict;
+};
+
+const PRESENT: AgentVerdict = { verdict: "present", reason: "" };
+
+/** All agents of this coordinator, across their connections. */
+export class Fleet implements AgentEvents {
+  readonly #options: FleetOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #groups = new Map<string, Group>();
+  readonly #timer: NodeJS.Timeout;
+  #tickedAtMs = performance.now();
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  members(): Member[] {
+    const now = performance.now();
+    return [...this.#known].map(([agentId, { hello, verdict, heardAtMs }]) => ({
+      ...{ agentId, hello, verdict },
+      silentMs: now - heardAtMs,
+    }));
+  }
+
+  member(agentId: string): Member | undefined {
+    return this.members().find((one) => one.agentId === agentId);
+  }
+
+  /** Hands the group what its agents tell, and tells it of those that are here already. */
+  attach(group: Group): void {
+    this.#groups.set(group.fence.runId, group);
+    for (const agentId of group.agentIds) {
+      const known = this.#expect(agentId);
+      if (known.session) group.agentConnected(agentId, groupIn(known.hello, group.fence));
+    }
+  }
+
+  detach(group: Group): void {
+    if (this.#groups.get(group.fence.runId) !== group) return;
+    this.#groups.delete(group.fence.runId);
+    for (const [agentId, { session }] of this.#known) {
+      if (!session && !this.#isAwaited(agentId)) this.#known.delete(agentId);
+    }
+  }
+
+  /** Sends to an agent that is connected; what it misses otherwise is told it when it comes back. */
+  send(agentId: string, fence: Fencing, message: ConnectResponse["message"]): void {
+    this.#known.get(agentId)?.session?.send(fence, message);
+  }
+
+  /** Ends all streams: their agents look for whoever leads. */
+  turnAway(why: string): void {
+    for (const { session } of this.#known.values()) session?.close(why);
+  }
+
+  /** Tells an agent that nothing more will be asked of it. */
+  dismiss(agentId: string): void {
+    const epoch = this.#options.epoch();
+    if (epoch === undefined) return;
+    this.send(agentId, NO_RUN(epoch), { case: "goodbye", value: create(GoodbyeSchema) });
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  // --- AgentEvents ---
+
+  connected(session: AgentSession): string | undefined {
+    const { hello } = session;
+    const { agentId } = hello;
+    const before = this.#known.get(agentId);
+    const isSecond = before?.session && before.hello?.incarnation !== hello.incarnation;
+    if (isSecond && performance.now() - before.heardAtMs < SILENT_AFTER_MS) {
+      const { host, pid } = before.hello ?? hello;
+      return `agent ${agentId} is connected already, as process ${pid} on ${host}; give the second one another --agent-id`;
+    }
+    before?.session?.close("it has connected again");
+    const known = this.#expect(agentId);
+    Object.assign(known, { hello, session, heardAtMs: performance.now(), probes: [] });
+    // The welcome goes out first.
+    setImmediate(() => {
+      if (known.session !== session) return;
+      this.#judge(agentId, known);
+      this.#sort(session);
+      this.#options.changed();
+    });
+    return undefined;
+  }
+
+  received(session: AgentSession, { message, fence }: ConnectRequest): void {
+    const { agentId } = session.hello;
+    const known = this.#known.get(agentId);
+    if (known?.session !== session) return;
+    const epoch = this.#options.epoch();
+    // What comes while nobody knows who leads is not taken, and so comes again.
+    if (epoch === undefined) {
+      session.close(this.#notLeading());
+      return;
+    }
+    known.heardAtMs = performance.now();
+    switch (message.case) {
+      case "heartbeat":
+        session.send(NO_RUN(epoch), {
+          case: "heartbeat",
+          value: create(HeartbeatReplySchema),
+        });
+        return;
+      case "probed":
+        this.#probed(agentId, message.value);
+        return;
+    }
+    if (fence && fence.coordinatorEpoch > epoch) {
+      this.#options.overtaken();
+      return;
+    }
+    const group = fence && this.#groups.get(fence.runId);
+    if (!group || group.fence.generation !== fence.generation) {
+      this.#options.refusedStale(agentId, message.case ?? "unknown", fence);
+      return;
+    }
+    group.received(agentId, message);
+  }
+
+  lost(session: AgentSession): void {
+    const { agentId } = session.hello;
+    const known = this.#known.get(agentId);
+    if (known?.session !== session) return;
+    known.session = undefined;
+    if (!this.#isAwaited(agentId)) this.#known.delete(agentId);
+    else this.#judge(agentId, known);
+    this.#options.changed();
+  }
+
+  refusal(): string | undefined {
+    return this.#options.epoch() === undefined ? this.#notLeading() : undefined;
+  }
+
+  // --- inside ---
+
+  #notLeading(): string {
+    const leader = this.#options.leader();
+    return leader ? `not leading; the leader is at ${leader}` : "not leading";
+  }
+
+  #expect(agentId: string): Known {
+    const found = this.#known.get(agentId);
+    if (found) return found;
+    const known: Known = {
+      ...{ hello: undefined, session: undefined, probes: [], askedAtMs: 0, verdict: PRESENT },
+      heardAtMs: performance.now(),
+    };
+    this.#known.set(agentId, known);
+    return known;
+  }
+
+  #isAwaited(agentId: string): boolean {
+    return this.#groupsOn(agentId).length > 0;
+  }
+
+  #groupsOn(agentId: string): Group[] {
+    return [...this.#groups.values()].filter(({ agentIds }) => agentIds.includes(agentId));
+  }
+
+  /** Hands a new connection's groups to whom they belong, and ends those that are nobody's. */
+  #sort({ hello, send }: AgentSession): void {
+    const epoch = this.#options.epoch();
+    if (epoch === undefined) return;
+    for (const group of this.#groupsOn(hello.agentId)) {
+      group.agentConnected(hello.agentId, groupIn(hello, group.fence));
+    }
+    for (const { fence } of hello.groups) {
+      if (!fence) continue;
+      const ours = this.#groups.get(fence.runId);
+      if (ours?.fence.generation === fence.generation) continue;
+      const stale = { ...fence, coordinatorEpoch: epoch };
+      send(stale, { case: "kill", value: create(KillRanksSchema, { graceMs: 0n }) });
+      send(stale, { case: "goodbye", value: create(GoodbyeSchema) });
+    }
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const wasStopped = now - this.#tickedAtMs > STOPPED_MS + TICK_MS;
+    this.#tickedAtMs = now;
+    for (const [agentId, known] of this.#known) {
+      if (wasStopped) known.heardAtMs = now;
+      this.#judge(agentId, known);
+    }
+  }
+
+  #judge(agentId: string, known: Known): void {
+    const groups = this.#groupsOn(agentId);
+    const now = performance.now();
+    // One that was never here is still on its way.
+    if (!known.hello && now - known.heardAtMs < HEALTH_OPTIONS.lostAfterMs) return;
+    const isSilent = (one: Known) => !one.session || now - one.heardAtMs >= SILENT_AFTER_MS;
+    const others = [...this.#known].filter(([id]) => id !== agentId);
+    const peers = others.filter(([, one]) => !isSilent(one)).map(([id]) => id);
+    const verdict = judgeAgent(now, {
+      ...{ agentId, connected: known.session !== undefined, heardAtMs: known.heardAtMs },
+      probes: known.probes,
+      progressAtMs: Math.max(0, ...groups.map(({ progressAtMs }) => progressAtMs)),
+      numPeers: peers.length,
+      numSilentPeers: others.length - peers.length,
+    });
+    const changed = verdict.verdict !== known.verdict.verdict;
+    known.verdict = verdict;
+    if (changed) {
+      for (const group of groups) group.agentJudged(agentId, verdict);
+      this.#options.changed();
+    }
+    if (verdict.verdict !== "present") this.#ask(agentId, known, peers, now);
+  }
+
+  /** Has peers try to reach a silent agent. */
+  #ask(agentId: string, known: Known, peers: readonly string[], now: number): void {
+    const { hello } = known;
+    const epoch = this.#options.epoch();
+    if (!hello || hello.probePort === 0 || epoch === undefined) return;
+    if (now - known.askedAtMs < PROBE_EVERY_MS) return;
+    known.askedAtMs = now;
+    const { address, probePort: port } = hello;
+    const timeoutMs = BigInt(PROBE_TIMEOUT_MS);
+    const value = create(ProbeSchema, { agentId, address, port, timeoutMs });
+    for (const peer of peers.slice(0, NUM_ASKED)) {
+      this.send(peer, NO_RUN(epoch), { case: "probe", value });
+    }
+  }
+
+  #probed(by: string, { agentId, answered }: { agentId: string; answered: boolean }): void {
+    const known = this.#known.get(agentId);
+    if (!known) return;
+    const sinceMs = known.heardAtMs;
+    const kept = known.probes.filter(({ atMs }) => atMs >= sinceMs).slice(-2 * NUM_ASKED);
+    known.probes = [...kept, { by, atMs: performance.now(), answered }];
+    this.#judge(agentId, known);
+  }
+}
+
+/** A message about no run. */
+const NO_RUN = (coordinatorEpoch: bigint): Fencing => ({
+  ...{ runId: "", generation: 0n, coordinatorEpoch },
+});
+
+function groupIn(hello: AgentHello | undefined, fence: Fencing): RankGroupState | undefined {
+  return hello?.groups.find(
+    (one) => one.fence?.runId === fence.runId && one.fence.generation === fence.generation,
+  );
+}

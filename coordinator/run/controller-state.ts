@@ -1,0 +1,44 @@
+import { existsSync, readFileSync } from "node:fs";
+import {
+  type ControllerOptions,
+  type ControllerState,
+  createController,
+  fold,
+} from "../controller/controller.ts";
+import { restoreController } from "../controller/restore.ts";
+import type { MetricsRecord } from "../report/records.ts";
+import type { Manifest } from "./manifest.ts";
+import type { RunDirectory } from "./run-directory.ts";
+
+/** The controller as it stands behind a checkpoint, or before the first step. */
+export function controllerBehind(
+  manifest: Manifest | undefined,
+  law: ControllerOptions,
+  numLayers: number,
+): ControllerState {
+  return manifest
+    ? restoreController(law, manifest.controller, numLayers, manifest.step)
+    : createController(law, numLayers);
+}
+
+/**
+ * The controller as it stands behind the newest record: the state behind the checkpoint,
+ * and every recorded step since folded in, as the coordinator that wrote them had it.
+ */
+export function controllerBehindRecords(
+  directory: RunDirectory,
+  manifest: Manifest | undefined,
+  law: ControllerOptions,
+  numLayers: number,
+): ControllerState {
+  let state = controllerBehind(manifest, law, numLayers);
+  if (!existsSync(directory.metrics)) return state;
+  for (const line of readFileSync(directory.metrics, "utf8").split("\n")) {
+    if (line === "") continue;
+    const { step, layers } = JSON.parse(line) as MetricsRecord;
+    for (let next = state.lastStep + 1; next <= step; next += 1) {
+      state = fold(law, state, next, layers);
+    }
+  }
+  return state;
+}

@@ -1,0 +1,71 @@
+import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
+import { controllerOptions } from "../controller/options.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { Job } from "../spec/schema.ts";
+import type { Held, RunLife, RunSpec, RunWish, Store } from "../store/store.ts";
+import { CheckpointLedger } from "./ledger.ts";
+import { Recorder } from "./recorder.ts";
+import type { RunDirectory } from "./run-directory.ts";
+import { RunJournal, type RunObserver } from "./run-journal.ts";
+import type { RunState } from "./run-state.ts";
+import type { SlotSource } from "./slot-source.ts";
+import { Supervisor } from "./supervisor.ts";
+
+export type SupervisedRun = {
+  runId: string;
+  spec: RunSpec;
+  /** `spec.job`, read. */
+  job: Job;
+  wish: RunWish;
+  /** Starts of its ranks so far. */
+  generation: number;
+  life: RunLife | undefined;
+  /** What state it is in as this begins. */
+  state: RunState;
+  reason: string;
+};
+
+export type Surroundings = {
+  directory: RunDirectory;
+  store: Store;
+  held: Held;
+  fleet: Fleet;
+  slots: SlotSource;
+  /** Folder for tokenised text, shared between runs. */
+  cacheDirectory: string;
+  networkInterface: string;
+  observer: RunObserver;
+  planFor(ranks: number): Plan;
+};
+
+/** A run with everything it is seen through with. */
+export function createSupervisor(run: SupervisedRun, around: Surroundings): Supervisor {
+  const { runId, spec, job, wish, life, generation } = run;
+  const { directory, store, held, fleet, observer, cacheDirectory, planFor } = around;
+  const recorder = new Recorder(directory);
+  const journal = new RunJournal({
+    recorder,
+    observer,
+    facts: {
+      ...{ runId, name: spec.name, owner: spec.owner, priority: spec.priority },
+      ...{ submittedAtMs: spec.submittedAtMs, maxRestarts: spec.maxRestarts },
+      ...{ minRanks: wish.minRanks, maxRanks: wish.maxRanks },
+      ...{ state: run.state, reason: run.reason, generation },
+      totalSteps: job.training.steps,
+      restarts: life?.restarts ?? 0,
+      countedRestarts: life?.countedRestarts ?? 0,
+      stepsLost: life?.stepsLost ?? 0,
+      ...{ plan: undefined, ranks: [], last: undefined, validationLoss: undefined },
+      ...{ stepMs: undefined, checkpointStep: 0, goodput: 1, lateControlValues: 0, sample: null },
+    },
+    stateChanged: (state, reason) => store.setLife(runId, held, supervisor.life(state, reason)),
+  });
+  const ledger = new CheckpointLedger(directory.checkpoints);
+  const context = {
+    ...{ runId, job, law: controllerOptions(job), directory, ledger, recorder, journal },
+    ...{ store, held, fleet, cacheDirectory, planFor },
+  };
+  const { slots, networkInterface } = around;
+  const supervisor = new Supervisor({ context, spec, slots, life, networkInterface });
+  return supervisor;
+}

@@ -1,0 +1,182 @@
+import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
+import type { Coefficients } from "../../proto/gen/moestro/v1/rank_pb.js";
+import type {
+  CheckpointShards,
+  DataPrepared,
+  Sample,
+  StepReport,
+} from "../../proto/gen/moestro/v1/report_pb.js";
+import {
+  type ControllerOptions,
+  type ControllerState,
+  changesByStep,
+  effective,
+  fold,
+} from "../controller/controller.ts";
+import { coefficientsMessage } from "../controller/message.ts";
+import { MoestroError } from "../errors.ts";
+import type { AgentVerdict } from "../fleet/agent-health.ts";
+import { ControllerHistory } from "./controller-history.ts";
+import type { GenerationEvents } from "./generation-events.ts";
+import { metricsRecord, timelineRecord } from "./metrics.ts";
+import type { Recorder } from "./recorder.ts";
+import type { RunJournal } from "./run-journal.ts";
+
+/** Weight of the newest step in the smoothed step time that the ETA is made of. */
+const STEP_TIME_WEIGHT = 0.1;
+
+export type GenerationRecordsOptions = {
+  journal: RunJournal;
+  recorder: Recorder;
+  plan: Plan;
+  /** The controller behind the step that the ranks begin behind. */
+  controller: ControllerState;
+  controlLaw: ControllerOptions;
+  /** Steps between checkpoints; 0 writes one at the end only. */
+  checkpointEverySteps: number;
+  /** Commits what the ranks wrote of a step, with the controller's state behind that step. */
+  commit(shards: CheckpointShards, controller: ControllerState, sourceHash: string): void;
+  /** The text's hash if the run goes on from a checkpoint: it must not have changed. */
+  expectedSourceHash: string | undefined;
+  /** All ranks stand and begin with this step. */
+  running(nextStep: number): void;
+  /** After every step, with the newest. */
+  stepped(step: number): void;
+};
+
+/**
+ * Takes in what one generation tells: closes the loop through the controller, and
+ * writes the records.
+ */
+export class GenerationRecords implements GenerationEvents {
+  readonly #options: GenerationRecordsOptions;
+  readonly #journal: RunJournal;
+  readonly #controller: ControllerHistory;
+  #stepMs: number | undefined;
+  #firstStepAtMs = 0;
+  #lastStepAtMs = 0;
+  #numSteps = 0;
+  #sourceHash = "";
+
+  constructor(options: GenerationRecordsOptions) {
+    this.#options = options;
+    this.#journal = options.journal;
+    this.#controller = new ControllerHistory(options.controller, options.checkpointEverySteps);
+  }
+
+  get numSteps(): number {
+    return this.#numSteps;
+  }
+
+  /** From the moment that all ranks stood to the last step. */
+  get trainMs(): number {
+    return this.#numSteps > 0 ? this.#lastStepAtMs - this.#firstStepAtMs : 0;
+  }
+
+  // --- GenerationEvents ---
+
+  rankStarted(rank: number, pid: number, agentId: string): void {
+    const ranks = [...this.#journal.facts.ranks.filter((one) => one.rank !== rank)];
+    this.#journal.update({ ranks: [...ranks, { rank, pid, agentId }] });
+    const message = `rank ${rank} started as process ${pid} of agent ${agentId}`;
+    this.#journal.event("rank.started", message, { rank, pid, agent: agentId });
+  }
+
+  dataPrepared(data: DataPrepared): void {
+    const { trainFiles, validationFiles, sourceHash, reused } = data;
+    const { expectedSourceHash } = this.#options;
+    if (expectedSourceHash !== undefined && expectedSourceHash !== sourceHash) {
+      throw new MoestroError(
+        "invalid_input",
+        "data: the text has changed since the checkpoint was written, so the data order would too; put it back, or start a new run",
+      );
+    }
+    this.#sourceHash = sourceHash;
+    const [train, validation] = [Number(data.trainTokens), Number(data.validationTokens)];
+    this.#journal.event(
+      "data.prepared",
+      `${train.toLocaleString("en")} training tokens in ${trainFiles} files, ` +
+        `${validation.toLocaleString("en")} for validation in ${validationFiles} files` +
+        `${reused ? ", tokenised before" : ""}`,
+      { trainTokens: train, validationTokens: validation, trainFiles, validationFiles, sourceHash },
+    );
+  }
+
+  running(nextStep: number): void {
+    this.#firstStepAtMs = performance.now();
+    this.#options.running(nextStep);
+  }
+
+  step(report: StepReport): Coefficients | undefined {
+    const record = metricsRecord(report, new Date());
+    this.#numSteps += Math.max(1, report.numSteps);
+    this.#lastStepAtMs = performance.now();
+    const weight = this.#stepMs === undefined ? 1 : STEP_TIME_WEIGHT;
+    this.#stepMs = (this.#stepMs ?? 0) * (1 - weight) + record.stepMs * weight;
+    const { validationLoss } = record;
+    this.#journal.step(record, {
+      stepMs: this.#stepMs,
+      lateControlValues: Number(report.lateControlValues),
+      ...(validationLoss === undefined ? {} : { validationLoss }),
+    });
+    this.#fold(record);
+    const timeline = timelineRecord(report);
+    if (timeline) this.#options.recorder.timeline(timeline);
+    this.#options.stepped(record.step);
+    if (!changesByStep(this.#options.controlLaw.balancing)) return undefined;
+    return coefficientsMessage(effective(this.#controller.newest));
+  }
+
+  coefficients(): Coefficients[] {
+    if (!changesByStep(this.#options.controlLaw.balancing)) return [];
+    return this.#controller.newest.scheduled.map(coefficientsMessage);
+  }
+
+  checkpointWritten(shards: CheckpointShards): void {
+    const step = Number(shards.step);
+    this.#options.commit(shards, this.#controller.take(step), this.#sourceHash);
+    this.#journal.update({ checkpointStep: step });
+    this.#journal.event("checkpoint.committed", `checkpoint of step ${step} is committed`, {
+      step,
+      files: shards.files.length,
+      bytes: shards.files.reduce((total, file) => total + Number(file.sizeBytes), 0),
+    });
+  }
+
+  sampled(sample: Sample): void {
+    if (sample.skipped) {
+      this.#journal.event("model.notSampled", sample.skipped);
+      return;
+    }
+    // A sample may end inside a character, and a poor model writes what is none.
+    const text = Buffer.concat([sample.prompt, sample.text]).toString("utf8");
+    this.#journal.update({ sample: text });
+    const message = `sampled ${sample.text.length} bytes from the trained model`;
+    this.#journal.event("model.sampled", message);
+  }
+
+  agentJudged(agentId: string, verdict: AgentVerdict["verdict"], reason: string): void {
+    this.#journal.event(`agent.${verdict}`, reason, { agent: agentId });
+  }
+
+  hanging(reason: string): void {
+    this.#journal.event("run.hanging", reason);
+  }
+
+  stack(rank: number, lines: readonly string[]): void {
+    const message = `the stacks of rank ${rank}, ${lines.length} lines`;
+    this.#journal.event("rank.stack", message, { rank, lines });
+  }
+
+  failing(reason: string): void {
+    this.#journal.event("run.failing", `${reason}; ending all ranks`);
+  }
+
+  /** A report that stands for several steps is folded as so many of the mean. */
+  #fold({ step, layers }: ReturnType<typeof metricsRecord>): void {
+    const { controlLaw } = this.#options;
+    for (let next = this.#controller.newest.lastStep + 1; next <= step; next += 1) {
+      this.#controller.add(fold(controlLaw, this.#controller.newest, next, layers));
+    }
+  }
+}

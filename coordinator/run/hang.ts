@@ -1,0 +1,36 @@
+/** No run hangs sooner than this. */
+const LEAST_MS = 20_000;
+const FACTOR = 10;
+/** Steps that the deadline is made of. */
+const WINDOW = 500;
+
+/**
+ * How long a run may go without a step: max(20 s, 10 × p99 of its steps so far),
+ * validations and checkpoints between them included. Undefined before there are
+ * two to compare: the first steps compile, load and warm up.
+ */
+export class HangDeadline {
+  readonly #gaps: number[] = [];
+  #atMs: number | undefined;
+
+  /** A step was reported; `nowMs` is of a monotonic clock. */
+  step(nowMs: number): void {
+    if (this.#atMs !== undefined) {
+      this.#gaps.push(nowMs - this.#atMs);
+      if (this.#gaps.length > WINDOW) this.#gaps.shift();
+    }
+    this.#atMs = nowMs;
+  }
+
+  /** What came between the last step and the next says nothing of the steps: a coordinator was away. */
+  interrupted(): void {
+    this.#atMs = undefined;
+  }
+
+  get ms(): number | undefined {
+    if (this.#gaps.length < 2) return undefined;
+    const sorted = [...this.#gaps].sort((a, b) => a - b);
+    const p99 = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.99))] ?? 0;
+    return Math.max(LEAST_MS, FACTOR * p99);
+  }
+}

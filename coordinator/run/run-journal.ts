@@ -1,0 +1,95 @@
+import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
+import { MoestroError } from "../errors.ts";
+import type { EventRecord, MetricsRecord } from "../report/records.ts";
+import type { Recorder } from "./recorder.ts";
+import { canTransition, isEnded, type RunState } from "./run-state.ts";
+import { type RunFacts, runStatus } from "./run-status.ts";
+
+/** Whoever shows a run to people or programs. */
+export type RunObserver = {
+  status(status: RunStatus): void;
+  step(record: MetricsRecord): void;
+  event(record: EventRecord): void;
+};
+
+export type RunJournalOptions = {
+  recorder: Recorder;
+  observer: RunObserver;
+  facts: RunFacts;
+  /** Stores a change of state. */
+  stateChanged(state: RunState, reason: string): Promise<void>;
+};
+
+/** What is known of a run across its generations: its state and why, its events, its status. */
+export class RunJournal {
+  readonly #options: RunJournalOptions;
+  #facts: RunFacts;
+  #status: RunStatus;
+  #stored: Promise<void> = Promise.resolve();
+
+  constructor(options: RunJournalOptions) {
+    this.#options = options;
+    this.#facts = options.facts;
+    this.#status = runStatus(options.facts);
+  }
+
+  get state(): RunState {
+    return this.#facts.state;
+  }
+
+  get facts(): RunFacts {
+    return this.#facts;
+  }
+
+  isEnded(): boolean {
+    return isEnded(this.state);
+  }
+
+  status(): RunStatus {
+    return this.#status;
+  }
+
+  /** Settles when all changes of state so far are stored; rejects if the last could not be. */
+  get stored(): Promise<void> {
+    return this.#stored;
+  }
+
+  setState(state: RunState, reason: string, details: Record<string, unknown> = {}): void {
+    if (state !== this.state && !canTransition(this.state, state)) {
+      throw new Error(`a run cannot go from ${this.state} to ${state}`);
+    }
+    // One failure must not keep later states from being stored.
+    this.#stored = this.#stored
+      .catch(() => {})
+      .then(() => this.#options.stateChanged(state, reason));
+    // Whoever awaits `stored` hears of a failure; until then it is not an orphan.
+    this.#stored.catch(() => {});
+    this.update({ state, reason });
+    this.event(`run.${state}`, reason, details);
+  }
+
+  /** Changes what is known, and shows it. */
+  update(change: Partial<RunFacts>): void {
+    this.#facts = { ...this.#facts, ...change };
+    this.#status = runStatus(this.#facts);
+    this.#options.observer.status(this.#status);
+  }
+
+  step(record: MetricsRecord, change: Partial<RunFacts>): void {
+    this.#options.recorder.step(record);
+    this.update({ ...change, last: record });
+    this.#options.observer.step(record);
+  }
+
+  event(event: string, message: string, details: Record<string, unknown> = {}): void {
+    const record = { time: new Date().toISOString(), event, message, ...details };
+    this.#options.observer.event(record);
+    try {
+      this.#options.recorder.event(record);
+    } catch (error) {
+      if (!(error instanceof MoestroError)) throw error;
+      // Events come from timers and signals too, where nobody could take a failure.
+      // A disk that takes no event takes no step either, and that ends the run.
+    }
+  }
+}

@@ -1,0 +1,456 @@
+import { createHash } from "node:crypto";
+import { type JsonValue, toJson } from "@bufbuild/protobuf";
+import { PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
+import type { CheckpointShards } from "../../proto/gen/moestro/v1/report_pb.js";
+import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
+import type { ControllerState } from "../controller/controller.ts";
+import { coefficientsMessage } from "../controller/message.ts";
+import { MoestroError } from "../errors.ts";
+import type { RunOutcome, SummaryRecord } from "../report/records.ts";
+import type { Placed, RunLife, RunSpec } from "../store/store.ts";
+import { Generation } from "./generation.ts";
+import { GenerationRecords } from "./generation-records.ts";
+import type { CommittedCheckpoint } from "./ledger.ts";
+import type { Decision } from "./policy.ts";
+import {
+  adoptGeneration,
+  type PreparedGeneration,
+  prepareGeneration,
+  type RunContext,
+} from "./prepare-generation.ts";
+import { decideRecovery, type Failure, MAX_WITHOUT_PROGRESS } from "./recovery.ts";
+import { RecoveryTimes } from "./recovery-times.ts";
+import type { RunState } from "./run-state.ts";
+import type { RunFacts } from "./run-status.ts";
+import type { SlotSource } from "./slot-source.ts";
+import { type StepDigest, summaryRecord } from "./summary.ts";
+
+/** Above any step of a model; a hung peer is noticed long before by its run's own steps. */
+const COLLECTIVE_TIMEOUT_MS = 10 * 60 * 1000;
+
+/** What a run's ranks are to end for, if anything, and what comes after. */
+type Intent =
+  | { kind: "stop" }
+  | { kind: "suspend"; then: "suspended" | "queued"; reason: string }
+  | { kind: "move"; placed: readonly Placed[]; reason: string };
+
+export type RunEnd = {
+  state: "succeeded" | "stopped" | "failed" | "suspended" | "queued";
+  reason: string;
+  /** Of a failure: what the user gave is at fault. */
+  userError: boolean;
+  /** Given up because restarts got nowhere. */
+  stuck: boolean;
+  /** Of a run that is over. */
+  summary: SummaryRecord | undefined;
+};
+
+export type SupervisorOptions = {
+  context: RunContext;
+  spec: RunSpec;
+  slots: SlotSource;
+  /** As it was left; undefined for a run that never started. */
+  life: RunLife | undefined;
+  /** The interface ranks talk over, unless their agent names one. */
+  networkInterface: string;
+};
+
+/** Sees one run through: its generations one after the other, and what is decided between them. */
+export class Supervisor {
+  readonly runId: string;
+  readonly #options: SupervisorOptions;
+  readonly #context: RunContext;
+  readonly #failures: Failure[] = [];
+  readonly #abort = new AbortController();
+  readonly #startedAtMs = performance.now();
+  #generation: Generation | undefined;
+  #placed: readonly Placed[];
+  #plan: JsonValue;
+  #restarts: number;
+  #countedRestarts: number;
+  #stepsLost: number;
+  #firstStepAtMs: number;
+  #intent: Intent | undefined;
+  #recovery: RecoveryTimes | undefined;
+  #trainMs = 0;
+  #numSteps = 0;
+  #lastStepAtMs = 0;
+  #detached = false;
+
+  constructor(options: SupervisorOptions) {
+    const { context, life } = options;
+    this.#options = options;
+    this.#context = context;
+    this.runId = context.runId;
+    this.#placed = life?.placed ?? [];
+    this.#plan = life?.plan ?? null;
+    this.#restarts = life?.restarts ?? 0;
+    this.#countedRestarts = life?.countedRestarts ?? 0;
+    this.#stepsLost = life?.stepsLost ?? 0;
+    this.#firstStepAtMs = life?.startedAtMs ?? 0;
+  }
+
+  status(): RunStatus {
+    return this.#context.journal.status();
+  }
+
+  get facts(): RunFacts {
+    return this.#context.journal.facts;
+  }
+
+  isEnded(): boolean {
+    return this.#context.journal.isEnded();
+  }
+
+  event(event: string, message: string, details: Record<string, unknown> = {}): void {
+    this.#context.journal.event(event, message, details);
+  }
+
+  /** Where the ranks run, or ran last. */
+  get placed(): readonly Placed[] {
+    return this.#placed;
+  }
+
+  /** Rank processes as far as told, by rank. */
+  get pids(): ReadonlyMap<number, number> {
+    return this.#generation?.pids ?? new Map();
+  }
+
+  /** The life as it is stored. */
+  life(state: RunState, reason: string): RunLife {
+    return {
+      ...{ state, reason, placed: this.#placed, plan: this.#plan },
+      ...{ restarts: this.#restarts, countedRestarts: this.#countedRestarts },
+      ...{ stepsLost: this.#stepsLost, startedAtMs: this.#firstStepAtMs },
+    };
+  }
+
+  // --- what people and the queue ask ---
+
+  /** Slots are there, for `reason`: the run begins. */
+  begin(reason: string): void {
+    this.#context.journal.setState("starting", reason);
+  }
+
+  /** Why a recovering run waits for slots. */
+  waiting(reason: string): void {
+    if (this.facts.reason !== reason) this.#context.journal.update({ reason });
+  }
+
+  /** How many ranks the run may have from now on. */
+  bounds(minRanks: number, maxRanks: number): void {
+    this.#context.journal.update({ minRanks, maxRanks });
+  }
+
+  /** Ends the run, after a checkpoint or at once; asking for the same again changes nothing. */
+  stop(checkpoint: boolean): void {
+    if (this.isEnded() || (checkpoint && this.#intent?.kind === "stop")) return;
+    this.#intent = { kind: "stop" };
+    const how = checkpoint ? "after a checkpoint" : "at once";
+    this.#context.journal.setState("stopping", `asked to stop ${how}`);
+    this.#endRanks(checkpoint);
+  }
+
+  /** Has the ranks end behind a checkpoint, for the run to wait: until resumed, or for slots. */
+  suspend(then: "suspended" | "queued", reason: string): void {
+    if (this.isEnded() || this.#intent) return;
+    this.#intent = { kind: "suspend", then, reason };
+    this.#context.journal.setState("suspending", reason);
+    this.#endRanks(true);
+  }
+
+  /** Has the ranks go on in other slots, behind a checkpoint. False if it cannot just now. */
+  move(placed: readonly Placed[], reason: string): boolean {
+    if (this.#context.journal.state !== "running" || this.#intent) return false;
+    this.#intent = { kind: "move", placed, reason };
+    this.#context.journal.event("run.moving", reason);
+    this.#endRanks(true);
+    return true;
+  }
+
+  saveCheckpoint(): void {
+    this.#generation?.saveCheckpoint();
+  }
+
+  /** Lets go of the run without touching its ranks: another coordinator leads. */
+  detach(): void {
+    this.#detached = true;
+    this.#generation?.close();
+    this.#abort.abort();
+    this.#context.recorder.close();
+  }
+
+  // --- the run's life ---
+
+  /** Carries the run out on these slots, to its end or until it waits again. */
+  carryOut(placed: readonly Placed[]): Promise<RunEnd> {
+    return this.#live(() => this.#begin(placed));
+  }
+
+  /** Goes on where another coordinator was: with the ranks that run, or with their recovery. */
+  adopt(life: RunLife, generation: number): Promise<RunEnd> {
+    return this.#live(async () => {
+      if (life.state === "recovering" || life.placed.length === 0) return this.#findSlots();
+      return this.#run(adoptGeneration(this.#context, life, generation));
+    });
+  }
+
+  async #live(first: () => Promise<Decision>): Promise<RunEnd> {
+    const { recorder } = this.#context;
+    try {
+      let decision = await first();
+      for (;;) {
+        const end = await this.#afterwards(decision);
+        if (end) return end;
+        decision = await this.#again();
+      }
+    } catch (error) {
+      if (this.#detached) throw error;
+      // What stopped the run may also keep its end from being written: the cause is told.
+      const reason = (error as Error).message;
+      if (!this.isEnded()) await this.#conclude("failed", reason, false, false).catch(() => {});
+      throw error;
+    } finally {
+      if (!this.#detached) recorder.close();
+    }
+  }
+
+  /** The run's end, if it has come; undefined if ranks are to be started again. */
+  async #afterwards(decision: Decision): Promise<RunEnd | undefined> {
+    const { journal, job } = this.#context;
+    const intent = this.#intent;
+    const { reason } = decision;
+    if (decision.decision === "succeed") return this.#conclude("succeeded", reason, false, false);
+    if (journal.facts.checkpointStep >= job.training.steps) {
+      const done = `all ${job.training.steps} steps are done and kept; then ${reason}`;
+      return this.#conclude("succeeded", done, false, false);
+    }
+    if (intent?.kind === "suspend") return this.#wait(intent.then, intent.reason);
+    if (decision.decision === "stop") {
+      return intent?.kind === "move" ? undefined : this.#conclude("stopped", reason, false, false);
+    }
+    const userError = decision.cause === "user";
+    if (intent?.kind === "stop") return this.#conclude("failed", reason, userError, false);
+    this.#failures.push(this.#failureOf(decision));
+    const { maxRestarts } = this.#options.spec;
+    const state = { failures: this.#failures, countedRestarts: this.#countedRestarts };
+    const options = { maxRestarts, maxWithoutProgress: MAX_WITHOUT_PROGRESS };
+    const recovery = decideRecovery(state, options);
+    if (recovery.decision === "give-up") {
+      return this.#conclude("failed", recovery.reason, userError, recovery.stuck ?? false);
+    }
+    if (recovery.counts) this.#countedRestarts += 1;
+    this.#intent = undefined;
+    journal.update({ countedRestarts: this.#countedRestarts });
+    journal.setState("recovering", recovery.reason);
+    return undefined;
+  }
+
+  #again(): Promise<Decision> {
+    this.#restarts += 1;
+    this.#context.journal.update({ restarts: this.#restarts });
+    const intent = this.#intent;
+    if (intent?.kind !== "move") return this.#findSlots();
+    this.#intent = undefined;
+    this.#context.journal.setState("starting", intent.reason);
+    return this.#begin(intent.placed);
+  }
+
+  async #findSlots(): Promise<Decision> {
+    let placed: readonly Placed[];
+    try {
+      placed = await this.#options.slots.next(this.runId, this.#abort.signal);
+    } catch (error) {
+      // Asked to stop or to wait while there was nothing to start on.
+      if (this.#intent) return { decision: "stop", reason: "stopped while it waited for slots" };
+      throw error;
+    }
+    this.#context.journal.setState("starting", describePlaced(placed));
+    return this.#begin(placed);
+  }
+
+  async #begin(placed: readonly Placed[]): Promise<Decision> {
+    return this.#run(await prepareGeneration(this.#context, placed));
+  }
+
+  /** Runs one generation to its end. */
+  async #run(prepared: PreparedGeneration): Promise<Decision> {
+    const { runId, held, fleet, journal, recorder, law, job } = this.#context;
+    const { number, placed, plan, restore, controller, superseded, recordedStep } = prepared;
+    this.#placed = placed;
+    this.#plan = toJson(PlanSchema, plan);
+    this.#stepsLost += superseded.length;
+    this.#recovery?.mark("plan");
+    const checkpointStep = restore?.manifest.step ?? 0;
+    journal.update({
+      ...{ generation: number, plan, checkpointStep, ranks: [], stepsLost: this.#stepsLost },
+    });
+    await this.#store();
+    const records = new GenerationRecords({
+      ...{ journal, recorder, plan, controller, controlLaw: law },
+      checkpointEverySteps: job.checkpoint.everySteps,
+      commit: (...committed) => this.#commit(prepared, ...committed),
+      expectedSourceHash: restore?.manifest.sourceHash,
+      running: (nextStep) => this.#running(nextStep),
+      stepped: (step) => this.#stepped(step, prepared),
+    });
+    const generation = new Generation(
+      {
+        fence: { runId, generation: BigInt(number), coordinatorEpoch: BigInt(held.epoch) },
+        ...{ fleet, job: prepared.engineJob, plan, placed, restore, recordedStep, checkpointStep },
+        coefficients: controller.scheduled.map(coefficientsMessage),
+        collectiveTimeoutMs: COLLECTIVE_TIMEOUT_MS,
+        networkInterface: this.#options.networkInterface,
+        logDirectory: this.#context.directory.logs(number),
+        adopt: prepared.adopt,
+      },
+      records,
+    );
+    this.#generation = generation;
+    if (this.#intent) this.#endRanks(true);
+    try {
+      const decision = await generation.outcome;
+      generation.dismiss();
+      this.#recovery = new RecoveryTimes(this.#lastStepAtMs);
+      this.#recovery.mark("detect", generation.evidenceAtMs);
+      this.#recovery.mark("fence");
+      return decision;
+    } finally {
+      this.#generation = undefined;
+      this.#numSteps += records.numSteps;
+      this.#trainMs += records.trainMs;
+    }
+  }
+
+  #endRanks(checkpoint: boolean): void {
+    if (this.#generation) this.#generation.stop(checkpoint);
+    else this.#abort.abort();
+  }
+
+  #failureOf({ cause = "rank", reason }: Decision): Failure {
+    const { recorder, journal } = this.#context;
+    const lastStep = recorder.history.at(-1)?.step ?? 0;
+    return { cause, reason, fromStep: journal.facts.checkpointStep, lastStep };
+  }
+
+  #running(nextStep: number): void {
+    const { journal } = this.#context;
+    this.#lastStepAtMs = performance.now();
+    this.#recovery?.mark("load");
+    if (this.#firstStepAtMs === 0) this.#firstStepAtMs = Date.now();
+    if (journal.state !== "starting" && journal.state !== "recovering") return;
+    journal.setState("running", `all ranks stand, training begins with step ${nextStep}`);
+  }
+
+  #stepped(step: number, { restore, superseded }: PreparedGeneration): void {
+    const { journal, recorder } = this.#context;
+    this.#lastStepAtMs = performance.now();
+    const elapsedMs = Date.now() - this.#firstStepAtMs;
+    journal.update({ goodput: Math.min(1, recorder.stepsMs / Math.max(1, elapsedMs)) });
+    if (!this.#recovery || this.#restarts === 0) return;
+    this.#recovery.mark("firstStep");
+    const { seconds, totalSeconds } = this.#recovery;
+    this.#recovery = undefined;
+    this.#proveRecovery(step, restore, superseded, { seconds, totalSeconds });
+  }
+
+  /** One event that shows that the run went on where its checkpoint was. */
+  #proveRecovery(
+    step: number,
+    restore: CommittedCheckpoint | undefined,
+    superseded: readonly StepDigest[],
+    times: Record<string, unknown>,
+  ): void {
+    const { journal, recorder, job } = this.#context;
+    const { step: checkpointStep = 0, sourceHash = "" } = restore?.manifest ?? {};
+    const loss = recorder.history.at(-1)?.loss ?? null;
+    const lossBefore = superseded.find((one) => one.step === step)?.loss ?? null;
+    const dataPosition = checkpointStep * job.training.globalBatchSize;
+    const dataHash = createHash("sha256")
+      .update(`${sourceHash} ${job.training.seed} ${dataPosition}`)
+      .digest("hex");
+    const again = lossBefore === null ? "" : `, where it was ${lossBefore.toFixed(4)} before`;
+    journal.event(
+      "run.recovered",
+      `trains again from step ${step}, behind the checkpoint of step ${checkpointStep}, with loss ${loss?.toFixed(4)}${again}`,
+      {
+        ...{ checkpointStep, firstStep: step, dataPosition, dataHash, loss, lossBefore },
+        ...times,
+      },
+    );
+  }
+
+  #commit(
+    { engineJob, plan, number }: PreparedGeneration,
+    shards: CheckpointShards,
+    controller: ControllerState,
+    sourceHash: string,
+  ): void {
+    const { ledger, runId, job, journal } = this.#context;
+    const { layout } = plan;
+    if (!layout) throw new Error("the plan lacks its layout");
+    ledger.commit({
+      ...{ runId, generation: number, shards, layout, sourceHash, job: engineJob },
+      step: Number(shards.step),
+      controller: { ...controller },
+      committedAt: new Date().toISOString(),
+    });
+    try {
+      ledger.prune(job.checkpoint.keep);
+    } catch (error) {
+      // Old checkpoints that stay cost space, not the run.
+      const message = `old checkpoints could not be removed: ${(error as Error).message}`;
+      journal.event("checkpoint.not-pruned", message);
+    }
+  }
+
+  async #store(): Promise<void> {
+    const { store, held, journal } = this.#context;
+    const { state, reason } = journal.facts;
+    await store.setLife(this.runId, held, this.life(state, reason));
+  }
+
+  /** The run gives its slots back and waits. */
+  async #wait(state: "suspended" | "queued", reason: string): Promise<RunEnd> {
+    const { journal } = this.#context;
+    this.#placed = [];
+    journal.setState(state, reason);
+    await journal.stored;
+    return { state, reason, userError: false, stuck: false, summary: undefined };
+  }
+
+  async #conclude(
+    state: RunOutcome,
+    reason: string,
+    userError: boolean,
+    stuck: boolean,
+  ): Promise<RunEnd> {
+    const { journal, recorder, runId } = this.#context;
+    const { facts } = journal;
+    this.#placed = [];
+    const summary = summaryRecord({
+      ...{ runId, name: facts.name, status: state, generation: facts.generation, reason },
+      history: recorder.history,
+      numStepsHere: this.#numSteps,
+      wallSeconds: (performance.now() - this.#startedAtMs) / 1000,
+      trainSeconds: this.#numSteps > 0 ? this.#trainMs / 1000 : null,
+      sample: facts.sample,
+      checkpointStep: facts.checkpointStep,
+      lateControlValues: facts.lateControlValues,
+    });
+    try {
+      journal.setState(state, reason);
+      recorder.summary(summary);
+      await journal.stored;
+      return { state, reason, userError, stuck, summary };
+    } catch (error) {
+      if (!(error instanceof MoestroError)) throw error;
+      throw new MoestroError(error.code, [reason, ...error.lines]);
+    }
+  }
+}
+
+function describePlaced(placed: readonly Placed[]): string {
+  const told = placed.map(({ agentId, slots }) => `${slots.length} on agent ${agentId}`);
+  return `starting ranks: ${told.join(", ")}`;
+}

@@ -1,0 +1,221 @@
+import { join } from "node:path";
+import { MoestroError } from "../errors.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import { LookQueue } from "../queue/look-queue.ts";
+import type { Quotas, SchedulingOptions } from "../queue/scheduling.ts";
+import { addAgentService } from "../rpc/agent-service.ts";
+import { openAuditLog } from "../rpc/audit.ts";
+import { loadAuthority } from "../rpc/authority.ts";
+import { addFleetService } from "../rpc/fleet-service.ts";
+import { createGuard } from "../rpc/guard.ts";
+import { addIdentityService } from "../rpc/identity-service.ts";
+import { addJoinService } from "../rpc/join-service.ts";
+import { issueCoordinator, keepCertified } from "../rpc/keep-certified.ts";
+import { addRunService } from "../rpc/run-service.ts";
+import { createJoinServer, createRpcServer, type RpcServer } from "../rpc/server.ts";
+import { RunDirectory } from "../run/run-directory.ts";
+import { currentHolder } from "../store/holder.ts";
+import { PrivateRedis } from "../store/redis-server.ts";
+import { openRedisStore } from "../store/redis-store.ts";
+import type { Held, Store } from "../store/store.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Leadership } from "./leadership.ts";
+import { ServiceAgents } from "./service-agents.ts";
+import { ServiceRuns } from "./service-runs.ts";
+
+export type CoordinatorOptions = {
+  stateDirectory: string;
+  runsDirectory: string;
+  cacheDirectory: string;
+  /** Without one, a private server in the state directory. */
+  redisUrl: string | undefined;
+  listen: { host: string; port: number };
+  /** Of the port where holders of a token join; the other's plus one if undefined. */
+  joinPort: number | undefined;
+  quotas: Quotas;
+  scheduling: SchedulingOptions;
+  /** The interface ranks talk over, unless their agent names one. */
+  networkInterface: string;
+  /** One line for whoever operates it. */
+  log(message: string, fields?: Record<string, unknown>): void;
+};
+
+/** A coordinator of a service: one of those that share a store leads, the others stand by. */
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #closing: (() => Promise<void> | void)[] = [];
+  #address = "";
+  #store: Store | undefined;
+  #looks: LookQueue | undefined;
+  #fleet: Fleet | undefined;
+  #leadership: Leadership | undefined;
+  #dispatcher: Dispatcher | undefined;
+
+  private constructor(options: CoordinatorOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: CoordinatorOptions): Promise<Coordinator> {
+    const coordinator = new Coordinator(options);
+    try {
+      await coordinator.#start();
+      return coordinator;
+    } catch (error) {
+      await coordinator.close();
+      throw error;
+    }
+  }
+
+  /** host:port of its gRPC server. */
+  get address(): string {
+    return this.#address;
+  }
+
+  get isLeading(): boolean {
+    return this.#leadership?.held !== undefined;
+  }
+
+  /** Ends serving. Ranks go on: another coordinator, or this one started again, takes them over. */
+  async close(): Promise<void> {
+    for (const close of this.#closing.splice(0).reverse()) await close();
+  }
+
+  async #start(): Promise<void> {
+    const { log, listen, stateDirectory } = this.#options;
+    const authority = await loadAuthority(stateDirectory, new Date());
+    const redisUrl = this.#options.redisUrl ?? (await this.#privateRedis());
+    const { store, warnings } = await openRedisStore(redisUrl);
+    this.#store = store;
+    this.#closing.push(() => store.close());
+    for (const warning of warnings) log(warning);
+    const looks = await LookQueue.open({ url: redisUrl, report: (line) => log(line) });
+    this.#looks = looks;
+    this.#closing.push(() => looks.close());
+    const audit = openAuditLog(join(stateDirectory, "audit.jsonl"), {
+      now: () => new Date(),
+      failed: log,
+    });
+    this.#closing.push(() => audit.close());
+    const fleet = this.#createFleet();
+    const runs = new ServiceRuns({
+      store,
+      dispatcher: () => this.#dispatcher,
+      look: (runId) => looks.look(runId),
+      directory: (runId) => new RunDirectory(join(this.#options.runsDirectory, runId)),
+      now: () => Date.now(),
+    });
+    const agents = new ServiceAgents({
+      ...{ store, fleet },
+      dispatcher: () => this.#dispatcher,
+      notLeading: () => new MoestroError("environment", "not leading"),
+    });
+    const hosts = ["localhost", listen.host];
+    const identity = await issueCoordinator(authority, hosts);
+    const guard = createGuard({ ownerOf: (runId) => runs.owner(runId), audit });
+    const rpc = createRpcServer(authority, identity, guard);
+    const joining = createJoinServer(
+      authority,
+      identity,
+      createGuard({ ownerOf: async () => undefined, audit }),
+    );
+    const issuer = { authority, now: () => new Date() };
+    addAgentService(rpc.server, fleet);
+    addRunService(rpc.server, runs);
+    addFleetService(rpc.server, agents);
+    addIdentityService(rpc.server, { issuer, tokens: store });
+    addJoinService(joining.server, { issuer, tokens: store });
+    await this.#listen(rpc, joining);
+    this.#closing.push(keepCertified(authority, hosts, [rpc, joining]));
+    this.#lead(store);
+    rpc.setServing(true);
+  }
+
+  async #privateRedis(): Promise<string> {
+    const redis = await PrivateRedis.open(this.#options.stateDirectory);
+    this.#closing.push(() => redis.close());
+    redis.keepAlive((line) => this.#options.log(line));
+    return redis.url;
+  }
+
+  #createFleet(): Fleet {
+    const { log } = this.#options;
+    const fleet = new Fleet({
+      epoch: () => {
+        const held = this.#leadership?.held;
+        return held && this.#dispatcher ? BigInt(held.epoch) : undefined;
+      },
+      leader: () => undefined,
+      changed: () => this.#dispatcher?.pass(),
+      overtaken: () => this.#leadership?.overtaken(),
+      refusedStale: (agentId, kind, fence) =>
+        log(`a stale message (${kind}) of agent ${agentId} was refused`, {
+          ...{ agent: agentId, run: fence?.runId, generation: Number(fence?.generation ?? 0n) },
+        }),
+    });
+    this.#fleet = fleet;
+    this.#closing.push(() => fleet.close());
+    return fleet;
+  }
+
+  async #listen(rpc: RpcServer, joining: Omit<RpcServer, "setServing">): Promise<void> {
+    const { listen } = this.#options;
+    this.#closing.push(() => rpc.close());
+    const port = await rpc.listen(listen.host, listen.port);
+    this.#address = `${listen.host}:${port}`;
+    this.#closing.push(() => joining.close());
+    await joining.listen(listen.host, this.#options.joinPort ?? port + 1);
+  }
+
+  #lead(store: Store): void {
+    const { log } = this.#options;
+    const leadership = new Leadership({
+      store,
+      holder: currentHolder(),
+      gained: (held) => this.#gained(held),
+      lost: (reason) => {
+        log(`leads no more: ${reason}`);
+        this.#letGo(reason);
+      },
+      storeReachable: (reachable, why) => {
+        log(reachable ? "the store is there again" : `the store is out of reach: ${why}`);
+        if (reachable) void this.#dispatcher?.restore().catch(() => {});
+      },
+    });
+    this.#leadership = leadership;
+    this.#closing.push(async () => {
+      this.#letGo("it ends");
+      await leadership.stop();
+    });
+    leadership.start();
+  }
+
+  async #gained(held: Held): Promise<void> {
+    const { log, runsDirectory, cacheDirectory, networkInterface } = this.#options;
+    const { quotas, scheduling } = this.#options;
+    const store = this.#store;
+    const fleet = this.#fleet;
+    if (!store || !fleet) return;
+    const dispatcher = new Dispatcher({
+      ...{ store, held, fleet, runsDirectory, cacheDirectory, networkInterface },
+      ...{ quotas, scheduling },
+      leads: () => this.#leadership?.held !== undefined,
+      log: {
+        event: (runId, { event, message }) => log(message, { run: runId, event }),
+        failed: (runId, why) => log(`run ${runId} failed: ${why}`, { run: runId }),
+      },
+    });
+    this.#dispatcher = dispatcher;
+    log(`leads under epoch ${held.epoch}`, { epoch: held.epoch });
+    await dispatcher.begin();
+    this.#looks?.start((runId) => dispatcher.look(runId));
+  }
+
+  #letGo(why: string): void {
+    const dispatcher = this.#dispatcher;
+    if (!dispatcher) return;
+    this.#dispatcher = undefined;
+    dispatcher.detach();
+    this.#fleet?.turnAway(`not leading: ${why}`);
+    void this.#looks?.stop();
+  }
+}

@@ -1,0 +1,456 @@
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { toBinary } from "@bufbuild/protobuf";
+import { RunStatusSchema } from "../../proto/gen/moestro/v1/run_pb.js";
+import { MoestroError } from "../errors.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { schedule } from "../queue/schedule.ts";
+import type {
+  Action,
+  PlacedRun,
+  Quotas,
+  SchedulableAgent,
+  SchedulingOptions,
+  WaitingRun,
+} from "../queue/scheduling.ts";
+import type { EventRecord } from "../report/records.ts";
+import { writeReport } from "../report/write-report.ts";
+import { createSupervisor } from "../run/create-supervisor.ts";
+import { countsAfterLoss, type LegalSizes } from "../run/legal-sizes.ts";
+import { RunDirectory } from "../run/run-directory.ts";
+import { isEnded, isPlaced, type RunState } from "../run/run-state.ts";
+import type { SlotSource } from "../run/slot-source.ts";
+import type { RunEnd, Supervisor } from "../run/supervisor.ts";
+import type { Held, Placed, RunLife, Store, StoredRun } from "../store/store.ts";
+import { jobOf, type QueuedRun, SizesOfJobs } from "./queued-run.ts";
+
+/** A run is not moved to more slots before it has trained this long on those it has. */
+const SETTLED_MS = 10_000;
+/** Between two copies of a run's status for those that stand by. */
+const STATUS_EVERY_MS = 1000;
+
+export type DispatcherOptions = {
+  store: Store;
+  held: Held;
+  fleet: Fleet;
+  runsDirectory: string;
+  cacheDirectory: string;
+  networkInterface: string;
+  quotas: Quotas;
+  scheduling: SchedulingOptions;
+  /** Whether decisions may be made now: the lease certainly holds. */
+  leads(): boolean;
+  log: DispatcherLog;
+};
+
+export type DispatcherLog = {
+  event(runId: string, record: EventRecord): void;
+  failed(runId: string, why: string): void;
+};
+
+type Supervised = {
+  stored: StoredRun;
+  supervisor: Supervisor;
+  sizes: LegalSizes;
+  /** Slots that are its own: where its ranks run, are being started or are moving to. */
+  placed: readonly Placed[];
+  startedAtMs: number;
+  isLeaving: boolean;
+  /** The number of checkpoints asked for that has been seen to. */
+  checkpoints: number;
+  savedStatusAtMs: number;
+  /** Set while it waits for slots after a failure. */
+  recovering: { sinceMs: number; resolve(placed: readonly Placed[]): void } | undefined;
+};
+
+/**
+ * What the leader does about runs: starts them as there is room, hands out slots for
+ * their recoveries, and sees to what people wish.
+ */
+export class Dispatcher implements SlotSource {
+  readonly #options: DispatcherOptions;
+  readonly #queued = new Map<string, QueuedRun>();
+  readonly #supervised = new Map<string, Supervised>();
+  readonly #sizes = new SizesOfJobs();
+  #drained = new Set<string>();
+  #passing = false;
+  #passAgain = false;
+  #detached = false;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Takes over everything that is not over: running ranks are adopted. */
+  async begin(): Promise<void> {
+    const { store } = this.#options;
+    this.#drained = new Set(await store.drained());
+    for (const stored of await store.active()) {
+      if (isPlaced(stored.life.state)) this.#adopt(stored);
+      else this.#enqueue(stored);
+    }
+    for (const runId of [...this.#supervised.keys()]) await this.look(runId);
+    this.pass();
+  }
+
+  /** Lets go of all runs without touching their ranks. */
+  detach(): void {
+    this.#detached = true;
+    for (const { supervisor } of this.#supervised.values()) supervisor.detach();
+    this.#supervised.clear();
+    this.#queued.clear();
+  }
+
+  supervisor(runId: string): Supervisor | undefined {
+    return this.#supervised.get(runId)?.supervisor;
+  }
+
+  /** Runs with ranks on an agent. */
+  runsOn(agentId: string): { runId: string; numSlots: number }[] {
+    return [...this.#supervised.values()].flatMap(({ stored, placed }) => {
+      const slots = placed.find((one) => one.agentId === agentId)?.slots ?? [];
+      return slots.length > 0 ? [{ runId: stored.runId, numSlots: slots.length }] : [];
+    });
+  }
+
+  get numQueued(): number {
+    return this.#queued.size;
+  }
+
+  /** The store came back empty: puts back what is known here. */
+  async restore(): Promise<void> {
+    const { store, held } = this.#options;
+    for (const { stored } of this.#queued.values()) await store.restore(stored, held);
+    for (const { stored, supervisor } of this.#supervised.values()) {
+      const { state, reason, generation } = supervisor.facts;
+      await store.restore({ ...stored, generation, life: supervisor.life(state, reason) }, held);
+    }
+  }
+
+  // --- SlotSource ---
+
+  next(runId: string, signal: AbortSignal): Promise<readonly Placed[]> {
+    const run = this.#supervised.get(runId);
+    if (!run) return Promise.reject(new Error(`run ${runId} is not supervised`));
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      run.recovering = { sinceMs: Date.now(), resolve };
+      signal.addEventListener("abort", () => {
+        run.recovering = undefined;
+        reject(signal.reason);
+      });
+      // At once: the way through the queue of passes would cost a turn.
+      this.#passNow();
+    });
+  }
+
+  // --- what people wish ---
+
+  /** Sees to what is wished of a run: idempotent, repeated at will. */
+  async look(runId: string): Promise<void> {
+    if (this.#detached || !this.#options.leads()) return;
+    const stored = await this.#options.store.get(runId);
+    if (!stored || isEnded(stored.life.state)) return;
+    const supervised = this.#supervised.get(runId);
+    if (supervised) this.#steer(supervised, stored);
+    else await this.#settle(stored);
+    this.pass();
+  }
+
+  async setDrained(): Promise<void> {
+    this.#drained = new Set(await this.#options.store.drained());
+    for (const run of this.#supervised.values()) {
+      const where = run.placed.find(({ agentId }) => this.#drained.has(agentId));
+      if (where) this.#requeue(run, `agent ${where.agentId} is drained: the run moves away`);
+    }
+    this.pass();
+  }
+
+  isDrained(agentId: string): boolean {
+    return this.#drained.has(agentId);
+  }
+
+  /** Looks at what can start, soon. */
+  pass(): void {
+    this.#passAgain = true;
+    if (this.#passing) return;
+    this.#passing = true;
+    void (async () => {
+      while (this.#passAgain && !this.#detached) {
+        this.#passAgain = false;
+        await turn();
+        this.#passNow();
+      }
+      this.#passing = false;
+    })();
+  }
+
+  // --- inside ---
+
+  #passNow(): void {
+    if (this.#detached || !this.#options.leads()) return;
+    let actions = this.#decide();
+    // A size without a plan is an estimate: with the plan the decision may be another.
+    while (this.#planFirst(actions)) actions = this.#decide();
+    for (const action of actions) this.#carryOut(action);
+  }
+
+  #decide(): Action[] {
+    const now = Date.now();
+    const waiting = [...this.#waiting()];
+    const state = { waiting, placed: this.#placed(now), agents: this.#agents() };
+    const { quotas, scheduling } = this.#options;
+    return schedule(now, { ...state, quotas }, scheduling);
+  }
+
+  /** Makes the plan of the first action that has none; whether there was one. */
+  #planFirst(actions: readonly Action[]): boolean {
+    for (const action of actions) {
+      if (action.kind !== "start" && action.kind !== "grow") continue;
+      const run = this.#supervised.get(action.runId) ?? this.#queued.get(action.runId);
+      if (!run || run.sizes.isPlanned(action.size)) continue;
+      run.sizes.plan(action.size);
+      return true;
+    }
+    return false;
+  }
+
+  *#waiting(): Iterable<WaitingRun> {
+    for (const run of this.#supervised.values()) {
+      if (!run.recovering) continue;
+      const { sinceMs } = run.recovering;
+      yield waitingRun(run, { sinceMs, isRecovering: true, previous: run.supervisor.placed });
+    }
+    for (const run of this.#queued.values()) {
+      if (run.stored.life.state !== "queued" || run.stored.wish.phase !== "run") continue;
+      const { sinceMs, isOwed } = run;
+      yield waitingRun(run, { sinceMs, isRecovering: isOwed, previous: [] });
+    }
+  }
+
+  #placed(now: number): PlacedRun[] {
+    return [...this.#supervised.values()]
+      .filter(({ recovering }) => !recovering)
+      .map(({ stored, placed, startedAtMs, isLeaving, sizes, supervisor }) => {
+        const { spec, wish, runId } = stored;
+        const isSettled = supervisor.facts.state === "running" && now - startedAtMs > SETTLED_MS;
+        return {
+          ...{ runId, owner: spec.owner, priority: spec.priority, startedAtMs, placed, isLeaving },
+          sizes: isSettled && !isLeaving ? sizes.between(wish.minRanks, wish.maxRanks) : [],
+        };
+      });
+  }
+
+  #agents(): SchedulableAgent[] {
+    return this.#options.fleet.members().flatMap(({ agentId, hello, verdict }) => {
+      if (!hello) return [];
+      const state = verdict.verdict === "present" ? "connected" : verdict.verdict;
+      return {
+        ...{ agentId, numSlots: hello.numSlots, busySlots: [], state },
+        isDrained: this.#drained.has(agentId),
+        accelerator: hello.inventory?.accelerators[0]?.name ?? "",
+      };
+    });
+  }
+
+  #carryOut(action: Action): void {
+    const run = this.#supervised.get(action.runId);
+    switch (action.kind) {
+      case "start":
+        if (run?.recovering) {
+          const { resolve } = run.recovering;
+          run.recovering = undefined;
+          run.placed = action.placed;
+          run.startedAtMs = Date.now();
+          resolve(action.placed);
+        } else this.#start(action.runId, action.placed, action.reason);
+        break;
+      case "preempt":
+        if (run) this.#requeue(run, action.reason);
+        break;
+      case "grow":
+        if (run?.supervisor.move(action.placed, action.reason)) {
+          run.placed = action.placed;
+          run.startedAtMs = Date.now();
+        }
+        break;
+      case "wait":
+        if (run) run.supervisor.waiting(action.reason);
+        else this.#waitFor(action.runId, action.reason);
+        break;
+    }
+  }
+
+  /** A run's reason for waiting is kept here: it changes with every pass. */
+  #waitFor(runId: string, reason: string): void {
+    const run = this.#queued.get(runId);
+    if (run) run.stored = { ...run.stored, life: { ...run.stored.life, reason } };
+  }
+
+  /** Why a run waits, as the last pass had it. */
+  waitingReason(runId: string): string | undefined {
+    return this.#queued.get(runId)?.stored.life.reason;
+  }
+
+  #start(runId: string, placed: readonly Placed[], reason: string): void {
+    const queued = this.#queued.get(runId);
+    if (!queued) return;
+    this.#queued.delete(runId);
+    const run = this.#supervise(queued.stored, queued.sizes, "queued");
+    run.placed = placed;
+    run.supervisor.begin(reason);
+    this.#see(run, run.supervisor.carryOut(placed));
+  }
+
+  #adopt(stored: StoredRun): void {
+    const { life, generation } = stored;
+    const run = this.#supervise(stored, this.#sizes.of(stored.spec.job), life.state);
+    run.placed = life.placed;
+    this.#see(run, run.supervisor.adopt(life, generation));
+  }
+
+  #supervise(stored: StoredRun, sizes: LegalSizes, state: RunState): Supervised {
+    const { runId, spec, wish, life, generation } = stored;
+    const { store, held, fleet, cacheDirectory, networkInterface, log } = this.#options;
+    const run: Supervised = {
+      ...{ stored, sizes, placed: [], startedAtMs: Date.now(), isLeaving: false },
+      ...{ checkpoints: wish.checkpoints, savedStatusAtMs: 0, recovering: undefined },
+      supervisor: createSupervisor(
+        {
+          ...{ runId, spec, wish, life, generation, state },
+          job: jobOf(spec.job),
+          reason: life.reason,
+        },
+        {
+          directory: this.directory(runId),
+          ...{ store, held, fleet, slots: this, cacheDirectory, networkInterface },
+          observer: {
+            status: () => this.#saveStatus(runId),
+            step: () => {},
+            event: (record) => log.event(runId, record),
+          },
+          planFor: (ranks) => planOf(sizes, ranks),
+        },
+      ),
+    };
+    this.#supervised.set(runId, run);
+    return run;
+  }
+
+  directory(runId: string): RunDirectory {
+    return new RunDirectory(join(this.#options.runsDirectory, runId));
+  }
+
+  /** Sees a run's end, and what it leaves to do. */
+  #see(run: Supervised, end: Promise<RunEnd>): void {
+    const { runId } = run.stored;
+    void this.#prepare(run);
+    end
+      .then(async (ended) => {
+        if (this.#detached) return;
+        this.#saveStatus(runId, true);
+        this.#supervised.delete(runId);
+        if (ended.state === "queued" || ended.state === "suspended") {
+          const stored = await this.#options.store.get(runId);
+          if (stored) this.#enqueue(stored, run.isLeaving);
+        } else await writeReport(this.directory(runId).path).catch(() => {});
+      })
+      .catch((error: Error) => {
+        if (this.#detached) return;
+        this.#supervised.delete(runId);
+        this.#options.log.failed(runId, error.message);
+      })
+      .finally(() => this.pass());
+  }
+
+  /** Plans for the loss of each node ahead, so that a recovery need not. */
+  async #prepare({ sizes, stored, placed }: Supervised): Promise<void> {
+    await sizes.prepare(stored.wish.minRanks, countsAfterLoss(placed));
+  }
+
+  #enqueue(stored: StoredRun, isOwed = false): void {
+    const sizes = this.#sizes.of(stored.spec.job);
+    this.#queued.set(stored.runId, { stored, sizes, sinceMs: Date.now(), isOwed });
+  }
+
+  /** Behind a checkpoint back into the queue. */
+  #requeue(run: Supervised, reason: string): void {
+    if (run.isLeaving) return;
+    run.isLeaving = true;
+    run.supervisor.suspend("queued", reason);
+  }
+
+  /** What is wished of a run with ranks. */
+  #steer(run: Supervised, stored: StoredRun): void {
+    const { supervisor } = run;
+    const { wish } = stored;
+    run.stored = { ...stored, life: run.stored.life };
+    supervisor.bounds(wish.minRanks, wish.maxRanks);
+    if (wish.checkpoints > run.checkpoints) supervisor.saveCheckpoint();
+    run.checkpoints = wish.checkpoints;
+    if (wish.phase === "stop" || wish.phase === "kill") supervisor.stop(wish.phase === "stop");
+    else if (wish.phase === "suspend") {
+      run.isLeaving = true;
+      supervisor.suspend("suspended", "asked to suspend");
+    } else if (isOutside(run, wish)) {
+      this.#requeue(run, `asked for ${wish.minRanks} to ${wish.maxRanks} ranks`);
+    }
+  }
+
+  /** What is wished of a run without. */
+  async #settle(stored: StoredRun): Promise<void> {
+    const { runId, wish, life } = stored;
+    const { store, held } = this.#options;
+    const set = async (state: RunState, reason: string) => {
+      const next: RunLife = { ...life, state, reason, placed: [] };
+      await store.setLife(runId, held, next);
+      return { ...stored, life: next };
+    };
+    if (wish.phase === "stop" || wish.phase === "kill") {
+      await set("stopped", "stopped before it started, as asked");
+      this.#queued.delete(runId);
+    } else if (wish.phase === "suspend" && life.state === "queued") {
+      this.#enqueue(await set("suspended", "asked to suspend"));
+    } else if (wish.phase === "run" && life.state === "suspended") {
+      this.#enqueue(await set("queued", "resumed"));
+    } else {
+      const known = this.#queued.get(runId);
+      if (known) known.stored = { ...stored, life: known.stored.life };
+      else this.#enqueue(stored);
+    }
+  }
+
+  #saveStatus(runId: string, isLast = false): void {
+    const run = this.#supervised.get(runId);
+    const now = performance.now();
+    if (!run || (!isLast && now - run.savedStatusAtMs < STATUS_EVERY_MS)) return;
+    run.savedStatusAtMs = now;
+    const { store, held } = this.#options;
+    const status = toBinary(RunStatusSchema, run.supervisor.status());
+    // For those that stand by; one that is missed is followed by the next.
+    void store.setStatus(runId, held, status).catch(() => {});
+  }
+}
+
+function waitingRun(
+  { stored, sizes }: { stored: StoredRun; sizes: LegalSizes },
+  how: { sinceMs: number; isRecovering: boolean; previous: readonly Placed[] },
+): WaitingRun {
+  const { runId, spec, wish } = stored;
+  return {
+    ...{ runId, owner: spec.owner, priority: spec.priority, submittedAtMs: spec.submittedAtMs },
+    ...{ isRecovering: how.isRecovering, previous: how.previous, queuedSinceMs: how.sinceMs },
+    sizes: sizes.between(wish.minRanks, wish.maxRanks),
+  };
+}
+
+function isOutside({ placed }: Supervised, { minRanks, maxRanks }: StoredRun["wish"]): boolean {
+  const has = placed.reduce((sum, { slots }) => sum + slots.length, 0);
+  return has > 0 && (has < minRanks || has > maxRanks);
+}
+
+function planOf(sizes: LegalSizes, ranks: number) {
+  const plan = sizes.plan(ranks);
+  if (plan) return plan;
+  throw new MoestroError("no_plan", `no legal layout has ${ranks} ranks`);
+}

@@ -1,0 +1,110 @@
+import { MoestroError } from "../errors.ts";
+import type { Held, Holder, Store } from "../store/store.ts";
+
+export const LEADER_LEASE = "leader";
+/** After a leader's death the next one leads within this and a look. */
+const TTL_MS = 3000;
+const RENEW_MS = 1000;
+const LOOK_MS = 500;
+
+export type LeadershipOptions = {
+  store: Pick<Store, "acquire" | "renew" | "release">;
+  holder: Holder;
+  /** This coordinator leads from now on. */
+  gained(held: Held): Promise<void>;
+  /** Another one leads, or may: nothing more is to be decided here. */
+  lost(reason: string): void;
+  /** The store is out of reach, or is there again. */
+  storeReachable(reachable: boolean, why: string): void;
+};
+
+/**
+ * One coordinator of several leads, by a lease. While the store is out of reach nobody
+ * can take the lease over, and this one waits: it decides nothing, and goes on under the
+ * same epoch if the lease is still its own afterwards.
+ */
+export class Leadership {
+  readonly #options: LeadershipOptions;
+  #held: Held | undefined;
+  /** Of a monotonic clock: this process may have been stopped meanwhile. */
+  #validUntilMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #running = Promise.resolve();
+  #isReachable = true;
+  #stopped = false;
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#schedule(0);
+  }
+
+  /** The lease while it certainly holds. */
+  get held(): Held | undefined {
+    return performance.now() < this.#validUntilMs ? this.#held : undefined;
+  }
+
+  /** Gives the lease up, so that the next one need not wait for its end. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+    const held = this.#held;
+    this.#held = undefined;
+    this.#validUntilMs = 0;
+    if (held) await this.#options.store.release(held).catch(() => {});
+  }
+
+  /** Somebody has seen a leader of a later epoch. */
+  overtaken(): void {
+    this.#lose("another coordinator leads under a later epoch");
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#look().then((nextMs) => this.#schedule(nextMs));
+    }, delayMs);
+  }
+
+  /** Returns when to look again. */
+  async #look(): Promise<number> {
+    const askedAtMs = performance.now();
+    try {
+      if (this.#held) await this.#renew(this.#held, askedAtMs);
+      else await this.#acquire(askedAtMs);
+      this.#reachable(true, "");
+    } catch (error) {
+      if (!(error instanceof MoestroError)) throw error;
+      this.#reachable(error.code === "in_use", error.message);
+    }
+    return this.#held ? RENEW_MS : LOOK_MS;
+  }
+
+  async #acquire(askedAtMs: number): Promise<void> {
+    const held = await this.#options.store.acquire(LEADER_LEASE, this.#options.holder, TTL_MS);
+    this.#held = held;
+    this.#validUntilMs = askedAtMs + TTL_MS;
+    await this.#options.gained(held);
+  }
+
+  async #renew(held: Held, askedAtMs: number): Promise<void> {
+    if (await this.#options.store.renew(held, TTL_MS)) this.#validUntilMs = askedAtMs + TTL_MS;
+    else this.#lose("its lease went to another coordinator");
+  }
+
+  #lose(reason: string): void {
+    if (!this.#held) return;
+    this.#held = undefined;
+    this.#validUntilMs = 0;
+    this.#options.lost(reason);
+  }
+
+  #reachable(reachable: boolean, why: string): void {
+    if (reachable === this.#isReachable) return;
+    this.#isReachable = reachable;
+    this.#options.storeReachable(reachable, why);
+  }
+}

@@ -1,0 +1,52 @@
+import type { StepReport } from "./gen/moestro/v1/report_pb.js";
+import { joinStepReports, mergeStepReports } from "./merge-reports.ts";
+
+/**
+ * Merges what several agents report of the same steps, in agent order. Agents that
+ * kept reports while no coordinator took them may have joined several steps into one,
+ * each in its own way: a report is handed over once all sources have one that ends
+ * with the same step. Reports that come again change nothing.
+ */
+export class StepGather<Source> {
+  readonly #waiting: ReadonlyMap<Source, StepReport[]>;
+  /** The last step handed over. */
+  #done: bigint;
+
+  /** `lastStep`: the step behind which reports count. */
+  constructor(sources: readonly Source[], lastStep: bigint) {
+    this.#waiting = new Map(sources.map((source) => [source, []]));
+    this.#done = lastStep;
+  }
+
+  /** Returns what is complete now, in order. */
+  add(source: Source, report: StepReport): StepReport[] {
+    const own = this.#waiting.get(source);
+    if (!own) throw new Error(`source ${source} has no part in these steps`);
+    const newest = own.at(-1)?.step ?? this.#done;
+    if (report.step <= newest) return [];
+    own.push(report);
+    const complete: StepReport[] = [];
+    for (let next = this.#next(); next; next = this.#next()) complete.push(next);
+    return complete;
+  }
+
+  /** The newest step that any source has told of. */
+  get newest(): bigint {
+    const ends = [...this.#waiting.values()].map((own) => own.at(-1)?.step ?? this.#done);
+    return ends.reduce((most, end) => (end > most ? end : most), this.#done);
+  }
+
+  #next(): StepReport | undefined {
+    const [first, ...others] = [...this.#waiting.values()];
+    const end = first
+      ?.map(({ step }) => step)
+      .find((step) => others.every((own) => own.some((report) => report.step === step)));
+    if (end === undefined) return undefined;
+    this.#done = end;
+    const parts = [...this.#waiting.values()].map((own) => {
+      const count = own.findIndex(({ step }) => step === end) + 1;
+      return joinStepReports(own.splice(0, count));
+    });
+    return mergeStepReports(parts);
+  }
+}

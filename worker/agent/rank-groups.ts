@@ -1,0 +1,126 @@
+import type { StartRanks } from "../../proto/gen/moestro/v1/agent_pb.js";
+import type { AgentMessage } from "./coordinator-stream.ts";
+import type { GroupFence } from "./group-facts.ts";
+import { KeptReports } from "./kept-reports.ts";
+import { RankGroup, type RankGroupOptions } from "./rank-group.ts";
+
+/** A group whose ranks have ended is kept so long for a coordinator that asks after it. */
+const UNCLAIMED_MS = 60 * 60 * 1000;
+/** Ranks of an older generation are killed; what they hold is free once they have ended. */
+const MAKE_WAY_MS = 5000;
+
+export type RankGroupsOptions = {
+  group(
+    start: StartRanks,
+  ): Pick<RankGroupOptions, "networkInterface" | "numThreads" | "takeProcess">;
+  /** Tells the coordinator at once, if it is there. */
+  tell(fence: GroupFence, message: AgentMessage): void;
+  /** There is something to send among the kept reports. */
+  reported(): void;
+  /** Ranks are about to start, and have made a step or are no more. */
+  starting(fence: GroupFence): void;
+  settled(fence: GroupFence): void;
+};
+
+/**
+ * The runs that have ranks on this node, each in one generation. A later one of the same
+ * run takes the place of an earlier one; an earlier one never comes back.
+ */
+export class RankGroups {
+  readonly kept = new KeptReports<GroupFence>();
+  readonly #options: RankGroupsOptions;
+  readonly #groups = new Map<string, RankGroup>();
+  /** The latest generation seen of each run. */
+  readonly #latest = new Map<string, bigint>();
+  /** Groups that gave way or are forgotten, until their processes have ended. */
+  readonly #leaving = new Set<RankGroup>();
+
+  constructor(options: RankGroupsOptions) {
+    this.#options = options;
+  }
+
+  /** The group that a message is about, unless it is stale. */
+  find({ runId, generation }: GroupFence): RankGroup | undefined {
+    const group = this.#groups.get(runId);
+    return group?.fence.generation === generation ? group : undefined;
+  }
+
+  get isEmpty(): boolean {
+    return this.#groups.size === 0;
+  }
+
+  get numRunning(): number {
+    return this.#all().reduce((sum, group) => sum + group.numRunning, 0);
+  }
+
+  states() {
+    return [...this.#groups.values()].map((group) =>
+      group.state(!this.kept.hasReports(group.fence)),
+    );
+  }
+
+  /** Starts ranks, unless they are here already or a later generation was; older ones end first. */
+  async start({ runId, generation }: GroupFence, start: StartRanks): Promise<void> {
+    if (generation <= (this.#latest.get(runId) ?? 0n)) return;
+    this.#latest.set(runId, generation);
+    const older = this.#groups.get(runId);
+    if (older) {
+      this.#drop(older);
+      await Promise.race([older.ended, delay(MAKE_WAY_MS)]);
+      // A yet later one came meanwhile.
+      if (this.#latest.get(runId) !== generation) return;
+    }
+    const fence = { runId, generation };
+    const { tell, reported, starting, settled } = this.#options;
+    starting(fence);
+    const group: RankGroup = new RankGroup({
+      ...{ fence, start, ...this.#options.group(start) },
+      tell: (message) => tell(fence, message),
+      report: (message) => {
+        if (message.case === "step") settled(fence);
+        // Of a group that is forgotten nobody wants to know; its exits are told all the same.
+        if (this.#groups.get(runId) === group) {
+          this.kept.add(fence, message);
+          reported();
+        } else if (message.case === "rankExited") tell(fence, message);
+      },
+    });
+    this.#groups.set(runId, group);
+    group.start();
+    void group.ended.then(() => {
+      settled(fence);
+      setTimeout(() => this.#drop(group), UNCLAIMED_MS).unref();
+    });
+  }
+
+  /** Ends what ranks are left of a group and forgets it. */
+  forget(fence: GroupFence): void {
+    const group = this.find(fence);
+    if (group) this.#drop(group);
+  }
+
+  /** Ends all ranks; settles once they have ended and their ends were told. */
+  async end(graceMs: number): Promise<void> {
+    const groups = this.#all();
+    for (const group of groups) group.kill(graceMs);
+    await Promise.all(groups.map(({ ended }) => ended));
+  }
+
+  #all(): RankGroup[] {
+    return [...this.#groups.values(), ...this.#leaving];
+  }
+
+  #drop(group: RankGroup): void {
+    const { runId } = group.fence;
+    if (this.#groups.get(runId) !== group) return;
+    this.#groups.delete(runId);
+    this.kept.forget(group.fence);
+    this.#leaving.add(group);
+    void group.ended.then(() => this.#leaving.delete(group));
+    group.kill(0);
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
