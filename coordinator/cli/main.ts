@@ -2,21 +2,37 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT_CODES, MoestroError } from "../errors.ts";
 import { adviseCommand } from "./advise.ts";
+import { agentCommand } from "./agent.ts";
+import { agentsCommand } from "./agents.ts";
 import { calibrateCommand } from "./calibrate.ts";
+import { checkpointCommand } from "./checkpoint.ts";
+import { completionCommand } from "./completion.ts";
 import { dataCommand } from "./data.ts";
 import { doctorCommand } from "./doctor.ts";
+import { drainCommand } from "./drain.ts";
+import { eventsCommand } from "./events.ts";
+import { EXIT_CODE_HELP } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { exportModelCommand } from "./export-model.ts";
 import { importCommand } from "./import.ts";
+import { listCommand } from "./list.ts";
+import { loginCommand } from "./login.ts";
+import { logsCommand } from "./logs.ts";
 import { watchOutputs } from "./output-errors.ts";
 import { partitionCommand } from "./partition.ts";
 import { planChart, planJobFile } from "./plan/planned-step.ts";
 import { planCommand } from "./plan.ts";
 import { predictCommand } from "./predict.ts";
 import { probeCommand } from "./probe.ts";
+import { resumeCommand } from "./resume.ts";
+import { scaleCommand } from "./scale.ts";
 import { schemaCommand } from "./schema.ts";
+import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
 import { stopCommand } from "./stop.ts";
+import { submitCommand } from "./submit.ts";
+import { suspendCommand } from "./suspend.ts";
+import { tokenCommand } from "./token.ts";
 import { trainCommand } from "./train.ts";
 import { upcycleCommand } from "./upcycle.ts";
 
@@ -51,12 +67,28 @@ function program(): Command {
     dataCommand(),
     schemaCommand(),
     doctorCommand(),
+    serveCommand(),
+    agentCommand(),
+    submitCommand(),
+    listCommand(),
     statusCommand(),
+    logsCommand(),
+    eventsCommand(),
     stopCommand(),
+    suspendCommand(),
+    resumeCommand(),
+    scaleCommand(),
+    checkpointCommand(),
+    agentsCommand(),
+    drainCommand(),
+    tokenCommand(),
+    loginCommand(),
+    completionCommand(),
   ];
   const root = new Command("moestro")
     .description("Plans and runs distributed training of Mixture-of-Experts language models.")
     .version(version)
+    .addHelpText("after", EXIT_CODE_HELP)
     .showHelpAfterError("(moestro --help lists the commands)");
   for (const command of commands) root.addCommand(command.exitOverride());
   return root.exitOverride();

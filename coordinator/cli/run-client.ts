@@ -1,32 +1,25 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import type { MethodDefinition } from "@grpc/grpc-js";
 import { z } from "zod";
 import { RunService } from "../../proto/gen/moestro/v1/run_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
 import { MoestroError } from "../errors.ts";
-import { loadAuthority } from "../rpc/authority.ts";
-import { issue } from "../rpc/certificates.ts";
+import { type Coordinators, callLeader } from "../rpc/call-leader.ts";
 import { RunDirectory } from "../run/run-directory.ts";
-import { stateDirectory } from "../state-directory.ts";
+import { findCoordinators, localMaterial } from "./context.ts";
 
-export const RPC_DEADLINE_MS = 5000;
 export const runMethods = grpcMethods(RunService);
-const endpointSchema = z.object({ address: z.string(), pid: z.number(), runId: z.string() });
+const endpointSchema = z.object({ address: z.string() });
 
-/** The id of a run: the one given, else the newest in the folder. */
-export function chooseRun(runsDirectory: string, runId: string | undefined): string {
-  if (runId !== undefined) {
-    if (existsSync(join(runsDirectory, runId))) return runId;
-    throw new MoestroError("invalid_input", `${join(runsDirectory, runId)}: there is no such run`);
-  }
-  const newest = runsByAge(runsDirectory).at(0);
-  if (newest) return newest;
-  throw new MoestroError(
-    "invalid_input",
-    `${runsDirectory}: holds no run; start one with: moestro train job.yaml`,
-  );
-}
+/** Where a person's runs may be: under `moestro train` here, or with a coordinator. */
+export type Where = { runsDir: string; coordinator?: string[] };
+
+/** Whoever answers for a run. */
+export type RunCoordinators = Coordinators & {
+  /** It is the process of `moestro train` that carries the run out, and nobody else can. */
+  isTrain: boolean;
+};
 
 /** Ids of the runs in a folder, the newest first. */
 export function runsByAge(runsDirectory: string): string[] {
@@ -38,27 +31,63 @@ export function runsByAge(runsDirectory: string): string[] {
     .map(({ name }) => name);
 }
 
-/** A client of the coordinator that carries out a run, as this machine's user. */
-export async function connectToRun(runsDirectory: string, runId: string): Promise<Client> {
-  const { endpoint } = new RunDirectory(join(runsDirectory, runId));
-  if (!existsSync(endpoint)) throw notRunning(runId);
-  const { address } = endpointSchema.parse(JSON.parse(readFileSync(endpoint, "utf8")));
-  const authority = await loadAuthority(stateDirectory(), new Date());
-  const identity = await issue(authority, { name: "user:local", hosts: [] }, new Date());
-  return new Client(
-    address,
-    credentials.createSsl(
-      Buffer.from(authority.certificate),
-      Buffer.from(identity.key),
-      Buffer.from(identity.certificate),
-    ),
-  );
+/** Whether `moestro train` carries the run out on this machine, or was killed while it did. */
+export function isTrained({ runsDir, coordinator }: Where, runId: string): boolean {
+  return coordinator === undefined && existsSync(endpointOf(runsDir, runId));
 }
 
-/** A failed call, told to a person. */
-export function callError(runId: string, error: ServiceError): MoestroError {
-  if (error.code === status.UNAVAILABLE) return notRunning(runId);
-  return new MoestroError("run_failed", `run ${runId}: ${error.details}`);
+/**
+ * The coordinators to ask about a run: the `moestro train` that carries it out, else
+ * those of the service. Throws MoestroError if neither is known here.
+ */
+export async function coordinatorsOf(where: Where, runId: string): Promise<RunCoordinators> {
+  const { runsDir, coordinator } = where;
+  if (isTrained(where, runId)) {
+    const { address } = readEndpoint(runsDir, runId);
+    return { addresses: [address], material: await localMaterial(), isTrain: true };
+  }
+  try {
+    return { ...(await findCoordinators(coordinator)), isTrain: false };
+  } catch (error) {
+    if (!(error instanceof MoestroError) || !existsSync(runsDir)) throw error;
+    if (existsSync(join(runsDir, runId))) throw notRunning(runId);
+    const folder = join(runsDir, runId);
+    throw new MoestroError("not_found", `${folder}: there is no such run; ${error.message}`);
+  }
+}
+
+/** One call about a run, to whoever answers for it. Throws MoestroError. */
+export async function callRun<Request, Response>(
+  where: Where,
+  runId: string,
+  method: MethodDefinition<Request, Response>,
+  request: Request,
+): Promise<Response> {
+  const coordinators = await coordinatorsOf(where, runId);
+  try {
+    return await callLeader(coordinators, method, request);
+  } catch (error) {
+    throw coordinators.isTrain ? endedTrain(runId, error) : error;
+  }
+}
+
+/** What a failed call says of a run of `moestro train`, whose coordinator ends with it. */
+export function endedTrain(runId: string, error: unknown): unknown {
+  const isAway = error instanceof MoestroError && error.code === "environment";
+  return isAway ? notRunning(runId) : error;
+}
+
+function readEndpoint(runsDirectory: string, runId: string): z.infer<typeof endpointSchema> {
+  try {
+    return endpointSchema.parse(JSON.parse(readFileSync(endpointOf(runsDirectory, runId), "utf8")));
+  } catch {
+    // Gone since it was seen, or damaged: the run is over either way.
+    throw notRunning(runId);
+  }
+}
+
+function endpointOf(runsDirectory: string, runId: string): string {
+  return new RunDirectory(join(runsDirectory, runId)).endpoint;
 }
 
 function notRunning(runId: string): MoestroError {

@@ -1,32 +1,31 @@
 import { create } from "@bufbuild/protobuf";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { StopRunRequestSchema } from "../../proto/gen/moestro/v1/run_pb.js";
-import { runsDirectoryOption } from "./options.ts";
-import { callError, chooseRun, connectToRun, RPC_DEADLINE_MS, runMethods } from "./run-client.ts";
+import { MoestroError } from "../errors.ts";
+import { type ActionOptions, actionCommand, printTaken } from "./run-action.ts";
+import { callRun, runMethods, runsByAge } from "./run-client.ts";
+
+type StopOptions = ActionOptions & { now: boolean };
 
 export function stopCommand(): Command {
-  return new Command("stop")
-    .description("checkpoint a run and stop it")
-    .argument("[run]", "id of the run (default: the newest)")
+  return actionCommand("stop", "checkpoint a run and stop it, or take it out of the queue")
+    .alias("cancel")
+    .argument("[run]", "id of the run (default: the newest under moestro train here)")
     .option("--now", "stop at once, without a checkpoint", false)
-    .addOption(runsDirectoryOption())
-    .action(async (run: string | undefined, options: { now: boolean; runsDir: string }) => {
-      const runId = chooseRun(options.runsDir, run);
-      const client = await connectToRun(options.runsDir, runId);
-      const request = create(StopRunRequestSchema, { runId, checkpoint: !options.now });
-      const { path, requestSerialize, responseDeserialize } = runMethods.stopRun;
-      await new Promise<void>((resolve, reject) => {
-        const deadline = { deadline: Date.now() + RPC_DEADLINE_MS };
-        client.makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          request,
-          deadline,
-          (error) => (error ? reject(callError(runId, error)) : resolve()),
-        );
-      });
-      client.close();
-      console.log(`run ${runId} is stopping${options.now ? "" : " after a checkpoint"}`);
+    .action(async (run: string | undefined, options: StopOptions) => {
+      const runId = run ?? newestHere(options);
+      const checkpoint = !options.now;
+      const request = create(StopRunRequestSchema, { runId, checkpoint });
+      await callRun(options, runId, runMethods.stopRun, request);
+      const sentence = `run ${runId} is stopping${checkpoint ? " after a checkpoint" : ""}`;
+      printTaken(options, { runId, asked: "stop", checkpoint }, sentence);
     });
+}
+
+/** Runs of a service are many people's: which is meant must be said. */
+function newestHere({ runsDir, coordinator }: StopOptions): string {
+  const newest = coordinator ? undefined : runsByAge(runsDir).at(0);
+  if (newest !== undefined) return newest;
+  const none = coordinator ? "which run?" : `${runsDir}: holds no run;`;
+  throw new MoestroError("invalid_input", `${none} give its id, which moestro list shows`);
 }

@@ -205,8 +205,7 @@ export class Fleet implements AgentEvents {
   // --- inside ---
 
   #notLeading(): string {
-    const leader = this.#options.leader();
-    return leader ? `not leading; the leader is at ${leader}` : "not leading";
+    return notLeading(this.#options.leader());
   }
 
   #expect(agentId: string): Known {
@@ -302,6 +301,11 @@ export class Fleet implements AgentEvents {
     known.probes = [...kept, { by, atMs: performance.now(), answered }];
     this.#judge(agentId, known);
   }
+}
+
+/** What agents and commands are told that ask one who does not lead; they read the address. */
+export function notLeading(leader: string | undefined): string {
+  return leader ? `not leading; the leader is at ${leader}` : "not leading";
 }
 
 /** A message about no run. */

@@ -38,6 +38,10 @@ export type GenerationRecordsOptions = {
   commit(shards: CheckpointShards, controller: ControllerState, sourceHash: string): void;
   /** The text's hash if the run goes on from a checkpoint: it must not have changed. */
   expectedSourceHash: string | undefined;
+  /** The ranks ran before this coordinator led. */
+  adopted: boolean;
+  /** The last of the ranks' processes has started. */
+  started(): void;
   /** All ranks stand and begin with this step. */
   running(nextStep: number): void;
   /** After every step, with the newest. */
@@ -78,8 +82,12 @@ export class GenerationRecords implements GenerationEvents {
   rankStarted(rank: number, pid: number, agentId: string): void {
     const ranks = [...this.#journal.facts.ranks.filter((one) => one.rank !== rank)];
     this.#journal.update({ ranks: [...ranks, { rank, pid, agentId }] });
-    const message = `rank ${rank} started as process ${pid} of agent ${agentId}`;
-    this.#journal.event("rank.started", message, { rank, pid, agent: agentId });
+    const { adopted, plan, started } = this.#options;
+    const details = { rank, pid, agent: agentId };
+    const where = `as process ${pid} of agent ${agentId}`;
+    if (adopted) this.#journal.event("rank.adopted", `rank ${rank} goes on ${where}`, details);
+    else this.#journal.event("rank.started", `rank ${rank} started ${where}`, details);
+    if (ranks.length + 1 === plan.worldSize) started();
   }
 
   dataPrepared(data: DataPrepared): void {
@@ -92,6 +100,7 @@ export class GenerationRecords implements GenerationEvents {
       );
     }
     this.#sourceHash = sourceHash;
+    if (this.#options.adopted) return;
     const [train, validation] = [Number(data.trainTokens), Number(data.validationTokens)];
     this.#journal.event(
       "data.prepared",

@@ -291,6 +291,8 @@ export class Supervisor {
       checkpointEverySteps: job.checkpoint.everySteps,
       commit: (...committed) => this.#commit(prepared, ...committed),
       expectedSourceHash: restore?.manifest.sourceHash,
+      adopted: prepared.adopt,
+      started: () => this.#recovery?.mark("start"),
       running: (nextStep) => this.#running(nextStep),
       stepped: (step) => this.#stepped(step, prepared),
     });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { MoestroError } from "../errors.ts";
-import { Fleet } from "../fleet/fleet.ts";
+import { Fleet, notLeading } from "../fleet/fleet.ts";
 import { LookQueue } from "../queue/look-queue.ts";
 import type { Quotas, SchedulingOptions } from "../queue/scheduling.ts";
 import { addAgentService } from "../rpc/agent-service.ts";
@@ -107,7 +107,7 @@ export class Coordinator {
     const agents = new ServiceAgents({
       ...{ store, fleet },
       dispatcher: () => this.#dispatcher,
-      notLeading: () => new MoestroError("environment", "not leading"),
+      notLeading: () => new MoestroError("environment", notLeading(this.#otherLeader)),
     });
     const hosts = ["localhost", listen.host];
     const identity = await issueCoordinator(authority, hosts);
@@ -130,6 +130,11 @@ export class Coordinator {
     rpc.setServing(true);
   }
 
+  get #otherLeader(): string | undefined {
+    const leader = this.#leadership?.leader;
+    return leader === this.#address ? undefined : leader;
+  }
+
   async #privateRedis(): Promise<string> {
     const redis = await PrivateRedis.open(this.#options.stateDirectory);
     this.#closing.push(() => redis.close());
@@ -144,7 +149,7 @@ export class Coordinator {
         const held = this.#leadership?.held;
         return held && this.#dispatcher ? BigInt(held.epoch) : undefined;
       },
-      leader: () => undefined,
+      leader: () => this.#otherLeader,
       changed: () => this.#dispatcher?.pass(),
       overtaken: () => this.#leadership?.overtaken(),
       refusedStale: (agentId, kind, fence) =>
@@ -171,10 +176,11 @@ export class Coordinator {
     const leadership = new Leadership({
       store,
       holder: currentHolder(),
+      address: this.#address,
       gained: (held) => this.#gained(held),
       lost: (reason) => {
         log(`leads no more: ${reason}`);
-        this.#letGo(reason);
+        this.#letGo();
       },
       storeReachable: (reachable, why) => {
         log(reachable ? "the store is there again" : `the store is out of reach: ${why}`);
@@ -183,7 +189,7 @@ export class Coordinator {
     });
     this.#leadership = leadership;
     this.#closing.push(async () => {
-      this.#letGo("it ends");
+      this.#letGo();
       await leadership.stop();
     });
     leadership.start();
@@ -210,12 +216,12 @@ export class Coordinator {
     this.#looks?.start((runId) => dispatcher.look(runId));
   }
 
-  #letGo(why: string): void {
+  #letGo(): void {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return;
     this.#dispatcher = undefined;
     dispatcher.detach();
-    this.#fleet?.turnAway(`not leading: ${why}`);
+    this.#fleet?.turnAway(notLeading(this.#otherLeader));
     void this.#looks?.stop();
   }
 }

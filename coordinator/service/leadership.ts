@@ -8,8 +8,10 @@ const RENEW_MS = 1000;
 const LOOK_MS = 500;
 
 export type LeadershipOptions = {
-  store: Pick<Store, "acquire" | "renew" | "release">;
+  store: Pick<Store, "acquire" | "renew" | "release" | "announce" | "announced">;
   holder: Holder;
+  /** host:port where this coordinator serves. */
+  address: string;
   /** This coordinator leads from now on. */
   gained(held: Held): Promise<void>;
   /** Another one leads, or may: nothing more is to be decided here. */
@@ -31,6 +33,7 @@ export class Leadership {
   #timer: NodeJS.Timeout | undefined;
   #running = Promise.resolve();
   #isReachable = true;
+  #leader: string | undefined;
   #stopped = false;
 
   constructor(options: LeadershipOptions) {
@@ -44,6 +47,11 @@ export class Leadership {
   /** The lease while it certainly holds. */
   get held(): Held | undefined {
     return performance.now() < this.#validUntilMs ? this.#held : undefined;
+  }
+
+  /** Where the leader serves, as far as it is known. */
+  get leader(): string | undefined {
+    return this.#leader;
   }
 
   /** Gives the lease up, so that the next one need not wait for its end. */
@@ -78,15 +86,23 @@ export class Leadership {
       this.#reachable(true, "");
     } catch (error) {
       if (!(error instanceof MoestroError)) throw error;
-      this.#reachable(error.code === "in_use", error.message);
+      const isHeld = error.code === "in_use";
+      this.#reachable(isHeld, error.message);
+      if (isHeld) this.#leader = await this.#announced();
     }
     return this.#held ? RENEW_MS : LOOK_MS;
+  }
+
+  #announced(): Promise<string | undefined> {
+    return this.#options.store.announced(LEADER_LEASE).catch(() => undefined);
   }
 
   async #acquire(askedAtMs: number): Promise<void> {
     const held = await this.#options.store.acquire(LEADER_LEASE, this.#options.holder, TTL_MS);
     this.#held = held;
     this.#validUntilMs = askedAtMs + TTL_MS;
+    this.#leader = this.#options.address;
+    await this.#options.store.announce(held, this.#options.address);
     await this.#options.gained(held);
   }
 
@@ -99,6 +115,7 @@ export class Leadership {
     if (!this.#held) return;
     this.#held = undefined;
     this.#validUntilMs = 0;
+    this.#leader = undefined;
     this.#options.lost(reason);
   }
 

@@ -2,7 +2,7 @@ import { MoestroError } from "../errors.ts";
 import { leaseInUse } from "./lease-errors.ts";
 import type { RedisClient } from "./redis-client.ts";
 import type { RedisKeys } from "./redis-keys.ts";
-import { ACQUIRE, RELEASE, RENEW } from "./redis-scripts.ts";
+import { ACQUIRE, ANNOUNCE, RELEASE, RENEW } from "./redis-scripts.ts";
 import type { Held, Holder } from "./store.ts";
 
 /** The leases that one store holds, or tries to. */
@@ -39,6 +39,15 @@ export class RedisLeases {
 
   async release({ lease, epoch }: Held): Promise<void> {
     await this.#run(RELEASE, lease, epoch);
+  }
+
+  async announce({ lease, epoch }: Held, address: string): Promise<void> {
+    await this.#run(ANNOUNCE, lease, epoch, address);
+  }
+
+  async announced(lease: string): Promise<string | undefined> {
+    const key = this.#keys.lease(lease);
+    return (await this.#client.run((redis) => redis.hget(key, "address"))) ?? undefined;
   }
 
   /**

@@ -6,7 +6,7 @@ const LATE_MS = 2000;
 
 /**
  * A lease is a hash: epoch, pid and startedAt of its holder (none once it was given up),
- * until (milliseconds by the server's clock) and ttl.
+ * until (milliseconds by the server's clock) and ttl; and the address it announced.
  *
  * Where a server has lost its data, an epoch must still be greater than all before, so
  * the first is the time in seconds; and the leader, which alone remembers the runs, gets
@@ -48,6 +48,7 @@ export const ACQUIRE = script(`${NOW} ${HOLD}
     if wasAway == '1' then return wait(ttl) end
   end
   local new = text((epoch or time[1]) + 1)
+  redis.call('HDEL', KEYS[1], 'address')
   hold(new, pid, startedAt, ttl)
   return {'held', new, text(now)}`);
 
@@ -62,6 +63,12 @@ export const RENEW = script(`${NOW} ${HOLD}
 export const RELEASE = script(`
   if redis.call('HGET', KEYS[1], 'epoch') == ARGV[1] then
     redis.call('HDEL', KEYS[1], 'pid', 'startedAt', 'until', 'ttl')
+  end`);
+
+/** Lease; epoch, address. */
+export const ANNOUNCE = script(`
+  if redis.call('HGET', KEYS[1], 'epoch') == ARGV[1] then
+    redis.call('HSET', KEYS[1], 'address', ARGV[2])
   end`);
 
 /** A write under a lease begins with this: lease; epoch, …. */

@@ -148,6 +148,17 @@ test("after Redis stood still, a leader that is gone is replaced", async () => {
   assert.ok((await ask()).epoch > epoch);
 });
 
+test("a clock that jumps an hour keeps nobody from a free lease", async (context) => {
+  const store = await openStore(newPrefix());
+  for (const jumpMs of [3_600_000, -7_200_000]) {
+    await store.release(await store.acquire("leader", currentHolder(), LONG_MS));
+    const now = performance.now.bind(performance);
+    context.mock.method(performance, "now", () => now() + jumpMs);
+    const held = await store.acquire("leader", currentHolder(), LONG_MS);
+    await store.release(held);
+  }
+});
+
 test("a command while Redis restarts waits for it, and is done once", async () => {
   const store = await openStore(newPrefix());
   const held = await store.acquire("leader", currentHolder(), LONG_MS);

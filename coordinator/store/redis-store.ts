@@ -76,6 +76,14 @@ class RedisStore implements Store {
     return this.#leases.release(held);
   }
 
+  announce(held: Held, address: string): Promise<void> {
+    return this.#leases.announce(held, address);
+  }
+
+  announced(lease: string): Promise<string | undefined> {
+    return this.#leases.announced(lease);
+  }
+
   async create(runId: string, spec: RunSpec, wish: RunWish): Promise<void> {
     const run = { runId, spec, wish, life: NEW_LIFE, generation: 0 };
     const keys = this.#runKeys(runId, "");

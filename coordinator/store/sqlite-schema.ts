@@ -11,7 +11,8 @@ const SCHEMA = `
     name TEXT PRIMARY KEY,
     epoch INTEGER NOT NULL,
     holder_pid INTEGER,
-    holder_started_at TEXT
+    holder_started_at TEXT,
+    address TEXT
   ) STRICT;
   CREATE TABLE runs (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -53,7 +54,7 @@ export function prepareSchema(database: DatabaseSync, path: string): void {
 function migrateFirst(database: DatabaseSync): void {
   database.exec(`ALTER TABLE runs RENAME TO runs_1; ${SCHEMA};
     INSERT INTO leases
-      SELECT '${runLease("")}' || run_id, epoch, holder_pid, holder_started_at FROM runs_1`);
+      SELECT '${runLease("")}' || run_id, epoch, holder_pid, holder_started_at, NULL FROM runs_1`);
   const insert = database.prepare(
     `INSERT INTO runs (run_id, spec, phase, min_ranks, max_ranks, checkpoints, life, generation, ended)
      VALUES (?, ?, 'run', 0, 0, 0, ?, ?,

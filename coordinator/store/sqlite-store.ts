@@ -40,7 +40,7 @@ class SqliteStore implements Store {
       }
       const epoch = Number(row?.epoch ?? 0) + 1;
       const values = [lease, epoch, holder.pid, holder.startedAt];
-      this.#database.run("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", ...values);
+      this.#database.run("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, NULL)", ...values);
       return { lease, epoch };
     });
   }
@@ -54,6 +54,16 @@ class SqliteStore implements Store {
       "UPDATE leases SET holder_pid = NULL, holder_started_at = NULL WHERE name = ? AND epoch = ?",
       ...[lease, epoch],
     );
+  }
+
+  async announce({ lease, epoch }: Held, address: string): Promise<void> {
+    const set = "UPDATE leases SET address = ? WHERE name = ? AND epoch = ?";
+    this.#database.run(set, address, lease, epoch);
+  }
+
+  async announced(lease: string): Promise<string | undefined> {
+    const row = this.#database.row("SELECT address FROM leases WHERE name = ?", lease);
+    return row?.address ? String(row.address) : undefined;
   }
 
   async create(runId: string, spec: RunSpec, wish: RunWish): Promise<void> {

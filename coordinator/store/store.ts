@@ -82,7 +82,8 @@ export interface Store {
   /**
    * Takes a lease and returns its new epoch, greater than all before. Throws
    * MoestroError("in_use") naming the holder while another has it: for as long as its
-   * process lives (embedded store) or until `ttlMs` after its last renewal (shared store).
+   * process lives (embedded store) or until `ttlMs` after its last renewal (shared store,
+   * which gives the holder another `ttlMs` where the store itself was away).
    */
   acquire(lease: string, holder: Holder, ttlMs: number): Promise<Held>;
   /**
@@ -92,6 +93,10 @@ export interface Store {
   renew(held: Held, ttlMs: number): Promise<boolean>;
   /** Gives the lease up, if it is still held. */
   release(held: Held): Promise<void>;
+  /** Says where the lease's holder can be reached. Nothing comes of it if it is held no more. */
+  announce(held: Held, address: string): Promise<void>;
+  /** What its newest holder announced; undefined if that is nothing. */
+  announced(lease: string): Promise<string | undefined>;
 
   // --- runs ---
 

@@ -35,7 +35,6 @@ async function pidOf(command: Command, event: string, message: RegExp): Promise<
 const FAULTS: [who: string, victim: (command: Command) => Promise<number>, told: RegExp | null][] =
   [
     ["a rank", (run) => pidOf(run, "rank.started", /rank 1 /), /rank 1 was ended by SIGKILL/],
-    ["the agent", (run) => pidOf(run, "agent.started", /./), /agent .*is gone/],
     ["the coordinator", (run) => pidOf(run, "coordinator.listening", /./), null],
     ["the launcher", async (run) => run.pid, null],
   ];
@@ -43,7 +42,7 @@ const FAULTS: [who: string, victim: (command: Command) => Promise<number>, told:
 for (const [index, [who, victim, told]] of FAULTS.entries()) {
   test(`kill -9 of ${who}: all end, the last checkpoint loads, --resume continues`, async () => {
     const runId = `fault-${index}`;
-    const run = train("--run-id", runId);
+    const run = train("--run-id", runId, "--max-restarts", "0");
     const committed = await run.event("checkpoint.committed");
     process.kill(await victim(run), "SIGKILL");
     await place.nothingLeft(WITHIN_MS);
@@ -61,6 +60,36 @@ for (const [index, [who, victim, told]] of FAULTS.entries()) {
     resumed.signal("SIGINT");
     resumed.signal("SIGINT");
     assert.equal((await resumed.ended).exitCode, 130);
+    await place.nothingLeft(WITHIN_MS);
+  });
+}
+
+const RECOVERIES: typeof FAULTS = [
+  ["a rank", (run) => pidOf(run, "rank.started", /rank 1 /), /SIGKILL.*; restart 1 of at most 3/],
+  [
+    "the agent",
+    (run) => pidOf(run, "agent.started", /./),
+    /agent local .*; a restart that does not count/,
+  ],
+];
+
+for (const [index, [who, victim, told]] of RECOVERIES.entries()) {
+  test(`kill -9 of ${who}: the ranks start again behind the last checkpoint`, async () => {
+    const runId = `recovery-${index}`;
+    const run = train("--run-id", runId);
+    await run.event("checkpoint.committed");
+    process.kill(await victim(run), "SIGKILL");
+    if (told) assert.match((await run.event("run.recovering")).message, told);
+    const recovered = await run.event("run.recovered");
+    assert.equal(Number(recovered.firstStep), Number(recovered.checkpointStep) + 1);
+    assert.equal(
+      recovered.lossBefore ?? recovered.loss,
+      recovered.loss,
+      "the same step, bit by bit",
+    );
+    run.signal("SIGINT");
+    run.signal("SIGINT");
+    assert.equal((await run.ended).exitCode, 130);
     await place.nothingLeft(WITHIN_MS);
   });
 }

@@ -1,37 +1,24 @@
-import { randomBytes } from "node:crypto";
-import { hostname, tmpdir } from "node:os";
+import { hostname } from "node:os";
 import { create } from "@bufbuild/protobuf";
 import type { TlsMaterial } from "../../coordinator/rpc/client.ts";
 import {
   AgentHelloSchema,
   type Fence,
-  type Inventory,
   type Probe,
   ProbeResultSchema,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { CoordinatorConnection, NO_RUN } from "./coordinator-connection.ts";
 import type { AgentMessage, CoordinatorMessage } from "./coordinator-stream.ts";
 import type { GroupFence } from "./group-facts.ts";
-import { addressTowards, defaultSlots, takeInventory } from "./inventory.ts";
+import { type Node, openNode } from "./node.ts";
 import type { AgentOptions } from "./options.ts";
-import { listenForProbes, type ProbeListener, probe } from "./probe.ts";
+import { probe } from "./probe.ts";
 import { RankGroups } from "./rank-groups.ts";
-import { RankLinks } from "./rank-links.ts";
 import { type RankHandle, RankProcess, threadsPerRank } from "./rank-process.ts";
 import { StandbyPool } from "./standby-pool.ts";
 
 /** How long ranks have to end by themselves when the agent is asked to end. */
 const LEAVE_GRACE_MS = 1000;
-
-/** What an agent finds out about its node, and opens there, before it connects. */
-type Node = {
-  incarnation: string;
-  inventory: Inventory;
-  numSlots: number;
-  address: string;
-  probes: ProbeListener;
-  links: RankLinks;
-};
 
 /**
  * One node's agent: starts, watches and ends the ranks that coordinators ask for, and
@@ -56,17 +43,7 @@ export class Agent {
     tls: () => TlsMaterial,
     startProcess?: (logPath: string) => RankHandle,
   ): Promise<Agent> {
-    const incarnation = randomBytes(8).toString("hex");
-    const [first = ""] = options.coordinators;
-    const [inventory, found] = await Promise.all([takeInventory(), addressTowards(first)]);
-    const address = options.address ?? found ?? hostname();
-    // An address that somebody gave need not be one of this machine's own.
-    const anyPort = { host: options.address ? "" : (found ?? ""), port: 0 };
-    const { host, port } = options.probeListen ?? anyPort;
-    const probes = await listenForProbes(host, port, `${options.agentId} ${incarnation}`);
-    const links = await RankLinks.open(options.ownCredentials ? options.credentials : tmpdir());
-    const numSlots = options.numSlots ?? defaultSlots(inventory);
-    const node = { incarnation, inventory, numSlots, address, probes, links };
+    const node = await openNode(options);
     return new Agent(options, tls, node, startProcess);
   }
 

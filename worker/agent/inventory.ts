@@ -41,7 +41,9 @@ export async function addressTowards(coordinator: string): Promise<string | unde
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once("error", reject);
-        socket.connect(port, host, () => resolve());
+        // The types leave out that a failure comes this way too.
+        const connected = (error?: Error) => (error ? reject(error) : resolve());
+        socket.connect(port, host, connected);
       });
       return socket.address().address;
     } catch {

@@ -1,16 +1,9 @@
-import { toBinary } from "@bufbuild/protobuf";
-import { CheckpointShardsSchema, StepReportSchema } from "../../proto/gen/moestro/v1/report_pb.js";
-import { joinStepReports } from "../../proto/merge-reports.ts";
 import type { AgentMessage } from "./coordinator-stream.ts";
+import { joinKept, type Kept, mayJoin, type Rule, sizeOf, stepOf } from "./join-kept.ts";
 
 export const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 /** Room is made in larger portions, not a report at a time. */
 const ROOM_TO_MAKE = 1 / 8;
-
-type Kept = { message: AgentMessage; sizeBytes: number; everSent: boolean };
-
-/** What may be joined: also what was sent before, also over a checkpoint in between. */
-type Rule = { sent?: true; overCheckpoints?: true };
 
 /** From the harmless to the last resort. */
 const RULES: readonly Rule[] = [{}, { sent: true }, { sent: true, overCheckpoints: true }];
@@ -144,40 +137,6 @@ export class KeptReports<Group> {
       open = joined.length - 1;
     }
     queue.items = joined;
-  }
-}
-
-function mayJoin(a: Kept, b: Kept, window: bigint, rule: Rule): boolean {
-  return (
-    windowOf(stepOf(a), window) === windowOf(stepOf(b), window) &&
-    (rule.sent === true || !(a.everSent || b.everSent))
-  );
-}
-
-function joinKept(a: Kept, b: Kept): Kept {
-  const reports = [a, b].flatMap(({ message }) => (message.case === "step" ? [message.value] : []));
-  const message: AgentMessage = { case: "step", value: joinStepReports(reports) };
-  return { message, sizeBytes: sizeOf(message), everSent: a.everSent || b.everSent };
-}
-
-/** The step of a report; 0 for what is none. */
-function stepOf({ message }: Kept): bigint {
-  return message.case === "step" ? message.value.step : 0n;
-}
-
-/** The number of the window of this many steps that a step lies in; windows end at multiples. */
-function windowOf(step: bigint, size: bigint): bigint {
-  return (step + size - 1n) / size;
-}
-
-function sizeOf(message: AgentMessage): number {
-  switch (message.case) {
-    case "step":
-      return toBinary(StepReportSchema, message.value).length;
-    case "checkpoint":
-      return toBinary(CheckpointShardsSchema, message.value).length;
-    default:
-      return 0;
   }
 }
 

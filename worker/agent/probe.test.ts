@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { listenForProbes, type ProbeListener, probe } from "./probe.ts";
@@ -37,6 +38,7 @@ test("nobody, somebody who says nothing, and somebody who says something else do
   const sockets: Socket[] = [];
   const silent = createServer((socket) => sockets.push(socket)).listen(0, HOST);
   const chatty = createServer((socket) => socket.end("x".repeat(1000))).listen(0, HOST);
+  await Promise.all([once(silent, "listening"), once(chatty, "listening")]);
   const port = (server: typeof silent) => (server.address() as { port: number }).port;
   assert.equal(await probe("node-7", at(port(silent), 100)), "no answer within 100 ms");
   assert.equal(await probe("node-7", at(port(chatty))), "it answers something else");

@@ -8,11 +8,9 @@ import {
   RankIsReadySchema,
   RankStartedSchema,
   StackDumpSchema,
-  type StartRanks,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import {
   type AgentToRank,
-  RankAssignmentSchema,
   type RankFailed,
   RankFailedSchema,
   type RankFinished,
@@ -22,19 +20,14 @@ import type { CheckpointShards, StepReport } from "../../proto/gen/moestro/v1/re
 import { mergeCheckpointShards, mergeStepReports } from "../../proto/merge-reports.ts";
 import type { AgentMessage } from "./coordinator-stream.ts";
 import { GroupFacts, type GroupFence } from "./group-facts.ts";
+import { type AssignmentOptions, assignmentOf } from "./rank-assignment.ts";
 import type { RankExit, RankHandle } from "./rank-process.ts";
 import { stacksOf } from "./stacks.ts";
 
 /** A link whose process is gone is closed by the kernel; this only bounds the wait. */
 const DRAIN_MS = 500;
 
-export type RankGroupOptions = {
-  fence: GroupFence;
-  start: StartRanks;
-  /** The interface ranks talk over; empty leaves it to torch. */
-  networkInterface: string;
-  /** Processor threads of a rank. */
-  numThreads: number;
+export type RankGroupOptions = AssignmentOptions & {
   /** A process that is to become a rank; without a better place it writes to `logPath`. */
   takeProcess(logPath: string): RankHandle;
   /** Tells the coordinator now, if it is there: the group's state tells it again. */
@@ -113,19 +106,17 @@ export class RankGroup {
   #start(): void {
     const { start, takeProcess } = this.#options;
     mkdirSync(start.logDirectory, { recursive: true });
-    start.ranks.forEach((rank, localRank) => {
+    for (const rank of start.ranks) {
       const logPath = join(start.logDirectory, `rank-${rank}.log`);
       const one = takeProcess(logPath);
       this.#processes.set(rank, one);
       one.link.listen((message) => this.#receive(rank, message));
-      one.assign(this.#assignment(rank, localRank, logPath));
+      one.assign(assignmentOf(rank, logPath, this.#options));
       // A process that could not be started has no pid; its exit tells of it.
-      if (one.pid === undefined) return;
-      this.#tell({
-        case: "rankStarted",
-        value: create(RankStartedSchema, { rank, pid: one.pid }),
-      });
-    });
+      if (one.pid === undefined) continue;
+      const value = create(RankStartedSchema, { rank, pid: one.pid });
+      this.#tell({ case: "rankStarted", value });
+    }
   }
 
   /** Ranks without a process have ended before they began, and those with one are no use. */
@@ -136,18 +127,6 @@ export class RankGroup {
       if (this.#processes.has(rank)) continue;
       this.#exit({ rank, exitCode: 1, failure });
     }
-  }
-
-  #assignment(rank: number, localRank: number, logPath: string) {
-    const { start, fence, networkInterface, numThreads } = this.#options;
-    const { job, plan, restore, coefficients, collectiveTimeoutMs, rendezvousHost } = start;
-    if (!job || !plan) throw new Error("the coordinator sent no job or no plan");
-    return create(RankAssignmentSchema, {
-      ...{ runId: fence.runId, generation: fence.generation, rank, localRank, plan, job },
-      ...{ coefficients, collectiveTimeoutMs, networkInterface, rendezvousHost },
-      ...{ slot: start.slots[localRank] ?? localRank, logPath, numThreads },
-      ...(restore ? { restore } : {}),
-    });
   }
 
   #receive(rank: number, message: RankToAgent["message"]): void {

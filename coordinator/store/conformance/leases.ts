@@ -39,6 +39,21 @@ export function checkLeases(check: Check): void {
     assert.ok((await leader(store)).epoch > old.epoch);
   });
 
+  check(
+    "where a holder can be reached is told until another takes its place",
+    async (it, store) => {
+      assert.equal(await store.announced("leader"), undefined);
+      const old = await store.acquire("leader", it.mortal, SHORT_MS);
+      await store.announce(old, "a:1");
+      assert.equal(await store.announced("leader"), "a:1");
+      await it.lapse();
+      await leader(store);
+      assert.equal(await store.announced("leader"), undefined);
+      await store.announce(old, "a:1");
+      assert.equal(await store.announced("leader"), undefined, "it is held no more");
+    },
+  );
+
   check("a lease that was given up is free, and its next epoch higher", async (_, store) => {
     const old = await leader(store);
     await store.release(old);

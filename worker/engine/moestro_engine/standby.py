@@ -1,6 +1,7 @@
 """An interpreter that stands by: all is imported, nothing is begun, so that a restart does not pay for imports."""
 
 import os
+import sys
 import threading
 
 # Of the thread that imports alone: a process may not take its niceness back.
@@ -21,8 +22,9 @@ def import_training() -> None:
 
 
 def _import_all(failures: list[BaseException]) -> None:
-    # On Linux niceness belongs to the thread, not to the process.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), IMPORT_NICENESS)
+    if sys.platform.startswith("linux"):
+        # There niceness belongs to the thread, not to the process.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), IMPORT_NICENESS)
     try:
         import numpy.ctypeslib  # noqa: F401  what else is imported at the first step
         import torch

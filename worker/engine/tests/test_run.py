@@ -260,6 +260,11 @@ def test_a_standby_has_all_imported_and_holds_nothing(tmp_path):
     assert connection.recv(100)
     proc = Path(f"/proc/{standby.pid}")
     assert "libtorch" in (proc / "maps").read_text()
+    for _ in range(100):
+        # The kernel takes a moment to be done with the thread that imported.
+        if len(list((proc / "task").iterdir())) == 1:
+            break
+        time.sleep(0.02)
     assert len(list((proc / "task").iterdir())) == 1
     assert os.getpriority(os.PRIO_PROCESS, standby.pid) == os.getpriority(os.PRIO_PROCESS, 0)
     sockets = [os.readlink(link) for link in (proc / "fd").iterdir() if os.readlink(link).startswith("socket:")]
@@ -278,14 +283,33 @@ def test_a_rank_writes_all_its_stacks_to_its_log_on_sigusr1(tiny, tmp_path):
     # Rank 1 of a node: it waits for the rendezvous of a rank 0 that is not there.
     assignment = rank_pb2.RankAssignment(rank=1, local_rank=1, job=tiny[0], plan=tiny[1], log_path=str(log))
     connection.sendall(encode_frame(rank_pb2.AgentToRank(assignment=assignment).SerializeToString()))
-    for _ in range(200):
+    for _ in range(300):
         if log.exists():
             os.kill(rank.pid, signal.SIGUSR1)
+        time.sleep(0.2)
         if log.exists() and "agent_store" in log.read_text():
             break
-        time.sleep(0.05)
     assert "agent_store" in log.read_text()
     assert "thread 0x" in log.read_text()
     assert rank.poll() is None
     rank.kill()
     rank.wait()
+
+
+def test_stacks_come_out_of_a_process_whose_thread_holds_the_gil():
+    program = (
+        "import ctypes, time; from moestro_engine.parent import prepare_signals; prepare_signals()\n"
+        "def never_lets_go():\n"
+        "    print(flush=True)\n"
+        "    while True: ctypes.PyDLL(None).usleep(10**9)\n"
+        "never_lets_go()"
+    )
+    stuck = subprocess.Popen(
+        [sys.executable, "-c", program], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert stuck.stdout.readline() == "\n"
+    stuck.send_signal(signal.SIGUSR1)
+    lines = [stuck.stderr.readline() for _ in range(2)]
+    stuck.kill()
+    stuck.wait()
+    assert "never_lets_go" in lines[1]

@@ -1,0 +1,26 @@
+import { RunState, type RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
+import { EXIT_CODES } from "../errors.ts";
+
+/** The conventional exit code of a process that Ctrl-C ended. */
+export const INTERRUPTED = 130;
+
+/** What a person reads of exit codes below `moestro --help`. */
+export const EXIT_CODE_HELP = `
+Exit codes:
+  0    done
+  ${EXIT_CODES.run_failed}    the run failed (train, and commands with --watch), or cannot do what was asked
+  ${EXIT_CODES.invalid_input}    a mistake in what was given, or no such run, agent or token
+  ${EXIT_CODES.no_plan}    nothing legal fits what was asked
+  ${EXIT_CODES.environment}    the machine lacks something, or no coordinator could be reached
+  ${EXIT_CODES.in_use}    in use by somebody else
+  ${EXIT_CODES.stuck}    the run was given up: starting it again got nowhere
+  ${INTERRUPTED}  stopped by Ctrl-C`;
+
+/** How the recovery policy begins the reason of a run it gave up for standing still. */
+const STUCK = /^no progress in \d+ starts\b/;
+
+/** What a command that watched a run to its end exits with. */
+export function exitCodeOf({ state, reason }: Pick<RunStatus, "state" | "reason">): number {
+  if (state !== RunState.FAILED) return 0;
+  return STUCK.test(reason) ? EXIT_CODES.stuck : EXIT_CODES.run_failed;
+}
