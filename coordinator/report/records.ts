@@ -41,6 +41,11 @@ export type MetricsRecord = {
   loss: number;
   gradNorm: number;
   lr: number;
+  /**
+   * Steps that this line stands for, `step` being the last: agents that had to keep more
+   * than they could join some. Figures are means over them, expert loads sums. 1 if absent.
+   */
+  numSteps?: number;
   /** Tokens of this step over all ranks. */
   tokens: number;
   stepMs: number;

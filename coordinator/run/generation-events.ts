@@ -24,6 +24,8 @@ export type GenerationEvents = {
   /** The ranks make no step; their stacks are being taken. */
   hanging(reason: string): void;
   stack(rank: number, lines: readonly string[]): void;
+  /** A rank holds the others up, or does no more; nothing is done about it. */
+  straggler(message: string, details: Record<string, unknown>): void;
   /** The generation is being given up; `reason` says why, ranks are being ended. */
   failing(reason: string): void;
 };

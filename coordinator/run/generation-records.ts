@@ -177,6 +177,10 @@ export class GenerationRecords implements GenerationEvents {
     this.#journal.event("rank.stack", message, { rank, lines });
   }
 
+  straggler(message: string, details: Record<string, unknown>): void {
+    this.#journal.event("rank.slow", message, details);
+  }
+
   failing(reason: string): void {
     this.#journal.event("run.failing", `${reason}; ending all ranks`);
   }

@@ -25,6 +25,7 @@ import type { GenerationEvents } from "./generation-events.ts";
 import { HangDeadline } from "./hang.ts";
 import type { Decision } from "./policy.ts";
 import { type RankStart, ranksOf, startRanks } from "./start-ranks.ts";
+import { StragglerWatch } from "./straggler-watch.ts";
 import { Verdict } from "./verdict.ts";
 
 /** Between two looks at whether the ranks still make steps. */
@@ -65,6 +66,7 @@ export class Generation implements Group {
   readonly #steps: StepGather<string>;
   readonly #checkpoints: Gather<string, CheckpointShards>;
   readonly #hang = new HangDeadline();
+  readonly #stragglers = new StragglerWatch();
   readonly #watch: NodeJS.Timeout;
   #rendezvous: Rendezvous | undefined;
   #isRunning = false;
@@ -245,6 +247,9 @@ export class Generation implements Group {
         for (const report of this.#steps.add(agentId, message.value)) {
           const value = this.#events.step(report);
           this.#recordedStep = Number(report.step);
+          for (const { message, ...details } of this.#stragglers.add(report)) {
+            this.#events.straggler(message, details);
+          }
           if (value) this.#toLeader({ case: "coefficients", value });
         }
         this.#acknowledge(false);

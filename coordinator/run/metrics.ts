@@ -18,14 +18,15 @@ const TIMELINE_KINDS: Partial<Record<Kind, TimelineKind>> = {
 
 /** One line of metrics.jsonl, from the reports of all ranks of a step. */
 export function metricsRecord(report: StepReport, time: Date): MetricsRecord {
-  const tokens = Number(report.lossTokens);
+  const numSteps = Math.max(1, report.numSteps);
+  const tokens = Number(report.lossTokens) / numSteps;
   const stages = report.stages.map(({ stage, peakMemoryBytes }) => ({
     stage,
     peakBytes: Number(peakMemoryBytes),
   }));
   return {
     step: Number(report.step),
-    loss: report.lossSum / tokens,
+    loss: report.lossSum / (tokens * numSteps),
     gradNorm: report.gradientNorm,
     lr: report.learningRate,
     tokens,
@@ -41,6 +42,7 @@ export function metricsRecord(report: StepReport, time: Date): MetricsRecord {
     ...(report.validationTokens > 0n
       ? { validationLoss: report.validationLossSum / Number(report.validationTokens) }
       : {}),
+    ...(numSteps > 1 ? { numSteps } : {}),
     time: time.toISOString(),
   };
 }

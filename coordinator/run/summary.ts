@@ -15,7 +15,9 @@ export type StepDigest = {
 };
 
 export function digest(record: MetricsRecord): StepDigest {
-  const { step, loss, tokens, stepMs, layers, validationLoss } = record;
+  const { step, loss, layers, validationLoss, numSteps = 1 } = record;
+  const tokens = record.tokens * numSteps;
+  const stepMs = record.stepMs * numSteps;
   return {
     step,
     loss,

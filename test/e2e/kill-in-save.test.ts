@@ -41,7 +41,7 @@ test(`kill -9 at ${NUM_KILLS} random moments during saves never leaves less than
     const run = place.start([
       "train",
       "job.yaml",
-      "--json",
+      ...["--json", "--max-restarts", "0"],
       ...(kill === 0 ? ["--run-id", "killed"] : ["--resume", "killed"]),
     ]);
     const { step } = await run.step(1).catch((error: Error) => {

@@ -7,8 +7,8 @@ export type JobKind =
   /** Legal on 4, 6 and 8 ranks. */
   | "elastic";
 
-/** Sequences in a step. */
-export const GLOBAL_BATCH_SIZE = 12;
+/** Sequences in a step: what 2 replicas share, or 2, 3 and 4. */
+export const GLOBAL_BATCH_SIZES: Record<JobKind, number> = { strict: 4, free: 4, elastic: 12 };
 export const CHECKPOINT_EVERY_STEPS = 5;
 
 const LAYOUTS = {
@@ -26,11 +26,11 @@ export function jobText(kind: JobKind, steps: number): string {
   return JSON.stringify({
     name: kind,
     model: {
-      ...{ layers: 4, hiddenSize: 32, heads: 2, kvHeads: 2, ffnHiddenSize: 32, vocabSize: 256 },
+      ...{ layers: 2, hiddenSize: 32, heads: 2, kvHeads: 2, ffnHiddenSize: 32, vocabSize: 256 },
     },
     data: { path: "texts", validationFraction: 0.2 },
     training: {
-      ...{ steps, globalBatchSize: GLOBAL_BATCH_SIZE, microBatchSize: 1, sequenceLength: 32 },
+      ...{ steps, globalBatchSize: GLOBAL_BATCH_SIZES[kind], microBatchSize: 1, sequenceLength: 32 },
       // A rate that stays makes a short run the beginning of a long one.
       ...{ learningRate: 0.005, minLearningRate: 0.005, warmupSteps: 4, sampleBytes: 0 },
     },

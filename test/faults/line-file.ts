@@ -33,7 +33,7 @@ export class LineFile<Record> {
       this.#offset += length;
       const lines = (this.#rest + buffer.toString("utf8", 0, length)).split("\n");
       this.#rest = lines.pop() ?? "";
-      this.#records = [...this.#records, ...lines.map((line) => JSON.parse(line) as Record)];
+      for (const line of lines) this.#records.push(JSON.parse(line) as Record);
       return this.#records;
     } finally {
       closeSync(file);

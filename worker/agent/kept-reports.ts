@@ -1,7 +1,7 @@
 import type { AgentMessage } from "./coordinator-stream.ts";
 import { joinKept, type Kept, mayJoin, type Rule, sizeOf, stepOf } from "./join-kept.ts";
 
-export const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 /** Room is made in larger portions, not a report at a time. */
 const ROOM_TO_MAKE = 1 / 8;
 

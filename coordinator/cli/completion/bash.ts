@@ -1,4 +1,4 @@
-import type { Completed } from "./completed.ts";
+import { type Completed, commandPattern, valuedOptions } from "./completed.ts";
 
 /** A script for bash: it walks to the command typed so far and offers what can follow. */
 export function bashScript(places: readonly Completed[]): string {
@@ -9,7 +9,7 @@ _moestro() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
     case "$at/$word" in
-      ${places.flatMap(({ path }) => (path.length > 0 ? [keyOf(path)] : [])).join(" | ")}) at="$at/$word" ;;
+      ${commandPattern(places)}) at="$at/$word" ;;
     esac
   done
   case "$at $previous" in
@@ -30,28 +30,20 @@ ${places.map(placeCase).join("\n")}
 complete -F _moestro moestro`;
 }
 
-function keyOf(path: readonly string[]): string {
-  return path.map((word) => `/${word}`).join("");
-}
-
-function placeCase({ path, commands, options, choices }: Completed): string {
+function placeCase({ key, commands, options, choices }: Completed): string {
   const words = (list: readonly { text: string }[]) => list.map(({ text }) => text).join(" ");
-  return `    "${keyOf(path)}") commands="${words(commands)}" options="${words(options)}" choices="${choices.join(" ")}" ;;`;
+  return `    "${key}") commands="${words(commands)}" options="${words(options)}" choices="${choices.join(" ")}" ;;`;
 }
 
 /** Behind an option with few values only those can follow; behind others files may. */
 function optionCases(places: readonly Completed[]): string {
-  const valued = places.flatMap(({ path, options }) =>
-    options
-      .filter(({ takesValue }) => takesValue)
-      .map(({ text, choices }) => ({ pattern: `"${keyOf(path)} ${text}"`, choices })),
-  );
+  const valued = valuedOptions(places);
   const few = valued
     .filter(({ choices }) => choices.length > 0)
-    .map(({ pattern, choices }) => {
+    .map(({ place, choices }) => {
       const words = choices.join(" ");
-      return `    ${pattern}) COMPREPLY=($(compgen -W "${words}" -- "$current")); return ;;`;
+      return `    ${place}) COMPREPLY=($(compgen -W "${words}" -- "$current")); return ;;`;
     });
-  const any = valued.filter(({ choices }) => choices.length === 0).map(({ pattern }) => pattern);
-  return [...few, `    ${any.join(" | ")}) compopt -o default; COMPREPLY=(); return ;;`].join("\n");
+  const any = valued.filter(({ choices }) => choices.length === 0).map(({ place }) => place);
+  return [...few, `    ${any.join("|")}) compopt -o default; COMPREPLY=(); return ;;`].join("\n");
 }

@@ -8,8 +8,8 @@ export type CompletedOption = Word & { takesValue: boolean; choices: readonly st
 
 /** What can be typed behind a command. */
 export type Completed = {
-  /** The words that lead here: none for the program, ["token", "create"]. */
-  path: readonly string[];
+  /** The words that lead here: "" for the program, "/token/create". */
+  key: string;
   commands: readonly Word[];
   options: readonly CompletedOption[];
   /** Values of its arguments, where they are few. */
@@ -17,12 +17,12 @@ export type Completed = {
 };
 
 /** The program and all its commands, aliases as commands of their own. */
-export function completed(command: Command, path: readonly string[] = []): Completed[] {
+export function completed(command: Command, key = ""): Completed[] {
   const children = command.commands.flatMap((child) =>
     [child.name(), ...child.aliases()].map((text) => ({ text, child })),
   );
   const here: Completed = {
-    path,
+    key,
     commands: children.map(({ text, child }) => ({ text, description: child.description() })),
     options: [
       ...command.options
@@ -36,5 +36,19 @@ export function completed(command: Command, path: readonly string[] = []): Compl
     ],
     choices: command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices),
   };
-  return [here, ...children.flatMap(({ text, child }) => completed(child, [...path, text]))];
+  return [here, ...children.flatMap(({ text, child }) => completed(child, `${key}/${text}`))];
+}
+
+/** All options that take a value, by where they stand and how they are written. */
+export function valuedOptions(places: readonly Completed[]) {
+  return places.flatMap(({ key, options }) =>
+    options
+      .filter(({ takesValue }) => takesValue)
+      .map(({ text, choices }) => ({ place: `"${key} ${text}"`, choices })),
+  );
+}
+
+/** A shell's pattern of every command, as its function walks to what was typed. */
+export function commandPattern(places: readonly Completed[]): string {
+  return places.flatMap(({ key }) => (key === "" ? [] : [key])).join("|");
 }

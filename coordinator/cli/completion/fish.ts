@@ -1,18 +1,25 @@
-import type { Completed, CompletedOption, Word } from "./completed.ts";
+import { type Completed, type CompletedOption, commandPattern, type Word } from "./completed.ts";
 
-/** A script for fish: one line a word, each with the words that must stand before it. */
+/** A script for fish: one line a word, each with the command that must stand before it. */
 export function fishScript(places: readonly Completed[]): string {
-  return [
-    "# fish completion of moestro",
-    "complete -c moestro -e",
-    ...places.flatMap(linesOf),
-  ].join("\n");
+  return `# fish completion of moestro
+function __moestro_at
+  set -l at ""
+  for word in (commandline -opc)[2..-1]
+    switch "$at/$word"
+      case ${commandPattern(places).replaceAll("|", " ")}
+        set at "$at/$word"
+    end
+  end
+  test "$at" = "$argv[1]"
+end
+complete -c moestro -e
+${places.flatMap(linesOf).join("\n")}`;
 }
 
-function linesOf(place: Completed): string[] {
-  const { commands, options, choices } = place;
+function linesOf({ key, commands, options, choices }: Completed): string[] {
   const offered = [...commands, ...choices.map((text) => ({ text, description: "" }))];
-  const condition = `-n ${quoted(conditionOf(place))}`;
+  const condition = `-n "__moestro_at '${key}'"`;
   return [
     // Where words are offered, files are not.
     ...(offered.length > 0 ? [`complete -c moestro ${condition} -f`] : []),
@@ -29,13 +36,6 @@ function optionOf({ text, description, takesValue, choices }: CompletedOption): 
   const values =
     choices.length > 0 ? ` -x -a ${quoted(choices.join(" "))}` : takesValue ? " -r" : "";
   return `-l ${text.replace(/^--/, "")}${values}${descriptionOf(description)}`;
-}
-
-/** The place's words have been typed, and none of the commands that lead on. */
-function conditionOf({ path, commands }: Completed): string {
-  const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`);
-  const none = commands.map(({ text }) => text).join(" ");
-  return [...seen, ...(none ? [`not __fish_seen_subcommand_from ${none}`] : [])].join("; and ");
 }
 
 function descriptionOf(description: string): string {

@@ -1,4 +1,4 @@
-import type { Completed, Word } from "./completed.ts";
+import { type Completed, commandPattern, valuedOptions, type Word } from "./completed.ts";
 
 /** A script for zsh, with what each word is for beside it. */
 export function zshScript(places: readonly Completed[]): string {
@@ -8,11 +8,11 @@ _moestro() {
   local -a commands options
   for word in "\${(@)words[2,CURRENT-1]}"; do
     case "$at/$word" in
-      ${places.flatMap(({ path }) => (path.length > 0 ? [keyOf(path)] : [])).join("|")}) at="$at/$word" ;;
+      ${commandPattern(places)}) at="$at/$word" ;;
     esac
   done
   case "$at \${words[CURRENT-1]}" in
-${places.flatMap(optionChoices).join("\n")}
+${optionCases(places)}
   esac
   case "$at" in
 ${places.map(placeCase).join("\n")}
@@ -28,13 +28,9 @@ ${places.map(placeCase).join("\n")}
 compdef _moestro moestro`;
 }
 
-function keyOf(path: readonly string[]): string {
-  return path.map((word) => `/${word}`).join("");
-}
-
-function placeCase({ path, commands, options, choices }: Completed): string {
+function placeCase({ key, commands, options, choices }: Completed): string {
   const values = choices.map((text) => ({ text, description: "" }));
-  return `    "${keyOf(path)}") commands=(${words([...commands, ...values])}) options=(${words(options)}) ;;`;
+  return `    "${key}") commands=(${words([...commands, ...values])}) options=(${words(options)}) ;;`;
 }
 
 function words(list: readonly Word[]): string {
@@ -47,11 +43,11 @@ function words(list: readonly Word[]): string {
 }
 
 /** Behind an option with few values only those can follow; behind others files may. */
-function optionChoices({ path, options }: Completed): string[] {
-  return options
-    .filter(({ takesValue }) => takesValue)
-    .map(({ text, choices }) => {
+function optionCases(places: readonly Completed[]): string {
+  return valuedOptions(places)
+    .map(({ place, choices }) => {
       const offer = choices.length > 0 ? `compadd -- ${choices.join(" ")}` : "_files";
-      return `    "${keyOf(path)} ${text}") ${offer}; return ;;`;
-    });
+      return `    ${place}) ${offer}; return ;;`;
+    })
+    .join("\n");
 }

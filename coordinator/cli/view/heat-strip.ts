@@ -13,7 +13,7 @@ const RANGE = 22;
 const SATURATED = 0.05;
 
 /** Colours that differ in lightness too: fine, worth a look, α saturated. */
-function dropStyle(rate: number): Style {
+export function dropStyle(rate: number): Style {
   if (rate >= SATURATED) return "magenta";
   return rate >= 0.01 ? "yellow" : "cyan";
 }
@@ -50,19 +50,30 @@ function strip(
   // Where layers share a cell, the worst of them is shown.
   const shown = resample(values, width, (neighbours) => Math.max(...neighbours));
   const top = Math.max(...shown.filter(Number.isFinite), Number.MIN_VALUE);
-  const cells: Span[] = [];
-  for (const value of shown) {
-    const cell = span(column(value / top, screen.unicode), style(value));
-    const last = cells.at(-1);
-    // Neighbours of one colour share their escapes.
-    if (last?.style === cell.style)
-      cells[cells.length - 1] = { ...cell, text: (last?.text ?? "") + cell.text };
-    else cells.push(cell);
-  }
+  const cells = heatCells(shown, top, style, screen.unicode);
   const label = screen.unicode ? name : name.replace("α", "alpha");
   return [
     span(label.padEnd(LABEL), "dim"),
     ...cells,
     span(`  ${format(Math.min(...values))}–${format(Math.max(...values))}`, "dim"),
   ];
+}
+
+/** A cell a value, as high as its share of `top`. */
+export function heatCells(
+  values: readonly number[],
+  top: number,
+  style: (value: number) => Style,
+  unicode: boolean,
+): Span[] {
+  const cells: Span[] = [];
+  for (const value of values) {
+    const cell = span(column(value / top, unicode), style(value));
+    const last = cells.at(-1);
+    // Neighbours of one colour share their escapes.
+    if (last?.style === cell.style)
+      cells[cells.length - 1] = { ...cell, text: (last?.text ?? "") + cell.text };
+    else cells.push(cell);
+  }
+  return cells;
 }

@@ -1,20 +1,13 @@
 import { formatDuration, formatPercent } from "../../report/format.ts";
-import type { EventRecord } from "../../report/records.ts";
+import { eventLine } from "./event-line.ts";
 import { figures, isEnded, stateName } from "./figures.ts";
 import { bar, sparkline } from "./glyphs.ts";
 import { heatStrips } from "./heat-strip.ts";
-import { type Line, renderLine, type Style, span, spread, wrap } from "./line.ts";
+import { type Line, renderLine, span, spread, wrap } from "./line.ts";
 import { stageBars } from "./stage-bars.ts";
+import { STATE_STYLES } from "./state-styles.ts";
 import { type Screen, sanitize } from "./text.ts";
 import type { ViewState } from "./view-state.ts";
-
-const STATE_STYLES: Record<string, Style> = {
-  running: "green",
-  succeeded: "green",
-  failed: "magenta",
-  stopping: "yellow",
-  stopped: "yellow",
-};
 
 /**
  * The whole view as lines, at most `rows - 1` of at most `columns`: the cursor
@@ -84,10 +77,4 @@ function progress(state: ViewState, screen: Screen): Line[] {
     ...wrap(parts, screen).slice(0, 2),
     [span("loss".padEnd(8), "dim"), span(course, "cyan")],
   ];
-}
-
-function eventLine({ time, event, message }: EventRecord): Line {
-  const at = new Date(time);
-  const clock = Number.isNaN(at.getTime()) ? "        " : at.toISOString().slice(11, 19);
-  return [span(`${clock} `, "dim"), span(`${sanitize(event)}  `, "bold"), span(sanitize(message))];
 }

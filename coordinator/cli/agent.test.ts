@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseOptions } from "../../worker/agent/options.ts";
+import { agentArguments, agentCommand } from "./agent.ts";
+
+/** Options the agent's process has for whoever starts it, and people have no use for. */
+const VALUES: Record<string, string> = {
+  "--coordinator": "a:1,b:2",
+  "--token": "t",
+  "--join": "a:2",
+  "--agent-id": "node-a",
+  "--credentials": "/c",
+  "--slots": "4",
+  "--standby": "2",
+  "--address": "10.0.0.1",
+  "--interface": "eth0",
+  "--probe-listen": "10.0.0.1:0",
+  "--python": "/p",
+};
+
+function given(...args: string[]) {
+  const command = agentCommand().exitOverride();
+  command.parseOptions(args);
+  return parseOptions(agentArguments(command));
+}
+
+test("the agent takes every option that the command has", () => {
+  const longs = agentCommand().options.map(({ long }) => long ?? "");
+  assert.deepEqual(longs.sort(), Object.keys(VALUES).sort());
+  assert.deepEqual(given(...Object.entries(VALUES).flat()), {
+    ...{ coordinators: ["a:1", "b:2"], agentId: "node-a", credentials: "/c", token: "t" },
+    ...{ joinAddresses: ["a:2"], python: "/p", numSlots: 4, numStandbys: 2 },
+    ...{ address: "10.0.0.1", probeListen: { host: "10.0.0.1", port: 0 } },
+    ...{ networkInterface: "eth0", ownCredentials: false, exitWithParent: false },
+  });
+});
+
+test("the agent's own one-line errors are what a person reads", () => {
+  assert.throws(() => given("--coordinator", "a:1", "--slots", "-1"), {
+    code: "invalid_input",
+    message: "--slots -1: give a whole number from 1 to 1024",
+  });
+  assert.throws(() => given(), /^MoestroError: --coordinator is missing/);
+});
