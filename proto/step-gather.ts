@@ -11,11 +11,16 @@ export class StepGather<Source> {
   readonly #waiting: ReadonlyMap<Source, StepReport[]>;
   /** The last step handed over. */
   #done: bigint;
+  #newest: bigint;
+  /** Sources of which nothing waits: until there are none, nothing is complete. */
+  #numEmpty: number;
 
   /** `lastStep`: the step behind which reports count. */
   constructor(sources: readonly Source[], lastStep: bigint) {
     this.#waiting = new Map(sources.map((source) => [source, []]));
     this.#done = lastStep;
+    this.#newest = lastStep;
+    this.#numEmpty = this.#waiting.size;
   }
 
   /** Returns what is complete now, in order. */
@@ -25,6 +30,8 @@ export class StepGather<Source> {
     const newest = own.at(-1)?.step ?? this.#done;
     if (report.step <= newest) return [];
     own.push(report);
+    if (report.step > this.#newest) this.#newest = report.step;
+    if (own.length === 1) this.#numEmpty -= 1;
     const complete: StepReport[] = [];
     for (let next = this.#next(); next; next = this.#next()) complete.push(next);
     return complete;
@@ -32,11 +39,11 @@ export class StepGather<Source> {
 
   /** The newest step that any source has told of. */
   get newest(): bigint {
-    const ends = [...this.#waiting.values()].map((own) => own.at(-1)?.step ?? this.#done);
-    return ends.reduce((most, end) => (end > most ? end : most), this.#done);
+    return this.#newest;
   }
 
   #next(): StepReport | undefined {
+    if (this.#numEmpty > 0) return undefined;
     const [first, ...others] = [...this.#waiting.values()];
     const end = first
       ?.map(({ step }) => step)
@@ -45,6 +52,7 @@ export class StepGather<Source> {
     this.#done = end;
     const parts = [...this.#waiting.values()].map((own) => {
       const count = own.findIndex(({ step }) => step === end) + 1;
+      if (count === own.length) this.#numEmpty += 1;
       return joinStepReports(own.splice(0, count));
     });
     return mergeStepReports(parts);

@@ -72,6 +72,8 @@ export class Fleet implements AgentEvents {
   readonly #options: FleetOptions;
   readonly #known = new Map<string, Known>();
   readonly #groups = new Map<string, Group>();
+  /** The groups with ranks on an agent: with thousands of agents none is looked for. */
+  readonly #groupsByAgent = new Map<string, Set<Group>>();
   readonly #timer: NodeJS.Timeout;
   #tickedAtMs = performance.now();
 
@@ -82,19 +84,23 @@ export class Fleet implements AgentEvents {
 
   members(): Member[] {
     const now = performance.now();
-    return [...this.#known].map(([agentId, { hello, verdict, heardAtMs }]) => ({
-      ...{ agentId, hello, verdict },
-      silentMs: now - heardAtMs,
-    }));
+    return [...this.#known].map(([agentId, known]) => memberOf(agentId, known, now));
   }
 
   member(agentId: string): Member | undefined {
-    return this.members().find((one) => one.agentId === agentId);
+    const known = this.#known.get(agentId);
+    return known && memberOf(agentId, known, performance.now());
   }
 
   /** Hands the group what its agents tell, and tells it of those that are here already. */
   attach(group: Group): void {
+    const before = this.#groups.get(group.fence.runId);
+    if (before) this.#unlink(before);
     this.#groups.set(group.fence.runId, group);
+    for (const agentId of group.agentIds) {
+      const groups = this.#groupsByAgent.get(agentId) ?? new Set();
+      this.#groupsByAgent.set(agentId, groups.add(group));
+    }
     for (const agentId of group.agentIds) {
       const known = this.#expect(agentId);
       if (known.session) group.agentConnected(agentId, groupIn(known.hello, group.fence));
@@ -104,6 +110,7 @@ export class Fleet implements AgentEvents {
   detach(group: Group): void {
     if (this.#groups.get(group.fence.runId) !== group) return;
     this.#groups.delete(group.fence.runId);
+    this.#unlink(group);
     for (const [agentId, { session }] of this.#known) {
       if (!session && !this.#isAwaited(agentId)) this.#known.delete(agentId);
     }
@@ -220,11 +227,19 @@ export class Fleet implements AgentEvents {
   }
 
   #isAwaited(agentId: string): boolean {
-    return this.#groupsOn(agentId).length > 0;
+    return this.#groupsByAgent.has(agentId);
   }
 
   #groupsOn(agentId: string): Group[] {
-    return [...this.#groups.values()].filter(({ agentIds }) => agentIds.includes(agentId));
+    return [...(this.#groupsByAgent.get(agentId) ?? [])];
+  }
+
+  #unlink(group: Group): void {
+    for (const agentId of group.agentIds) {
+      const groups = this.#groupsByAgent.get(agentId);
+      groups?.delete(group);
+      if (groups?.size === 0) this.#groupsByAgent.delete(agentId);
+    }
   }
 
   /** Hands a new connection's groups to whom they belong, and ends those that are nobody's. */
@@ -248,26 +263,32 @@ export class Fleet implements AgentEvents {
     const now = performance.now();
     const wasStopped = now - this.#tickedAtMs > STOPPED_MS + TICK_MS;
     this.#tickedAtMs = now;
-    for (const [agentId, known] of this.#known) {
-      if (wasStopped) known.heardAtMs = now;
-      this.#judge(agentId, known);
-    }
+    if (wasStopped) for (const known of this.#known.values()) known.heardAtMs = now;
+    const heard = this.#heard(now);
+    for (const [agentId, known] of this.#known) this.#judge(agentId, known, heard);
   }
 
-  #judge(agentId: string, known: Known): void {
+  /** Those that something was heard of lately. */
+  #heard(now: number): string[] {
+    return [...this.#known].flatMap(([agentId, { session, heardAtMs }]) =>
+      session && now - heardAtMs < SILENT_AFTER_MS ? agentId : [],
+    );
+  }
+
+  #judge(agentId: string, known: Known, heard = this.#heard(performance.now())): void {
     const groups = this.#groupsOn(agentId);
     const now = performance.now();
     // One that was never here is still on its way.
     if (!known.hello && now - known.heardAtMs < HEALTH_OPTIONS.lostAfterMs) return;
-    const isSilent = (one: Known) => !one.session || now - one.heardAtMs >= SILENT_AFTER_MS;
-    const others = [...this.#known].filter(([id]) => id !== agentId);
-    const peers = others.filter(([, one]) => !isSilent(one)).map(([id]) => id);
+    const isHeard = known.session !== undefined && now - known.heardAtMs < SILENT_AFTER_MS;
+    // Only of one that is silent the peers are asked.
+    const peers = isHeard ? heard : heard.filter((id) => id !== agentId);
     const verdict = judgeAgent(now, {
       ...{ agentId, connected: known.session !== undefined, heardAtMs: known.heardAtMs },
       probes: known.probes,
       progressAtMs: Math.max(0, ...groups.map(({ progressAtMs }) => progressAtMs)),
       numPeers: peers.length,
-      numSilentPeers: others.length - peers.length,
+      numSilentPeers: this.#known.size - 1 - peers.length,
     });
     const changed = verdict.verdict !== known.verdict.verdict;
     known.verdict = verdict;
@@ -301,6 +322,10 @@ export class Fleet implements AgentEvents {
     known.probes = [...kept, { by, atMs: performance.now(), answered }];
     this.#judge(agentId, known);
   }
+}
+
+function memberOf(agentId: string, { hello, verdict, heardAtMs }: Known, now: number): Member {
+  return { agentId, hello, verdict, silentMs: now - heardAtMs };
 }
 
 /** What agents and commands are told that ask one who does not lead; they read the address. */

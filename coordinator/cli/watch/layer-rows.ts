@@ -44,8 +44,8 @@ export function layerRows(
   const lines = groups.map((group, i): Line => {
     const steps = seen[i] ?? [];
     const cells = (values: number[], top: number, style: (value: number) => Style) => [
-      span(" ".repeat(width - values.length)),
       ...heatCells(values, top, style, screen.unicode),
+      span(" ".repeat(width - values.length)),
     ];
     const value = (text: string) => span(`  ${text}`.padEnd(VALUE), "dim");
     const drops = steps.map(({ dropRate }) => dropRate);

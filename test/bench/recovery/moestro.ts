@@ -1,38 +1,60 @@
 import type { Workplace } from "../../e2e/moestro.ts";
-import { Cluster, type ClusterOptions } from "../../faults/cluster.ts";
-import { until } from "../../faults/patience.ts";
-import { Run } from "../../faults/run.ts";
-import {
-  kill,
-  NUM_RANKS,
-  STEPS,
-  STEPS_BEFORE_KILL,
-  type System,
-  type Times,
-  timeMs,
-} from "./setting.ts";
+import type { Run } from "../../faults/run.ts";
+import { withTraining, writtenAtMs } from "./moestro-cluster.ts";
+import { kill, STEPS_BEFORE_KILL, type System, type Times, writeJob } from "./setting.ts";
 
+/** The cluster: a run of it loses a rank, and another before any interpreter stands by again. */
 export const moestro: System = {
-  name: "moestro",
-  what: "moestro serve and four agents with two slots and two standby interpreters each; started from the submission to a cluster that runs",
+  rows: [
+    {
+      name: "moestro",
+      what: "moestro serve and four agents with two slots and two standby interpreters each; its start is from the submission to the cluster, which runs",
+    },
+    {
+      name: "moestro, again at once",
+      what: `the same cluster, a second rank killed ${STEPS_BEFORE_KILL} steps behind the first recovery: no interpreter stands by`,
+    },
+  ],
   round: (place, rank) =>
-    withCluster(place, {}, async (cluster) => {
-      const { run, submittedAtMs } = await train(cluster);
-      const [first] = run.metrics;
+    withTraining(place, {}, async ({ run, submittedAtMs }) => {
+      const start = writtenAtMs(run.metrics[0]) - submittedAtMs;
+      const first = await loseRank(run, rank);
       await run.advance(STEPS_BEFORE_KILL);
-      return {
-        start: timeMs(first) - submittedAtMs,
-        ...(await killRank(run, rank)),
-      };
+      return [{ start, ...first }, await loseRank(run, (rank + 1) % 8)];
     }),
 };
 
-/** The same, killed once more before any interpreter stands by again. */
-export const moestroCold: System = {
-  name: "moestro, no standby",
-  what: "the same with a second kill right behind the first, when no interpreter stands by",
-  round: (place, rank) =>
-    withCluster(place, {}, async (cluster) => {
-      const { run, submittedAtMs } = await train(cluster);
-    }),
+async function loseRank(run: Run, rank: number): Promise<Times> {
+  const { length } = run.events;
+  const killedAtMs = kill(run.pid(rank));
+  const failing = await run.event("run.failing", length);
+  const recovered = await run.event("run.recovered", length);
+  const seconds = Object.entries(recovered.seconds as Record<string, number>);
+  return {
+    detect: writtenAtMs(failing) - killedAtMs,
+    recover: writtenAtMs(recovered) - killedAtMs,
+    stages: Object.fromEntries(seconds.map(([stage, length]) => [stage, length * 1000])),
+  };
+}
+
+/** One command that starts all: nothing waits for it, as nothing waits for torchrun. */
+export const moestroTrain: System = {
+  rows: [
+    {
+      name: "moestro train",
+      what: "the command on one machine: coordinator, agent and ranks start with it",
+    },
+  ],
+  round: async (place: Workplace) => {
+    const job = writeJob(place);
+    const typedAtMs = Date.now();
+    const command = place.start(["train", job, "--json"]);
+    try {
+      return [{ start: writtenAtMs(await command.step(1)) - typedAtMs }];
+    } finally {
+      command.signal("SIGINT");
+      await command.ended;
+      await place.nothingLeft(10_000);
+    }
+  },
 };

@@ -24,7 +24,7 @@ export async function measureOther(
   place: Workplace,
   rank: number,
   { start, askedAtMs, saysSo }: OtherSystem,
-): Promise<Times> {
+): Promise<readonly Times[]> {
   const folder = place.path("ranks");
   mkdirSync(folder);
   const { bytes } = await startRanks(writeJob(place), join(folder, "checkpoints"));
@@ -43,11 +43,13 @@ export async function measureOther(
     const killedAtMs = kill(steps.pid(rank));
     const recoveredAtMs = await wait("first new step", () => steps.firstStepAtMs(2));
     const said = await wait("word of the death", () => system.find(saysSo, killedAtMs));
-    return {
-      start: startedAtMs - (askedAtMs(system, spawnedAtMs) ?? Number.NaN),
-      detect: said.atMs - killedAtMs,
-      recover: recoveredAtMs - killedAtMs,
-    };
+    return [
+      {
+        start: startedAtMs - (askedAtMs(system, spawnedAtMs) ?? Number.NaN),
+        detect: said.atMs - killedAtMs,
+        recover: recoveredAtMs - killedAtMs,
+      },
+    ];
   } finally {
     await system.end();
   }

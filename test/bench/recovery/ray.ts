@@ -8,8 +8,12 @@ const DRIVER = join(import.meta.dirname, "ray_driver.py");
 
 export function ray({ executable, version }: RayPython, rankFunction: RankFunction): System {
   return {
-    name: "Ray Train",
-    what: `ray ${version}: TorchTrainer of ${NUM_RANKS} workers with FailureConfig, its other settings as they come; started from fit() of a cluster that runs`,
+    rows: [
+      {
+        name: "Ray Train",
+        what: `ray ${version}: TorchTrainer of ${NUM_RANKS} workers with FailureConfig, all else as it comes; its start is from fit() on a cluster that runs`,
+      },
+    ],
     round: (place, rank) =>
       measureOther(place, rank, {
         start: (folder, env) => {

@@ -10,8 +10,12 @@ const MAX_RESTARTS = 3;
 
 export function torchrun(rankFunction: RankFunction): System {
   return {
-    name: "torchrun",
-    what: `torchrun --standalone --nproc-per-node ${NUM_RANKS} --max-restarts ${MAX_RESTARTS}, its other settings as they come`,
+    rows: [
+      {
+        name: "torchrun",
+        what: `torchrun --standalone --nproc-per-node ${NUM_RANKS} --max-restarts ${MAX_RESTARTS}, all else as it comes; its start is from the command`,
+      },
+    ],
     round: (place, rank) =>
       measureOther(place, rank, {
         start: (folder, env) => {
