@@ -97,12 +97,19 @@ function mergeLayer(layers: Map<number, LayerReport>, report: LayerReport): Laye
     layers.set(report.layer, first);
     return first;
   }
-  merged.routed = merged.routed.map((count, expert) => count + (report.routed[expert] ?? 0n));
-  merged.dropped = merged.dropped.map((count, expert) => count + (report.dropped[expert] ?? 0n));
+  addTo(merged.routed, report.routed);
+  addTo(merged.dropped, report.dropped);
   merged.auxLossSum += report.auxLossSum;
   merged.auxLossCount += report.auxLossCount;
   merged.zLossSum += report.zLossSum;
   return merged;
+}
+
+/** In place: this is most of what merging does. */
+function addTo(sums: number[], counts: readonly number[]): void {
+  for (let expert = 0; expert < sums.length; expert += 1) {
+    sums[expert] = (sums[expert] ?? 0) + (counts[expert] ?? 0);
+  }
 }
 
 /** Returns the stage's report among `stages`, with this one in it. */

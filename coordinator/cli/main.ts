@@ -35,6 +35,7 @@ import { suspendCommand } from "./suspend.ts";
 import { tokenCommand } from "./token.ts";
 import { trainCommand } from "./train.ts";
 import { upcycleCommand } from "./upcycle.ts";
+import { watchCommand } from "./watch.ts";
 
 const USAGE_EXIT_CODE = 2;
 
@@ -71,6 +72,7 @@ function program(): Command {
     agentCommand(),
     submitCommand(),
     listCommand(),
+    watchCommand(),
     statusCommand(),
     logsCommand(),
     eventsCommand(),

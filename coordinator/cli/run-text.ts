@@ -1,7 +1,7 @@
-import type { RankStatus, RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
-import { formatBytes, formatDuration, formatPercent, formatWhole } from "../report/format.ts";
+import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
+import { formatBytes, formatDuration, formatPercent } from "../report/format.ts";
 import { formatAge, rankRange } from "./run-table.ts";
-import { figures, isEnded, stateName } from "./view/figures.ts";
+import { figures, stateName } from "./view/figures.ts";
 import { sanitize } from "./view/text.ts";
 
 /** A run on one line, as it is shown again and again by `--watch`. */
@@ -21,7 +21,7 @@ export function runText(run: RunStatus, nowMs: number): string[] {
     ["step", [`${run.step} of ${run.totalSteps}`, ...etaOf(run)].join(", ")],
     ...figureRows(run),
     ["layout", run.layout || "none yet"],
-    ["ranks", [rankRange(run), ...placesOf(run.ranks)].join(", ")],
+    ["ranks", [rankRange(run), ...placesOf(run)].join(", ")],
     ["generation", `${run.generation}`],
     ["restarts", restartsOf(run)],
     ["goodput", run.step > 0n ? formatPercent(run.goodput, 1) : "–"],
@@ -42,11 +42,13 @@ function figureRows(run: RunStatus): [string, string][] {
 }
 
 function etaOf(run: RunStatus): string[] {
-  return run.etaMs > 0n && !isEnded(run) ? [`ETA ${formatDuration(Number(run.etaMs))}`] : [];
+  return run.etaMs > 0n && run.numRanks > 0 ? [`ETA ${formatDuration(Number(run.etaMs))}`] : [];
 }
 
 /** "0–3 on node-a, 4–7 on node-b": ranks in a row are told together. */
-function placesOf(ranks: readonly RankStatus[]): string[] {
+function placesOf({ ranks, numRanks }: RunStatus): string[] {
+  // Those of a run that holds no slots are the last it had.
+  if (numRanks === 0) return [];
   const groups: { agentId: string; first: number; last: number }[] = [];
   for (const { rank, agentId } of [...ranks].sort((a, b) => a.rank - b.rank)) {
     const group = groups.at(-1);
@@ -72,7 +74,7 @@ function stageRows({ stages }: RunStatus): [string, string][] {
   return stages.map(({ stage, numLayers, computeMs, communicationMs, peakMemoryBytes }) => [
     `stage ${stage}`,
     [
-      `${formatWhole(numLayers)} layers`,
+      `${numLayers} ${numLayers === 1 ? "layer" : "layers"}`,
       `compute ${formatDuration(computeMs)}`,
       `communication ${formatDuration(communicationMs)}`,
       `peak ${formatBytes(Number(peakMemoryBytes))}`,

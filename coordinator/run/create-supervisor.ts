@@ -55,7 +55,7 @@ export function createSupervisor(run: SupervisedRun, around: Surroundings): Supe
       restarts: life?.restarts ?? 0,
       countedRestarts: life?.countedRestarts ?? 0,
       stepsLost: life?.stepsLost ?? 0,
-      ...{ plan: undefined, ranks: [], last: undefined, validationLoss: undefined },
+      ...{ plan: undefined, ranks: new Map(), last: undefined, validationLoss: undefined },
       ...{ stepMs: undefined, checkpointStep: 0, goodput: 1, lateControlValues: 0, sample: null },
     },
     stateChanged: (state, reason) => store.setLife(runId, held, supervisor.life(state, reason)),

@@ -21,6 +21,7 @@ import type { GenerationEvents } from "./generation-events.ts";
 import { metricsRecord, timelineRecord } from "./metrics.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RunJournal } from "./run-journal.ts";
+import type { RankFacts } from "./run-status.ts";
 
 /** Weight of the newest step in the smoothed step time that the ETA is made of. */
 const STEP_TIME_WEIGHT = 0.1;
@@ -56,6 +57,7 @@ export class GenerationRecords implements GenerationEvents {
   readonly #options: GenerationRecordsOptions;
   readonly #journal: RunJournal;
   readonly #controller: ControllerHistory;
+  readonly #ranks = new Map<number, RankFacts>();
   #stepMs: number | undefined;
   #firstStepAtMs = 0;
   #lastStepAtMs = 0;
@@ -80,14 +82,14 @@ export class GenerationRecords implements GenerationEvents {
   // --- GenerationEvents ---
 
   rankStarted(rank: number, pid: number, agentId: string): void {
-    const ranks = [...this.#journal.facts.ranks.filter((one) => one.rank !== rank)];
-    this.#journal.update({ ranks: [...ranks, { rank, pid, agentId }] });
+    // The same map again and again: there may be thousands of ranks.
+    this.#journal.update({ ranks: this.#ranks.set(rank, { rank, pid, agentId }) });
     const { adopted, plan, started } = this.#options;
     const details = { rank, pid, agent: agentId };
     const where = `as process ${pid} of agent ${agentId}`;
     if (adopted) this.#journal.event("rank.adopted", `rank ${rank} goes on ${where}`, details);
     else this.#journal.event("rank.started", `rank ${rank} started ${where}`, details);
-    if (ranks.length + 1 === plan.worldSize) started();
+    if (this.#ranks.size === plan.worldSize) started();
   }
 
   dataPrepared(data: DataPrepared): void {

@@ -73,6 +73,7 @@ export class Generation implements Group {
   #recordedStep: number;
   #checkpointStep: number;
   #acknowledgedAtMs = 0;
+  #acknowledgedStep = -1;
   #stop: { checkpoint: boolean } | undefined;
   #killed = false;
 
@@ -302,8 +303,10 @@ export class Generation implements Group {
 
   #acknowledge(atOnce: boolean): void {
     const now = performance.now();
+    if (!atOnce && this.#recordedStep === this.#acknowledgedStep) return;
     if (!atOnce && now - this.#acknowledgedAtMs < ACKNOWLEDGE_EVERY_MS) return;
     this.#acknowledgedAtMs = now;
+    this.#acknowledgedStep = this.#recordedStep;
     const value = create(AcknowledgedSchema, {
       step: BigInt(this.#recordedStep),
       checkpointStep: BigInt(this.#checkpointStep),
@@ -332,8 +335,8 @@ export class Generation implements Group {
     try {
       body();
     } catch (error) {
-      this.#kill();
       this.#verdict.coordinatorFailed(error as Error);
+      this.#kill();
     }
   }
 

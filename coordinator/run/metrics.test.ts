@@ -16,15 +16,15 @@ const report = create(StepReportSchema, {
   layers: [
     {
       layer: 0,
-      routed: [60n, 140n],
-      dropped: [0n, 10n],
+      routed: [60, 140],
+      dropped: [0, 10],
       auxLossSum: 0.8,
       auxLossCount: 4,
       auxCoefficient: 0.01,
       zLossSum: 12,
       expertSimilarity: 0.25,
     },
-    { layer: 1, routed: [100n, 100n], dropped: [0n, 0n] },
+    { layer: 1, routed: [100, 100], dropped: [0, 0] },
   ],
   stages: [
     { stage: 0, computeMs: 20, communicationMs: 5, peakMemoryBytes: 100n },

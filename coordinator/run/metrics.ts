@@ -53,7 +53,7 @@ function layerRecord(report: LayerReport): LayerRecord {
     dropRate: dropRate(report),
     auxCoeff: report.auxCoefficient,
     auxLoss: report.auxLossSum / Math.max(1, report.auxLossCount),
-    expertLoad: report.routed.map(Number),
+    expertLoad: [...report.routed],
     ...(report.zLossSum > 0 ? { zLoss: report.zLossSum / Math.max(1, report.auxLossCount) } : {}),
     ...(report.expertSimilarity === undefined ? {} : { expertSimilarity: report.expertSimilarity }),
   };
@@ -62,7 +62,7 @@ function layerRecord(report: LayerReport): LayerRecord {
 /** d = dropped assignments / routed assignments of one step (0..1). */
 function dropRate(report: LayerReport): number {
   const routed = sum(report.routed);
-  return routed === 0n ? 0 : Number(sum(report.dropped)) / Number(routed);
+  return routed === 0 ? 0 : sum(report.dropped) / routed;
 }
 
 /** The measured schedule of a step, if the ranks sent one. */
@@ -82,6 +82,6 @@ export function timelineRecord(report: StepReport): TimelineRecord | undefined {
   };
 }
 
-function sum(counts: readonly bigint[]): bigint {
-  return counts.reduce((total, count) => total + count, 0n);
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }

@@ -7,7 +7,10 @@ import { type RunFacts, runStatus } from "./run-status.ts";
 
 /** Whoever shows a run to people or programs. */
 export type RunObserver = {
-  status(status: RunStatus): void;
+  /** What is known has changed: whoever wants a status of it asks for one. */
+  changed?(): void;
+  /** The same with the status, which takes a while to make of thousands of ranks. */
+  status?(status: RunStatus): void;
   step(record: MetricsRecord): void;
   event(record: EventRecord): void;
 };
@@ -24,13 +27,13 @@ export type RunJournalOptions = {
 export class RunJournal {
   readonly #options: RunJournalOptions;
   #facts: RunFacts;
-  #status: RunStatus;
+  /** Of what is known now; made when it is asked for. */
+  #status: RunStatus | undefined;
   #stored: Promise<void> = Promise.resolve();
 
   constructor(options: RunJournalOptions) {
     this.#options = options;
     this.#facts = options.facts;
-    this.#status = runStatus(options.facts);
   }
 
   get state(): RunState {
@@ -46,6 +49,7 @@ export class RunJournal {
   }
 
   status(): RunStatus {
+    this.#status ??= runStatus(this.#facts);
     return this.#status;
   }
 
@@ -71,8 +75,10 @@ export class RunJournal {
   /** Changes what is known, and shows it. */
   update(change: Partial<RunFacts>): void {
     this.#facts = { ...this.#facts, ...change };
-    this.#status = runStatus(this.#facts);
-    this.#options.observer.status(this.#status);
+    this.#status = undefined;
+    const { observer } = this.#options;
+    observer.changed?.();
+    if (observer.status) observer.status(this.status());
   }
 
   step(record: MetricsRecord, change: Partial<RunFacts>): void {

@@ -26,6 +26,9 @@ export function stateCode(state: RunState): ProtoState {
   return PROTO_STATES[state];
 }
 
+/** Where a rank runs. */
+export type RankFacts = { rank: number; agentId: string; pid: number };
+
 /** What is known of a run. */
 export type RunFacts = {
   runId: string;
@@ -42,7 +45,7 @@ export type RunFacts = {
   totalSteps: number;
   /** Of the current generation; undefined before the first. */
   plan: Plan | undefined;
-  ranks: readonly { rank: number; agentId: string; pid: number }[];
+  ranks: ReadonlyMap<number, RankFacts>;
   last: MetricsRecord | undefined;
   validationLoss: number | undefined;
   /** Smoothed; undefined before the first step. */
@@ -95,7 +98,7 @@ export function runStatus(facts: RunFacts): RunStatus {
     layers: layers.map(({ layer, dropRate, auxCoeff, expertLoad }) => ({
       ...{ layer, dropRate, coefficient: auxCoeff, load: expertLoad.map(BigInt) },
     })),
-    ranks: [...facts.ranks],
+    ranks: [...facts.ranks.values()],
   });
 }
 

@@ -76,6 +76,8 @@ export class Supervisor {
   #numSteps = 0;
   #lastStepAtMs = 0;
   #detached = false;
+  /** It has come to its end, or waits and is another supervisor's from then on. */
+  #isOver = false;
 
   constructor(options: SupervisorOptions) {
     const { context, life } = options;
@@ -174,6 +176,7 @@ export class Supervisor {
 
   /** Lets go of the run without touching its ranks: another coordinator leads. */
   detach(): void {
+    if (this.#isOver) return;
     this.#detached = true;
     this.#generation?.close();
     this.#abort.abort();
@@ -211,6 +214,7 @@ export class Supervisor {
       if (!this.isEnded()) await this.#conclude("failed", reason, false, false).catch(() => {});
       throw error;
     } finally {
+      this.#isOver = true;
       if (!this.#detached) recorder.close();
     }
   }
@@ -283,7 +287,7 @@ export class Supervisor {
     this.#recovery?.mark("plan");
     const checkpointStep = restore?.manifest.step ?? 0;
     journal.update({
-      ...{ generation: number, plan, checkpointStep, ranks: [], stepsLost: this.#stepsLost },
+      ...{ generation: number, plan, checkpointStep, ranks: new Map(), stepsLost: this.#stepsLost },
     });
     await this.#store();
     const records = new GenerationRecords({

@@ -20,6 +20,7 @@ export class Verdict {
   readonly #lost = new Map<string, string>();
   /** Agents that nothing is heard of just now. */
   readonly #away = new Set<string>();
+  #numPlaced = 0;
   #hung: string | undefined;
   #evidenceAtMs = 0;
   #killRequested = false;
@@ -50,6 +51,7 @@ export class Verdict {
 
   /** The agent was told to start these ranks, or has them. */
   placed(agentId: string, ranks: readonly number[]): void {
+    this.#numPlaced += ranks.length - (this.#placed.get(agentId)?.length ?? 0);
     this.#placed.set(agentId, ranks);
   }
 
@@ -114,6 +116,8 @@ export class Verdict {
   }
 
   #judge(): void {
+    // What is fixed stays, and until all have ended there is nothing more to say.
+    if (this.#fixed && !this.#nothingMoreComes()) return;
     const decision = decide(this.#facts);
     if (decision.decision === "continue") return;
     if (this.#evidenceAtMs === 0) this.#evidenceAtMs = performance.now();
@@ -136,6 +140,8 @@ export class Verdict {
    * for: it ends what it has of the generation when it is back.
    */
   #nothingMoreComes(): boolean {
+    const isEachOneNeeded = this.#lost.size === 0 && this.#away.size === 0;
+    if (isEachOneNeeded && this.#exits.size < this.#numPlaced) return false;
     const isEnding = this.#fixed !== undefined || this.#killRequested;
     const cannotTell = (agentId: string) =>
       this.#lost.has(agentId) || (isEnding && this.#away.has(agentId));

@@ -325,7 +325,7 @@ export class Dispatcher implements SlotSource {
           directory: this.directory(runId),
           ...{ store, held, fleet, slots: this, cacheDirectory, networkInterface },
           observer: {
-            status: () => this.#saveStatus(runId),
+            changed: () => this.#saveStatus(runId),
             step: () => {},
             event: (record) => log.event(runId, record),
           },

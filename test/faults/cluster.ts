@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { create } from "@bufbuild/protobuf";
@@ -18,12 +19,12 @@ import {
   Role,
 } from "../../proto/gen/moestro/v1/join_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
-import { Workplace } from "../e2e/moestro.ts";
+import type { Workplace } from "../e2e/moestro.ts";
 import { Daemon } from "./daemon.ts";
 import type { NodeNetworks } from "./node-networks.ts";
 import { until } from "./patience.ts";
 
-const MAIN = fileURLToPath(new URL("coordinator-main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../coordinator/cli/main.ts", import.meta.url));
 const AGENT = fileURLToPath(new URL("../../worker/agent/main.ts", import.meta.url));
 const HOOKS = fileURLToPath(new URL("hooks", import.meta.url));
 const CLOCK = fileURLToPath(new URL("hooks/clock.ts", import.meta.url));
@@ -63,6 +64,7 @@ export class Cluster {
 
   static async start(place: Workplace, options: ClusterOptions = {}): Promise<Cluster> {
     const cluster = new Cluster(place, options);
+    mkdirSync(cluster.faults);
     for (const name of ["a", "b"] as const) {
       cluster.#ports.set(name, [await freePort(), await freePort()]);
     }

@@ -30,7 +30,12 @@ export function jobText(kind: JobKind, steps: number): string {
     },
     data: { path: "texts", validationFraction: 0.2 },
     training: {
-      ...{ steps, globalBatchSize: GLOBAL_BATCH_SIZES[kind], microBatchSize: 1, sequenceLength: 32 },
+      ...{
+        steps,
+        globalBatchSize: GLOBAL_BATCH_SIZES[kind],
+        microBatchSize: 1,
+        sequenceLength: 32,
+      },
       // A rate that stays makes a short run the beginning of a long one.
       ...{ learningRate: 0.005, minLearningRate: 0.005, warmupSteps: 4, sampleBytes: 0 },
     },

@@ -129,8 +129,11 @@ export class Run {
     });
   }
 
-  async stop(): Promise<void> {
-    await this.#cluster.call(methods.stopRun, create(StopRunRequestSchema, { runId: this.id }));
+  /** Has it end behind a checkpoint, and waits until it has. */
+  async stop(): Promise<RunStatus> {
+    const request = create(StopRunRequestSchema, { runId: this.id, checkpoint: true });
+    await this.#cluster.call(methods.stopRun, request);
+    return this.ended();
   }
 
   #started(rank: number): EventRecord {

@@ -231,7 +231,8 @@ test("ranks outlive connections and generations give way, in one agent's life", 
     const order = coordinator.received
       .filter(({ fence }) => fence?.runId === "s")
       .map(({ message }) => message.case);
-    assert.deepEqual(order.slice(-3), ["checkpoint", "rankExited", "rankExited"]);
+    assert.equal(order.at(-1), "rankExited");
+    assert.equal(coordinator.all("checkpoint", "s").at(-1)?.step, last);
     assert.equal(coordinator.all("step", "s").at(-1)?.step, last);
     assert.ok(pids.every(isAlive));
     coordinator.send(run("s"), goodbye);

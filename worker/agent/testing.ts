@@ -30,7 +30,7 @@ import type { GroupFence } from "./group-facts.ts";
 const MAIN = join(import.meta.dirname, "main.ts");
 const HEARTBEAT_MS = 200;
 /** Far above what anything here takes; who waits so long has found a hang. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 
 type Stream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 type Message = NonNullable<ConnectRequest["message"]>;

@@ -19,6 +19,8 @@ const { listRuns } = grpcMethods(RunService);
 
 /** Between two looks at runs and agents, and between two attempts to connect. */
 const EVERY_MS = 1000;
+/** Time between two looks, at least so many times what a look takes. */
+const IDLE_SHARE = 4;
 /** How long one that stands by is looked at before the leader is looked for again. */
 const SEEK_AFTER_MS = 5000;
 
@@ -62,7 +64,7 @@ export class Feed {
     let known = await coordinators();
     while (!signal.aborted) {
       try {
-        const found = await findLeader(known);
+        const found = await findLeader(known, signal);
         if (signal.aborted) found.client.close();
         else await this.#watch(found);
       } catch (error) {
@@ -93,6 +95,7 @@ export class Feed {
     this.#refollow();
     try {
       for (let led = false; !signal.aborted; ) {
+        const askedAtMs = performance.now();
         const request = create(ListRunsRequestSchema);
         const { runs } = await requestUnary(client, listRuns, request, ANSWER_MS);
         this.#awaySinceMs = undefined;
@@ -107,7 +110,9 @@ export class Feed {
           update({ kind: "agents", agents: [], problem });
           if (led || performance.now() - startedAtMs > SEEK_AFTER_MS) return;
         }
-        await Promise.race([sleep(EVERY_MS, undefined, { signal }), broken.promise]);
+        // A coordinator with very many runs is not kept busy by being looked at.
+        const waitMs = Math.max(EVERY_MS, IDLE_SHARE * (performance.now() - askedAtMs));
+        await Promise.race([sleep(waitMs, undefined, { signal }), broken.promise]);
       }
     } catch (error) {
       if (signal.aborted) return;

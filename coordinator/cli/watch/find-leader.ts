@@ -10,6 +10,7 @@ import { MoestroError } from "../../errors.ts";
 import { type Coordinators, otherLeader } from "../../rpc/call-leader.ts";
 import { callError, requestUnary } from "../../rpc/call-unary.ts";
 import { openClient, type TlsMaterial } from "../../rpc/client.ts";
+import { MAX_MESSAGE_BYTES } from "../../rpc/server.ts";
 
 /** A coordinator that does not answer in this time is passed over. */
 export const ANSWER_MS = 3000;
@@ -43,15 +44,18 @@ export async function askAgents(client: Client): Promise<AgentsAnswer> {
  * A client of the coordinator that leads; while none does, of one that stands by. All are
  * asked at once: one that hangs holds up nobody. Throws MoestroError, a line for each.
  */
-export async function findLeader(coordinators: Coordinators): Promise<FoundCoordinator> {
+export async function findLeader(
+  coordinators: Coordinators,
+  signal: AbortSignal,
+): Promise<FoundCoordinator> {
   const { addresses, material } = coordinators;
-  const asked = addresses.map((address) => ask(address, material));
+  const asked = addresses.map((address) => ask(address, material, signal));
   const leading = asked.map(async (one) => {
     const answered = await one;
     if ("notLeading" in answered.answer) throw new Error(answered.answer.notLeading);
     return answered;
   });
-  const found = await Promise.any(leading).catch(() => standIn(asked, coordinators));
+  const found = await Promise.any(leading).catch(() => standIn(asked, coordinators, signal));
   for (const one of asked) {
     one.then(
       ({ client }) => client !== found.client && client.close(),
@@ -65,13 +69,14 @@ export async function findLeader(coordinators: Coordinators): Promise<FoundCoord
 async function standIn(
   asked: readonly Promise<Answered>[],
   { addresses, material }: Coordinators,
+  signal: AbortSignal,
 ): Promise<FoundCoordinator> {
   const settled = await Promise.allSettled(asked);
   const answered = settled.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
   for (const { answer } of answered) {
     const leader = "leader" in answer ? answer.leader : undefined;
     if (leader === undefined || addresses.includes(leader)) continue;
-    const found = await ask(leader, material).catch(() => undefined);
+    const found = await ask(leader, material, signal).catch(() => undefined);
     if (found) return found;
   }
   const [first] = answered;
@@ -87,14 +92,21 @@ async function standIn(
   );
 }
 
-async function ask(address: string, trust: TlsMaterial): Promise<Answered> {
-  // A pool of its own: an earlier client's wait to connect again is not this one's.
-  const client = openClient(address, trust, { "grpc.use_local_subchannel_pool": 1 });
+async function ask(address: string, trust: TlsMaterial, signal: AbortSignal): Promise<Answered> {
+  const client = openClient(address, trust, {
+    // A pool of its own: an earlier client's wait to connect again is not this one's.
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+  });
+  const close = () => client.close();
+  signal.addEventListener("abort", close);
   try {
     return { address, client, answer: await askAgents(client) };
   } catch (error) {
     client.close();
     throw callError(address, error as ServiceError);
+  } finally {
+    signal.removeEventListener("abort", close);
   }
 }
 

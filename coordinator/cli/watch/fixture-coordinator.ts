@@ -11,6 +11,8 @@ import { addRunService, type Runs } from "../../rpc/run-service.ts";
 import { createRpcServer } from "../../rpc/server.ts";
 import { AGENTS, EVENTS, runsAt } from "./fixture.ts";
 
+type Started = { port: number; leads(): boolean; step(): number };
+
 /** Coordinators of one authority on loopback that serve the fixture's runs to watchers. */
 export async function openCluster() {
   const directory = mkdtempSync(join(tmpdir(), "moestro-watch-"));
@@ -22,7 +24,7 @@ export async function openCluster() {
     directory,
     material: { ...identity, authority: authority.certificate },
     /** A coordinator; `leads` may change while it runs. */
-    async start({ port = 0, leads = () => true, step = () => 1 } = {}) {
+    async start({ port = 0, leads = () => true, step = () => 1 }: Partial<Started> = {}) {
       const rpc = createRpcServer(authority, await issueCoordinator(authority, ["127.0.0.1"]));
       addRunService(rpc.server, servedRuns(step));
       addFleetService(rpc.server, {

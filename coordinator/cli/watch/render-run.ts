@@ -97,11 +97,11 @@ function sectionsOf(
       lines: (rows) => layerRows(layers, open.history, rows, screen),
     },
     {
-      ...{ least: 2, most: stages.length > 0 && status.step > 0n ? stages.length + 1 : 0 },
+      ...{ least: 3, most: stages.length > 0 && status.step > 0n ? stages.length + 1 : 0 },
       lines: (rows) => stageRows(status, rows, screen),
     },
     {
-      ...{ least: 2, most: numAgents > 0 ? numAgents + 1 : 0 },
+      ...{ least: 3, most: numAgents > 0 ? numAgents + 1 : 0 },
       lines: (rows) => agentRows(status, agents, rows, screen.columns),
     },
     {

@@ -15,9 +15,7 @@ export async function withTraining<Result>(
 ): Promise<Result> {
   const cluster = await Cluster.start(place, options);
   try {
-    await until("standby interpreters", () =>
-      [...cluster.agents.values()].every(({ log }) => log.includes("processes stand by")),
-    );
+    await standbysReady(cluster, 1);
     const submittedAtMs = Date.now();
     const run = await Run.submit(cluster, "recovery", { kind: "free", steps: STEPS });
     await run.reach(STEPS_BEFORE_KILL);
@@ -25,6 +23,15 @@ export async function withTraining<Result>(
   } finally {
     await cluster.close();
   }
+}
+
+/** Waits until every agent has said so often that all its interpreters stand by. */
+export async function standbysReady(cluster: Cluster, times: number): Promise<void> {
+  await until("standby interpreters", () =>
+    [...cluster.agents.values()].every(
+      ({ log }) => log.split("processes stand by").length - 1 >= times,
+    ),
+  );
 }
 
 /** When a record was written, on the clock of `Date.now`. */

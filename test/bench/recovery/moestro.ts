@@ -1,6 +1,6 @@
 import type { Workplace } from "../../e2e/moestro.ts";
 import type { Run } from "../../faults/run.ts";
-import { withTraining, writtenAtMs } from "./moestro-cluster.ts";
+import { standbysReady, withTraining, writtenAtMs } from "./moestro-cluster.ts";
 import { kill, STEPS_BEFORE_KILL, type System, type Times, writeJob } from "./setting.ts";
 
 /** The cluster: a run of it loses a rank, and another before any interpreter stands by again. */
@@ -16,7 +16,9 @@ export const moestro: System = {
     },
   ],
   round: (place, rank) =>
-    withTraining(place, {}, async ({ run, submittedAtMs }) => {
+    withTraining(place, {}, async ({ cluster, run, submittedAtMs }) => {
+      // The run took those that stood by; its agents make others beside it.
+      await standbysReady(cluster, 2);
       const start = writtenAtMs(run.metrics[0]) - submittedAtMs;
       const first = await loseRank(run, rank);
       await run.advance(STEPS_BEFORE_KILL);
@@ -24,14 +26,17 @@ export const moestro: System = {
     }),
 };
 
+const FIRST_WORDS = ["run.failing", "run.recovering"];
+
 async function loseRank(run: Run, rank: number): Promise<Times> {
   const { length } = run.events;
   const killedAtMs = kill(run.pid(rank));
-  const failing = await run.event("run.failing", length);
   const recovered = await run.event("run.recovered", length);
+  // Ranks that all end by themselves need not be given up first.
+  const said = run.events.slice(length).find(({ event }) => FIRST_WORDS.includes(event));
   const seconds = Object.entries(recovered.seconds as Record<string, number>);
   return {
-    detect: writtenAtMs(failing) - killedAtMs,
+    detect: writtenAtMs(said) - killedAtMs,
     recover: writtenAtMs(recovered) - killedAtMs,
     stages: Object.fromEntries(seconds.map(([stage, length]) => [stage, length * 1000])),
   };

@@ -158,6 +158,6 @@ function layerReport(layer: number, rank: number): LayerReport {
   const dropped = routed.map((count) => Math.max(0, count - even));
   return create(LayerReportSchema, {
     ...{ layer, auxLossSum: 1.02, auxLossCount: 1, auxCoefficient: 0.01 },
-    ...{ routed: routed.map(BigInt), dropped: dropped.map(BigInt) },
+    ...{ routed, dropped },
   });
 }

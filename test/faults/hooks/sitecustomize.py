@@ -62,7 +62,9 @@ def _hold_gil(context):
     import threading
 
     # A PyDLL, unlike a CDLL, keeps the lock while its function runs.
-    threading.Thread(target=ctypes.PyDLL(None).sleep, args=(10**6,), daemon=True).start()
+    threading.Thread(
+        target=ctypes.PyDLL(None).sleep, args=(10**6,), daemon=True
+    ).start()
 
 
 def _not_a_number(context):

@@ -25,18 +25,20 @@ export declare type LayerReport = Message<"moestro.v1.LayerReport"> & {
   layer: number;
 
   /**
-   * Assignments the gate made, per expert, before dropping. Merge: sum.
+   * Assignments the gate made, per expert, before dropping. Merge: sum. 32 bits, for
+   * they are most of what a coordinator reads: enough for what a node's ranks make in
+   * all the steps that one report may stand for.
    *
-   * @generated from field: repeated int64 routed = 2;
+   * @generated from field: repeated uint32 routed = 2;
    */
-  routed: bigint[];
+  routed: number[];
 
   /**
    * Assignments dropped over capacity, per expert. Merge: sum.
    *
-   * @generated from field: repeated int64 dropped = 3;
+   * @generated from field: repeated uint32 dropped = 3;
    */
-  dropped: bigint[];
+  dropped: number[];
 
   /**
    * Sum of the layer's auxiliary loss over micro-batches. Merge: sum.
