@@ -1,5 +1,5 @@
 // Runs every check and every test of both languages, then prints one line with
-// the sum. Suites may be named: node scripts/test.mjs lint unit engine e2e
+// the sum. Suites may be named: node scripts/test.mjs lint unit engine e2e faults
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -92,6 +92,7 @@ const suites = {
     nodeTests(2, ...PLANNING.map((name) => `test/e2e/${name}.test.ts`)),
     nodeTests(1, `test/e2e/!(${PLANNING.join("|")}).test.ts`),
   ],
+  faults: () => [nodeTests(1, "test/faults/*.test.ts")],
 };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);

@@ -1,7 +1,6 @@
-import { RunState, type RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
 import { EXIT_CODES } from "../errors.ts";
 
-/** The conventional exit code of a process that Ctrl-C ended. */
+/** The conventional exit code of a process that Ctrl-C or a signal ended. */
 export const INTERRUPTED = 130;
 
 /** What a person reads of exit codes below `moestro --help`. */
@@ -14,13 +13,10 @@ Exit codes:
   ${EXIT_CODES.environment}    the machine lacks something, or no coordinator could be reached
   ${EXIT_CODES.in_use}    in use by somebody else
   ${EXIT_CODES.stuck}    the run was given up: starting it again got nowhere
-  ${INTERRUPTED}  stopped by Ctrl-C`;
-
-/** How the recovery policy begins the reason of a run it gave up for standing still. */
-const STUCK = /^no progress in \d+ starts\b/;
+  ${INTERRUPTED}  stopped by Ctrl-C or a signal`;
 
 /** What a command that watched a run to its end exits with. */
-export function exitCodeOf({ state, reason }: Pick<RunStatus, "state" | "reason">): number {
-  if (state !== RunState.FAILED) return 0;
+export function exitCodeOf(hasFailed: boolean, reason: string): number {
+  if (!hasFailed) return 0;
   return STUCK.test(reason) ? EXIT_CODES.stuck : EXIT_CODES.run_failed;
 }

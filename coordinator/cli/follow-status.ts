@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  RunState,
   type RunStatus,
   RunStatusSchema,
   WatchRunRequestSchema,
@@ -28,7 +29,7 @@ export async function followStatus(
       show(status);
       last = status;
     }
-    return last ? exitCodeOf(last) : 0;
+    return exitCodeOf(last?.state === RunState.FAILED, last?.reason ?? "");
   });
 }
 

@@ -23,6 +23,7 @@ import { type Agents, addFleetService } from "../rpc/fleet-service.ts";
 import { createGuard } from "../rpc/guard.ts";
 import { addRunService, type Runs } from "../rpc/run-service.ts";
 import { createRpcServer } from "../rpc/server.ts";
+import { openSqliteStore } from "../store/sqlite-store.ts";
 import { agentsCommand } from "./agents.ts";
 import { checkpointCommand } from "./checkpoint.ts";
 import { drainCommand } from "./drain.ts";
@@ -30,6 +31,7 @@ import { eventsCommand } from "./events.ts";
 import { listCommand } from "./list.ts";
 import { publishCoordinator } from "./local-coordinators.ts";
 import { logsCommand } from "./logs.ts";
+import { STORE_FILE } from "./options.ts";
 import { resumeCommand } from "./resume.ts";
 import { scaleCommand } from "./scale.ts";
 import { statusCommand } from "./status.ts";
@@ -101,9 +103,8 @@ before(async () => {
 beforeEach(async (t) => {
   fleet = new Fleet();
   here = await startCoordinator(fleet);
-  const withdraw = publishCoordinator(here.address);
   (t as TestContext).after(async () => {
-    withdraw();
+    here.withdraw();
     await here.close();
   });
 });
@@ -222,7 +223,7 @@ test("what is asked of a run reaches its coordinator", async (t) => {
 
 test("which run of a service is to be stopped must be said, and how a run is to be scaled", async (t) => {
   const on = ["--coordinator", here.address];
-  await assert.rejects(moestro(t, "stop", ...on), { message: /give its id/ });
+  await assert.rejects(moestro(t, "stop", ...on), { message: /give the id/ });
   await assert.rejects(moestro(t, "scale", "r"), { message: /--min, --max: give at least one/ });
   await assert.rejects(moestro(t, "checkpoint", "r", "s"), { message: /^s: one run at a time/ });
   assert.deepEqual(fleet.heard, []);
@@ -286,12 +287,21 @@ test("a run that ended under moestro train here is told of when no coordinator k
   mkdirSync(join(runs, "old"), { recursive: true });
   const summary = { status: "succeeded", steps: 16, reason: "trained 16 steps" };
   writeFileSync(join(runs, "old", "summary.json"), JSON.stringify(summary));
+  mkdirSync(join(runs, "of-a-service"));
+  await rememberTrained(runs, "old");
   const at = ["--runs-dir", runs];
   const told = "old: succeeded at step 16: trained 16 steps\n";
   assert.equal((await moestro(t, "status", "old", ...at)).out, told);
-  await here.close();
-  assert.equal((await moestro(t, "status", ...at)).out, told);
-  await assert.rejects(moestro(t, "status", "other", ...at), { code: "environment" });
+  here.withdraw();
+  assert.equal((await moestro(t, "status", "old", ...at, "--watch")).exitCode, 0);
+  await assert.rejects(moestro(t, "suspend", "old", ...at), { message: /^run old is not running/ });
+  // Nobody may take it for one that has ended: its ranks go on.
+  await assert.rejects(moestro(t, "status", "of-a-service", ...at), { code: "environment" });
+  await assert.rejects(moestro(t, "stop", "of-a-service", ...at), { code: "environment" });
+  await assert.rejects(moestro(t, "status", "other", ...at), {
+    code: "not_found",
+    message: /\/other: there is no such run; no coordinator is known here/,
+  });
 });
 
 test("no such run, and no coordinator that answers, are one line each", async (t) => {
@@ -389,6 +399,14 @@ function start(...args: string[]) {
   return { process: child, ended };
 }
 
+/** Leaves what `moestro train` does of a run it has begun. */
+async function rememberTrained(runs: string, runId: string): Promise<void> {
+  const store = openSqliteStore(join(runs, STORE_FILE));
+  const spec = { name: runId, owner: "", priority: 0, submittedAtMs: 0, job: {}, maxRestarts: 0 };
+  await store.create(runId, spec, { phase: "run", minRanks: 1, maxRanks: 1, checkpoints: 0 });
+  await store.close();
+}
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(10);
 }
@@ -402,7 +420,7 @@ async function startCoordinator(what: Fleet) {
   addFleetService(rpc.server, what.agents);
   const address = `127.0.0.1:${await rpc.listen("127.0.0.1", 0)}`;
   rpc.setServing(true);
-  return { address, close: () => rpc.close() };
+  return { address, withdraw: publishCoordinator(address), close: () => rpc.close() };
 }
 
 /** Runs and agents that are what a test makes them, and write down what they are asked. */

@@ -8,6 +8,7 @@ import { MoestroError } from "../errors.ts";
 import { type Coordinators, callLeader } from "../rpc/call-leader.ts";
 import { RunDirectory } from "../run/run-directory.ts";
 import { findCoordinators, localMaterial } from "./context.ts";
+import { trainedRun } from "./ended-run.ts";
 
 export const runMethods = grpcMethods(RunService);
 const endpointSchema = z.object({ address: z.string() });
@@ -50,8 +51,10 @@ export async function coordinatorsOf(where: Where, runId: string): Promise<RunCo
     return { ...(await findCoordinators(coordinator)), isTrain: false };
   } catch (error) {
     if (!(error instanceof MoestroError) || !existsSync(runsDir)) throw error;
-    if (existsSync(join(runsDir, runId))) throw notRunning(runId);
+    // A folder alone may be a service's, whose ranks go on while no coordinator is there.
+    if (await trainedRun(runsDir, runId)) throw notRunning(runId);
     const folder = join(runsDir, runId);
+    if (existsSync(folder)) throw error;
     throw new MoestroError("not_found", `${folder}: there is no such run; ${error.message}`);
   }
 }

@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { Command } from "commander";
 import {
@@ -8,8 +6,10 @@ import {
   type RunStatus,
 } from "../../proto/gen/moestro/v1/run_pb.js";
 import { MoestroError } from "../errors.ts";
+import type { StoredRun } from "../store/store.ts";
 import { callCoordinator, coordinatorOption } from "./context.ts";
-import { showEnded } from "./ended-run.ts";
+import { summaryOf, trainedRun } from "./ended-run.ts";
+import { exitCodeOf } from "./exit-codes.ts";
 import { followStatus, showJson } from "./follow-status.ts";
 import { runsDirectoryOption } from "./options.ts";
 import { printLine } from "./print.ts";
@@ -22,6 +22,7 @@ import {
   type Where,
 } from "./run-client.ts";
 import { runText } from "./run-text.ts";
+import { sanitize } from "./view/text.ts";
 
 type StatusOptions = Where & { json: boolean; watch: boolean };
 
@@ -41,9 +42,14 @@ export function statusCommand(): Command {
           process.exitCode = await followStatus(runId, coordinators, options.json);
         } else show(await getRun(options, runId), options);
       } catch (error) {
-        // No coordinator knows it: it may be one that `moestro train` has ended here.
-        if (!(error instanceof MoestroError) || !isPast(options, runId)) throw error;
-        await showEnded(options, runId);
+        // No coordinator has it: it may be one that has ended under `moestro train` here.
+        const trained = await endedHere(options, runId);
+        if (!trained || !(error instanceof MoestroError)) throw error;
+        const summary = summaryOf(options.runsDir, trained);
+        const { status, steps, reason } = summary;
+        if (options.json) console.log(JSON.stringify(summary));
+        else printLine(sanitize(`${runId}: ${status} at step ${steps}: ${reason}`));
+        if (options.watch) process.exitCode = exitCodeOf(status === "failed", reason);
       }
     });
 }
@@ -80,8 +86,7 @@ function show(status: RunStatus, { json }: StatusOptions): void {
   else for (const line of runText(status, Date.now())) printLine(line);
 }
 
-/** Whether the run's folder is here and nobody carries it out. */
-function isPast(where: Where, runId: string): boolean {
-  if (where.coordinator || isTrained(where, runId)) return false;
-  return existsSync(join(where.runsDir, runId));
+async function endedHere(where: Where, runId: string): Promise<StoredRun | undefined> {
+  if (where.coordinator || isTrained(where, runId)) return undefined;
+  return trainedRun(where.runsDir, runId);
 }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { StopRunRequestSchema } from "../../proto/gen/moestro/v1/run_pb.js";
 import { MoestroError } from "../errors.ts";
 import { type ActionOptions, actionCommand, printTaken } from "./run-action.ts";
-import { callRun, runMethods, runsByAge } from "./run-client.ts";
+import { callRun, isTrained, runMethods, runsByAge } from "./run-client.ts";
 
 type StopOptions = ActionOptions & { now: boolean };
 
@@ -23,9 +23,11 @@ export function stopCommand(): Command {
 }
 
 /** Runs of a service are many people's: which is meant must be said. */
-function newestHere({ runsDir, coordinator }: StopOptions): string {
-  const newest = coordinator ? undefined : runsByAge(runsDir).at(0);
+function newestHere(where: StopOptions): string {
+  const newest = runsByAge(where.runsDir).find((runId) => isTrained(where, runId));
   if (newest !== undefined) return newest;
-  const none = coordinator ? "which run?" : `${runsDir}: holds no run;`;
-  throw new MoestroError("invalid_input", `${none} give its id, which moestro list shows`);
+  throw new MoestroError(
+    "invalid_input",
+    `${where.runsDir}: none runs under moestro train here; give the id of a run, which moestro list shows`,
+  );
 }

@@ -5,7 +5,6 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { chooseDevice } from "../environment/device.ts";
 import { requirePython } from "../environment/python.ts";
-import { EXIT_CODES } from "../errors.ts";
 import { describePlan } from "../planner/describe-plan.ts";
 import { planJob } from "../planner/plan-job.ts";
 import { writeReport } from "../report/write-report.ts";
@@ -116,7 +115,7 @@ async function train(path: string, options: TrainOptions): Promise<number> {
         const { summary } = end;
         console.log(epilogue({ summary, jobFile: path, directory: directory.path, report }));
       }
-      return exitCode(end, interrupted);
+      return exitCodeOf(end, interrupted);
     } finally {
       view.close();
       // A full disk may forbid it; then the end of this process frees the run.
@@ -193,11 +192,8 @@ async function conduct(run: LocalRun, view: View) {
   }
 }
 
-function exitCode({ state, userError, stuck }: RunEnd, interrupted: boolean): number {
-  if (state === "succeeded") return 0;
-  if (state === "stopped") return interrupted ? INTERRUPTED : 0;
-  if (stuck) return EXIT_CODES.stuck;
-  return userError ? EXIT_CODES.invalid_input : EXIT_CODES.run_failed;
+function exitCodeOf({ state, exitCode }: RunEnd, interrupted: boolean): number {
+  return state === "stopped" && interrupted ? INTERRUPTED : exitCode;
 }
 
 function parseCount(text: string): number {

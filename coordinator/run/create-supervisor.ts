@@ -57,6 +57,7 @@ export function createSupervisor(run: SupervisedRun, around: Surroundings): Supe
       stepsLost: life?.stepsLost ?? 0,
       ...{ plan: undefined, ranks: new Map(), last: undefined, validationLoss: undefined },
       ...{ stepMs: undefined, checkpointStep: 0, goodput: 1, lateControlValues: 0, sample: null },
+      exitCode: 0,
     },
     stateChanged: (state, reason) => store.setLife(runId, held, supervisor.life(state, reason)),
   });

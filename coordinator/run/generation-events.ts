@@ -1,3 +1,4 @@
+import type { RankExited } from "../../proto/gen/moestro/v1/agent_pb.js";
 import type { Coefficients } from "../../proto/gen/moestro/v1/rank_pb.js";
 import type {
   CheckpointShards,
@@ -19,6 +20,8 @@ export type GenerationEvents = {
   coefficients(): Coefficients[];
   checkpointWritten(shards: CheckpointShards): void;
   sampled(sample: Sample): void;
+  /** A rank's process has ended, well or not. */
+  rankExited(exit: RankExited): void;
   /** What is thought of an agent with ranks of this generation has changed. */
   agentJudged(agentId: string, verdict: AgentVerdict["verdict"], reason: string): void;
   /** The ranks make no step; their stacks are being taken. */

@@ -1,3 +1,4 @@
+import type { RankExited } from "../../proto/gen/moestro/v1/agent_pb.js";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import type { Coefficients } from "../../proto/gen/moestro/v1/rank_pb.js";
 import type {
@@ -164,6 +165,15 @@ export class GenerationRecords implements GenerationEvents {
     this.#journal.update({ sample: text });
     const message = `sampled ${sample.text.length} bytes from the trained model`;
     this.#journal.event("model.sampled", message);
+  }
+
+  rankExited({ rank, exitCode, signal, failure, finished, stderrTail }: RankExited): void {
+    if (exitCode === 0 && finished) return;
+    const how = signal === "" ? `with exit code ${exitCode ?? "unknown"}` : `by ${signal}`;
+    const said = failure ? `: ${failure.message}` : "";
+    this.#journal.event("rank.ended", `rank ${rank} ended ${how}${said}`, {
+      ...{ rank, exitCode: exitCode ?? null, signal, stderr: stderrTail },
+    });
   }
 
   agentJudged(agentId: string, verdict: AgentVerdict["verdict"], reason: string): void {

@@ -62,6 +62,7 @@ export class Generation implements Group {
   readonly #verdict: Verdict;
   readonly #started = new Map<number, number>();
   readonly #ready = new Set<number>();
+  readonly #ended = new Set<number>();
   readonly #prepared = new Set<string>();
   readonly #steps: StepGather<string>;
   readonly #checkpoints: Gather<string, CheckpointShards>;
@@ -262,6 +263,9 @@ export class Generation implements Group {
         this.#events.sampled(message.value);
         break;
       case "rankExited":
+        if (this.#ended.has(message.value.rank)) break;
+        this.#ended.add(message.value.rank);
+        this.#events.rankExited(message.value);
         this.#verdict.rankExited(message.value);
         break;
       case "stack":

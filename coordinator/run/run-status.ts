@@ -58,6 +58,8 @@ export type RunFacts = {
   goodput: number;
   lateControlValues: number;
   sample: string | null;
+  /** Of a run that failed. */
+  exitCode: number;
 };
 
 /** A run as people and programs see it. */
@@ -94,6 +96,7 @@ export function runStatus(facts: RunFacts): RunStatus {
     countedRestarts: facts.countedRestarts,
     maxRestarts: facts.maxRestarts,
     goodput: facts.goodput,
+    exitCode: facts.exitCode,
     stepsLost: BigInt(facts.stepsLost),
     layers: layers.map(({ layer, dropRate, auxCoeff, expertLoad }) => ({
       ...{ layer, dropRate, coefficient: auxCoeff, load: expertLoad.map(BigInt) },

@@ -5,7 +5,7 @@ import type { CheckpointShards } from "../../proto/gen/moestro/v1/report_pb.js";
 import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
 import type { ControllerState } from "../controller/controller.ts";
 import { coefficientsMessage } from "../controller/message.ts";
-import { MoestroError } from "../errors.ts";
+import { EXIT_CODES, MoestroError } from "../errors.ts";
 import type { RunOutcome, SummaryRecord } from "../report/records.ts";
 import type { Placed, RunLife, RunSpec } from "../store/store.ts";
 import { Generation } from "./generation.ts";
@@ -37,10 +37,8 @@ type Intent =
 export type RunEnd = {
   state: "succeeded" | "stopped" | "failed" | "suspended" | "queued";
   reason: string;
-  /** Of a failure: what the user gave is at fault. */
-  userError: boolean;
-  /** Given up because restarts got nowhere. */
-  stuck: boolean;
+  /** Of a failure, by its cause. */
+  exitCode: number;
   /** Of a run that is over. */
   summary: SummaryRecord | undefined;
 };
@@ -124,6 +122,7 @@ export class Supervisor {
       ...{ state, reason, placed: this.#placed, plan: this.#plan },
       ...{ restarts: this.#restarts, countedRestarts: this.#countedRestarts },
       ...{ stepsLost: this.#stepsLost, startedAtMs: this.#firstStepAtMs },
+      exitCode: this.facts.exitCode,
     };
   }
 
@@ -211,7 +210,9 @@ export class Supervisor {
       if (this.#detached) throw error;
       // What stopped the run may also keep its end from being written: the cause is told.
       const reason = (error as Error).message;
-      if (!this.isEnded()) await this.#conclude("failed", reason, false, false).catch(() => {});
+      const { exitCode } =
+        error instanceof MoestroError ? error : { exitCode: EXIT_CODES.run_failed };
+      if (!this.isEnded()) await this.#conclude("failed", reason, exitCode).catch(() => {});
       throw error;
     } finally {
       this.#isOver = true;
@@ -224,24 +225,24 @@ export class Supervisor {
     const { journal, job } = this.#context;
     const intent = this.#intent;
     const { reason } = decision;
-    if (decision.decision === "succeed") return this.#conclude("succeeded", reason, false, false);
+    if (decision.decision === "succeed") return this.#conclude("succeeded", reason);
     if (journal.facts.checkpointStep >= job.training.steps) {
       const done = `all ${job.training.steps} steps are done and kept; then ${reason}`;
-      return this.#conclude("succeeded", done, false, false);
+      return this.#conclude("succeeded", done);
     }
     if (intent?.kind === "suspend") return this.#wait(intent.then, intent.reason);
     if (decision.decision === "stop") {
-      return intent?.kind === "move" ? undefined : this.#conclude("stopped", reason, false, false);
+      return intent?.kind === "move" ? undefined : this.#conclude("stopped", reason);
     }
-    const userError = decision.cause === "user";
-    if (intent?.kind === "stop") return this.#conclude("failed", reason, userError, false);
+    const code = decision.cause === "user" ? EXIT_CODES.invalid_input : EXIT_CODES.run_failed;
+    if (intent?.kind === "stop") return this.#conclude("failed", reason, code);
     this.#failures.push(this.#failureOf(decision));
     const { maxRestarts } = this.#options.spec;
     const state = { failures: this.#failures, countedRestarts: this.#countedRestarts };
     const options = { maxRestarts, maxWithoutProgress: MAX_WITHOUT_PROGRESS };
     const recovery = decideRecovery(state, options);
     if (recovery.decision === "give-up") {
-      return this.#conclude("failed", recovery.reason, userError, recovery.stuck ?? false);
+      return this.#conclude("failed", recovery.reason, recovery.stuck ? EXIT_CODES.stuck : code);
     }
     if (recovery.counts) this.#countedRestarts += 1;
     this.#intent = undefined;
@@ -422,15 +423,10 @@ export class Supervisor {
     this.#placed = [];
     journal.setState(state, reason);
     await journal.stored;
-    return { state, reason, userError: false, stuck: false, summary: undefined };
+    return { state, reason, exitCode: 0, summary: undefined };
   }
 
-  async #conclude(
-    state: RunOutcome,
-    reason: string,
-    userError: boolean,
-    stuck: boolean,
-  ): Promise<RunEnd> {
+  async #conclude(state: RunOutcome, reason: string, exitCode = 0): Promise<RunEnd> {
     const { journal, recorder, runId } = this.#context;
     const { facts } = journal;
     this.#placed = [];
@@ -445,10 +441,11 @@ export class Supervisor {
       lateControlValues: facts.lateControlValues,
     });
     try {
+      journal.update({ exitCode });
       journal.setState(state, reason);
       recorder.summary(summary);
       await journal.stored;
-      return { state, reason, userError, stuck, summary };
+      return { state, reason, exitCode, summary };
     } catch (error) {
       if (!(error instanceof MoestroError)) throw error;
       throw new MoestroError(error.code, [reason, ...error.lines]);

@@ -55,9 +55,7 @@ export class Verdict {
     this.#placed.set(agentId, ranks);
   }
 
-  /** News of a rank's end; that it comes again changes nothing. */
   rankExited(exit: RankExited): void {
-    if (this.#exits.has(exit.rank)) return;
     this.#exits.set(exit.rank, exit);
     this.#judge();
   }

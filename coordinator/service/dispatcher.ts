@@ -263,6 +263,7 @@ export class Dispatcher implements SlotSource {
           run.placed = action.placed;
           run.startedAtMs = Date.now();
           resolve(action.placed);
+          void this.#prepare(run);
         } else this.#start(action.runId, action.placed, action.reason);
         break;
       case "preempt":

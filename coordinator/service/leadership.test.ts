@@ -49,7 +49,7 @@ test("of two coordinators one leads, and the other knows where", async () => {
   const second = await candidate("b:2", "two:");
   await until("b knows of a", () => second.leadership.leader === "a:1");
   assert.equal(second.leadership.held, undefined);
-  const { epoch } = first.leadership.held ?? { epoch: 0 };
+  const epoch = first.leadership.held?.epoch ?? 0;
   await first.leadership.stop();
   await until("b leads", () => second.leadership.held !== undefined);
   assert.ok((second.leadership.held?.epoch ?? 0) > epoch);
@@ -59,7 +59,8 @@ test("of two coordinators one leads, and the other knows where", async () => {
 test("while the store is away nobody leads, and afterwards the same one does, under its epoch", async () => {
   const { leadership, told } = await candidate("a:1", "away:");
   await until("it leads", () => leadership.held !== undefined);
-  const held = leadership.held;
+  const { held } = leadership;
+  assert.ok(held);
   redis.signal("SIGSTOP");
   try {
     await until("its lease is uncertain", () => leadership.held === undefined);
@@ -68,7 +69,7 @@ test("while the store is away nobody leads, and afterwards the same one does, un
   }
   await until("it leads again", () => leadership.held !== undefined);
   assert.deepEqual(leadership.held, held);
-  assert.deepEqual(told, [`gained ${held?.epoch}`, "out of reach", "reachable"]);
+  assert.deepEqual(told, [`gained ${held.epoch}`, "out of reach", "reachable"]);
 });
 
 test("one who hears of a later epoch leads no more", async () => {

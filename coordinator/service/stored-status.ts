@@ -15,6 +15,7 @@ export function storedStatus(run: StoredRun, last: Uint8Array | undefined): RunS
     ...{ submittedAtMs: BigInt(spec.submittedAtMs), maxRestarts: spec.maxRestarts },
     ...{ minRanks: wish.minRanks, maxRanks: wish.maxRanks, generation: BigInt(generation) },
     ...{ state: stateCode(life.state), reason: life.reason },
+    exitCode: life.exitCode,
     ...{ restarts: life.restarts, countedRestarts: life.countedRestarts },
     stepsLost: BigInt(life.stepsLost),
     numRanks: life.placed.reduce((sum, { slots }) => sum + slots.length, 0),

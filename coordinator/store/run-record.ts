@@ -22,6 +22,7 @@ export const NEW_LIFE: RunLife = {
   placed: [],
   plan: null,
   startedAtMs: 0,
+  exitCode: 0,
 };
 
 const PHASES: readonly RunWish["phase"][] = ["run", "suspend", "stop", "kill"];

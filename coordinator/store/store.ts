@@ -47,6 +47,8 @@ export type RunLife = {
   plan: JsonValue;
   /** Of the first generation's first step; 0 before it. */
   startedAtMs: number;
+  /** Of a run that failed: what a command that watched it ends with. 0 otherwise. */
+  exitCode: number;
 };
 
 export type StoredRun = {

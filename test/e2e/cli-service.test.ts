@@ -124,7 +124,7 @@ test("mistakes are told in one line, each with its exit code", async () => {
 
 test("agent and coordinator end when asked, and leave nothing running", async () => {
   agent.signal("SIGTERM");
-  assert.equal((await agent.ended).exitCode, 0);
+  assert.equal((await agent.ended).exitCode, 130);
   serve.signal("SIGTERM");
   assert.equal((await serve.ended).exitCode, 0);
   await place.nothingLeft(5000);

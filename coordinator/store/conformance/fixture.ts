@@ -52,6 +52,7 @@ export const LIFE: RunLife = {
   placed: [{ agentId: "a", slots: [0, 1] }],
   plan: { layout: { tp: 2 }, stages: [] },
   startedAtMs: 1_700_000_001_000,
+  exitCode: 0,
 };
 export const TOKEN: StoredToken = {
   id: "t",

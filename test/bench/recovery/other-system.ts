@@ -43,7 +43,6 @@ export async function measureOther(
     const killedAtMs = kill(steps.pid(rank));
     const recoveredAtMs = await wait("first new step", () => steps.firstStepAtMs(2));
     const said = await wait("word of the death", () => system.find(saysSo, killedAtMs));
-    console.log(said.text);
     return [
       {
         start: startedAtMs - (askedAtMs(system, spawnedAtMs) ?? Number.NaN),

@@ -47,6 +47,8 @@ function versionOf(executable: string): string | undefined {
 }
 
 function run(program: string, args: readonly string[]): string {
-  const options = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] } as const;
-  return execFileSync(program, args, options).trim();
+  return execFileSync(program, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  }).trim();
 }

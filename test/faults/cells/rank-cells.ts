@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Cell, type Context, NUM_RANKS, recovered } from "../cell.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 const ONE_RESTART = { kind: "strict", restarts: 1, counted: 1 } as const;
 
@@ -65,17 +66,28 @@ const secondFault: Cell = {
   },
 };
 
-/** A third of the speed is no reason to end anybody. */
+/** A third of the speed is told, and no reason to end anybody. */
 const slow: Cell = {
   ...{ name: "rank-slow", kind: "free", restarts: 0, counted: 0 },
   strike: async ({ run, random }) => {
-    const pid = run.pid(random.whole(0, NUM_RANKS - 1));
-    for (let turn = 0; turn < 150; turn += 1) {
+    const rank = random.whole(0, NUM_RANKS - 1);
+    const after = run.events.length;
+    const pid = run.pid(rank);
+    let told = false;
+    const news = run.event("rank.slow", after, (one) => one.rank === rank && one.isSlow === true);
+    void news.then(
+      () => {
+        told = true;
+      },
+      () => {},
+    );
+    for (let start = performance.now(); !told && performance.now() - start < PATIENCE_MS; ) {
       process.kill(pid, "SIGSTOP");
-      await sleep(66);
+      await sleep(10);
       process.kill(pid, "SIGCONT");
-      await sleep(33);
+      await sleep(5);
     }
+    assert.match((await news).message, new RegExp(`^rank ${rank} is slow`));
   },
 };
 

@@ -181,6 +181,13 @@ export declare type RunStatus = Message<"moestro.v1.RunStatus"> & {
    * @generated from field: repeated moestro.v1.RankStatus ranks = 30;
    */
   ranks: RankStatus[];
+
+  /**
+   * Of a run that failed: the exit code of a command that watched it to its end.
+   *
+   * @generated from field: int32 exit_code = 31;
+   */
+  exitCode: number;
 };
 
 /**

@@ -1,0 +1,113 @@
+// From a killed rank to the next step, beside torchrun and Ray Train: the same model and
+// ranks, in turn, in workplaces of their own; and how soon other faults are noticed.
+//
+//   npm run bench:recovery -- [--rounds 5] [--systems moestro,train,torchrun,ray]
+//                             [--detections nodes,hang,failover] [--function engine|bare]
+//
+// `--function bare` has torchrun and Ray run an empty loop with one all-reduce a step: what is
+// left is the time that is their own, for comparison with figures that others measured so.
+import { parseArgs } from "node:util";
+import { Workplace } from "../e2e/moestro.ts";
+import { NodeNetworks } from "../faults/node-networks.ts";
+import { closing } from "./recovery/clean-up.ts";
+import { failover, hang, nodeLoss } from "./recovery/detections.ts";
+import { moestro, moestroTrain } from "./recovery/moestro.ts";
+import type { RankFunction } from "./recovery/other-system.ts";
+import { ray } from "./recovery/ray.ts";
+import { rayPython } from "./recovery/ray-python.ts";
+import { NUM_RANKS, type System, type Times } from "./recovery/setting.ts";
+import { type Bound, boundLine, bounds, stagesTable, timesTable } from "./recovery/summary.ts";
+import { torchrun } from "./recovery/torchrun.ts";
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "5" },
+    systems: { type: "string", default: "moestro,train,torchrun,ray" },
+    detections: { type: "string", default: "nodes,hang,failover" },
+    function: { type: "string", default: "engine" },
+  },
+});
+const rankFunction: RankFunction = values.function === "bare" ? "bare" : "engine";
+const wanted = values.systems.split(",");
+const systems = chooseSystems();
+const measured = new Map<string, Map<number, Times>>();
+for (const { rows } of systems) for (const { name } of rows) measured.set(name, new Map());
+
+console.log(
+  rankFunction === "engine"
+    ? `${NUM_RANKS} ranks over gloo train the fault tests' model, with DP, EDP and PP, and checkpoints; one is killed:`
+    : `${NUM_RANKS} ranks over gloo run a loop with one all-reduce a step; one is killed:`,
+);
+for (const { rows } of systems) {
+  for (const { name, what } of rows) console.log(`  ${name}: ${what}`);
+}
+for (let round = 0; round < Number(values.rounds); round += 1) {
+  // The order goes round, so that a machine's mood favours none.
+  const first = round % Math.max(1, systems.length);
+  for (const system of [...systems.slice(first), ...systems.slice(0, first)]) {
+    await measure(system, round);
+  }
+}
+if (Number(values.rounds) > 0) for (const line of timesTable(measured)) console.log(line);
+for (const line of stagesTable(measured)) console.log(line);
+const detections = rankFunction === "engine" ? await detect() : [];
+console.log("\nwhat is asked of it:");
+for (const bound of [...bounds(measured), ...detections]) console.log(`  ${boundLine(bound)}`);
+
+function chooseSystems(): System[] {
+  const own = rankFunction === "engine";
+  const systems: System[] = [];
+  if (own && wanted.includes("moestro")) systems.push(moestro);
+  if (own && wanted.includes("train")) systems.push(moestroTrain);
+  if (wanted.includes("torchrun")) systems.push(torchrun(rankFunction));
+  if (wanted.includes("ray")) {
+    const python = rayPython();
+    if (typeof python === "string") console.log(`Ray Train is left out: ${python}`);
+    else systems.push(ray(python, rankFunction));
+  }
+  return systems;
+}
+
+async function measure(system: System, round: number): Promise<void> {
+  const names = system.rows.map(({ name }) => name);
+  try {
+    const rank = (2 * round + 3) % NUM_RANKS;
+    const times = await inWorkplace((place) => system.round(place, rank));
+    for (const [row, name] of names.entries()) {
+      measured.get(name)?.set(round, times[row] ?? {});
+      console.log(`round ${round + 1}: ${name}: ${inWords(times[row] ?? {})}`);
+    }
+  } catch (error) {
+    console.log(`round ${round + 1}: ${names[0]}: left out: ${(error as Error).message}`);
+  }
+}
+
+function inWords({ start, detect, recover }: Times): string {
+  const parts = Object.entries({ start, detect, recover });
+  return parts
+    .flatMap(([what, ms]) => (ms === undefined ? [] : [`${what} ${(ms / 1000).toFixed(2)} s`]))
+    .join(", ");
+}
+
+async function detect(): Promise<Bound[]> {
+  const ways = { nodes: nodeLoss, hang, failover };
+  const found: Bound[] = [];
+  for (const [name, way] of Object.entries(ways)) {
+    if (!values.detections.split(",").includes(name)) continue;
+    const whyNot = name === "nodes" ? NodeNetworks.whyNot() : undefined;
+    if (whyNot !== undefined) console.log(`the loss of a node is left out: ${whyNot}`);
+    else found.push(await inWorkplace(way));
+  }
+  return found;
+}
+
+/** A folder that nothing is left of, and no process. */
+async function inWorkplace<Result>(body: (place: Workplace) => Promise<Result>): Promise<Result> {
+  const place = new Workplace();
+  // What runs in this process keeps its data where the ranks do.
+  process.env.MOESTRO_HOME = place.home;
+  return closing(
+    () => void place.remove(),
+    () => body(place),
+  );
+}
