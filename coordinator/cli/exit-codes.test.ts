@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RunState } from "../../proto/gen/moestro/v1/run_pb.js";
 import { EXIT_CODES } from "../errors.ts";
 import { EXIT_CODE_HELP, exitCodeOf } from "./exit-codes.ts";
 

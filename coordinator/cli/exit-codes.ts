@@ -1,3 +1,4 @@
+import { RunState, type RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
 import { EXIT_CODES } from "../errors.ts";
 
 /** The conventional exit code of a process that Ctrl-C or a signal ended. */
@@ -16,7 +17,8 @@ Exit codes:
   ${INTERRUPTED}  stopped by Ctrl-C or a signal`;
 
 /** What a command that watched a run to its end exits with. */
-export function exitCodeOf(hasFailed: boolean, reason: string): number {
-  if (!hasFailed) return 0;
-  return STUCK.test(reason) ? EXIT_CODES.stuck : EXIT_CODES.run_failed;
+export function exitCodeOf({ state, exitCode }: Pick<RunStatus, "state" | "exitCode">): number {
+  if (state !== RunState.FAILED) return 0;
+  // A coordinator of an older version does not tell.
+  return exitCode || EXIT_CODES.run_failed;
 }

@@ -1,6 +1,5 @@
 import { create } from "@bufbuild/protobuf";
 import {
-  RunState,
   type RunStatus,
   RunStatusSchema,
   WatchRunRequestSchema,
@@ -29,7 +28,7 @@ export async function followStatus(
       show(status);
       last = status;
     }
-    return exitCodeOf(last?.state === RunState.FAILED, last?.reason ?? "");
+    return last ? exitCodeOf(last) : 0;
   });
 }
 

@@ -16,7 +16,7 @@ import {
   RunStatusSchema,
   type SubmitRunRequest,
 } from "../../proto/gen/moestro/v1/run_pb.js";
-import { MoestroError } from "../errors.ts";
+import { EXIT_CODES, MoestroError } from "../errors.ts";
 import { loadAuthority } from "../rpc/authority.ts";
 import { type Identity, issue } from "../rpc/certificates.ts";
 import { type Agents, addFleetService } from "../rpc/fleet-service.ts";
@@ -185,8 +185,8 @@ test("without an id the newest run of the service is told of", async (t) => {
 });
 
 test("watching ends as the run does: 0, 1 where it failed, 6 where it got nowhere", async (t) => {
-  const over = (state: RunState, reason: string) =>
-    fleet.statuses.set("r", create(RunStatusSchema, { runId: "r", state, reason }));
+  const over = (state: RunState, reason: string, exitCode = 0) =>
+    fleet.statuses.set("r", create(RunStatusSchema, { runId: "r", state, reason, exitCode }));
   over(RunState.SUCCEEDED, "trained 400 steps");
   assert.equal((await moestro(t, "status", "r", "--watch")).exitCode, 0);
   over(RunState.STOPPED, "stopped, as asked");
@@ -195,7 +195,7 @@ test("watching ends as the run does: 0, 1 where it failed, 6 where it got nowher
   const { out, exitCode } = await moestro(t, "submit", JOB, "--run-id", "r", "--watch");
   assert.match(out, /^r\nr: failed \(rank 1 .*\): step 0\/0, checkpoint 0\n$/);
   assert.equal(exitCode, 1);
-  over(RunState.FAILED, "no progress in 3 starts, each ended by step 7: rank 1 ...");
+  over(RunState.FAILED, "no progress in 3 starts", EXIT_CODES.stuck);
   assert.equal((await moestro(t, "status", "r", "--watch", "--json")).exitCode, 6);
 });
 

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { LOG_LEVELS, type LogLevel, openLog } from "../observability/log.ts";
 import { SCHEDULING_OPTIONS } from "../queue/schedule.ts";
 import { Coordinator } from "../service/coordinator.ts";
 import { cacheDirectory, ensureDirectory, stateDirectory } from "../state-directory.ts";
@@ -14,6 +15,8 @@ type ServeOptions = {
   interface: string;
   quota: Map<string, number>;
   maxSlots?: number;
+  http?: { host: string; port: number };
+  logLevel: LogLevel;
 };
 
 export function serveCommand(): Command {
@@ -41,11 +44,18 @@ export function serveCommand(): Command {
       new Map<string, number>(),
     )
     .option("--max-slots <n>", "slots that all runs together may use", parseSlots)
+    .option("--http <host:port>", "where /metrics, /livez and /readyz are served", parseAddress)
+    .addOption(
+      new Option("--log-level <level>", "the least that is logged")
+        .choices(LOG_LEVELS)
+        .default("info"),
+    )
     .addOption(runsDirectoryOption())
     .action(serve);
 }
 
 async function serve(options: ServeOptions): Promise<void> {
+  const log = openLog({ level: options.logLevel });
   const coordinator = await Coordinator.start({
     stateDirectory: stateDirectory(),
     runsDirectory: ensureDirectory(resolve(options.runsDir)),
@@ -56,9 +66,10 @@ async function serve(options: ServeOptions): Promise<void> {
     quotas: { byOwner: options.quota, total: options.maxSlots },
     scheduling: SCHEDULING_OPTIONS,
     networkInterface: options.interface,
-    log: (message, fields) =>
-      console.error(JSON.stringify({ time: new Date(), message, ...fields })),
+    http: options.http,
+    log,
   });
+  log.info(`agents and commands connect to ${coordinator.address}`);
   const unpublish = publishCoordinator(coordinator.address);
   try {
     await asked();

@@ -5,11 +5,10 @@ import {
   ListRunsRequestSchema,
   type RunStatus,
 } from "../../proto/gen/moestro/v1/run_pb.js";
-import { MoestroError } from "../errors.ts";
+import { EXIT_CODES, MoestroError } from "../errors.ts";
 import type { StoredRun } from "../store/store.ts";
 import { callCoordinator, coordinatorOption } from "./context.ts";
 import { summaryOf, trainedRun } from "./ended-run.ts";
-import { exitCodeOf } from "./exit-codes.ts";
 import { followStatus, showJson } from "./follow-status.ts";
 import { runsDirectoryOption } from "./options.ts";
 import { printLine } from "./print.ts";
@@ -49,7 +48,7 @@ export function statusCommand(): Command {
         const { status, steps, reason } = summary;
         if (options.json) console.log(JSON.stringify(summary));
         else printLine(sanitize(`${runId}: ${status} at step ${steps}: ${reason}`));
-        if (options.watch) process.exitCode = exitCodeOf(status === "failed", reason);
+        if (options.watch && status === "failed") process.exitCode = EXIT_CODES.run_failed;
       }
     });
 }

@@ -53,7 +53,8 @@ export type FleetOptions = {
   changed(): void;
   /** An agent has seen a coordinator of a later epoch. */
   overtaken(): void;
-  refusedStale(agentId: string, kind: string, fence: Fencing | undefined): void;
+  /** A message of another run or generation was refused. */
+  refusedStale(agentId: string, request: ConnectRequest): void;
 };
 
 type Known = {
@@ -161,7 +162,8 @@ export class Fleet implements AgentEvents {
     return undefined;
   }
 
-  received(session: AgentSession, { message, fence }: ConnectRequest): void {
+  received(session: AgentSession, request: ConnectRequest): void {
+    const { message, fence } = request;
     const { agentId } = session.hello;
     const known = this.#known.get(agentId);
     if (known?.session !== session) return;
@@ -189,7 +191,7 @@ export class Fleet implements AgentEvents {
     }
     const group = fence && this.#groups.get(fence.runId);
     if (!group || group.fence.generation !== fence.generation) {
-      this.#options.refusedStale(agentId, message.case ?? "unknown", fence);
+      this.#options.refusedStale(agentId, request);
       return;
     }
     group.received(agentId, message);

@@ -1,6 +1,8 @@
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { controllerOptions } from "../controller/options.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { Telemetry } from "../observability/telemetry.ts";
+import type { TraceRecovery } from "../observability/trace.ts";
 import type { Job } from "../spec/schema.ts";
 import type { Held, RunLife, RunSpec, RunWish, Store } from "../store/store.ts";
 import { CheckpointLedger } from "./ledger.ts";
@@ -36,6 +38,9 @@ export type Surroundings = {
   networkInterface: string;
   observer: RunObserver;
   planFor(ranks: number): Plan;
+  telemetry: Telemetry;
+  /** Told of every recovery that is over. */
+  trace: TraceRecovery;
 };
 
 /** A run with everything it is seen through with. */
@@ -66,7 +71,8 @@ export function createSupervisor(run: SupervisedRun, around: Surroundings): Supe
     ...{ runId, job, law: controllerOptions(job), directory, ledger, recorder, journal },
     ...{ store, held, fleet, cacheDirectory, planFor },
   };
-  const { slots, networkInterface } = around;
-  const supervisor = new Supervisor({ context, spec, slots, life, networkInterface });
+  const { slots, networkInterface, telemetry, trace } = around;
+  const how = { slots, networkInterface, telemetry, trace };
+  const supervisor = new Supervisor({ context, spec, life, ...how });
   return supervisor;
 }

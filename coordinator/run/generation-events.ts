@@ -16,6 +16,8 @@ export type GenerationEvents = {
   running(nextStep: number): void;
   /** A step of all ranks. Returns what is to take effect, if anything is. */
   step(report: StepReport): Coefficients | undefined;
+  /** From the last report of a step to the coefficients that answer it. */
+  controlled(latencyMs: number): void;
   /** All that is to take effect in steps that are not reported yet. */
   coefficients(): Coefficients[];
   checkpointWritten(shards: CheckpointShards): void;

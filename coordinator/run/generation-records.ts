@@ -17,6 +17,7 @@ import {
 import { coefficientsMessage } from "../controller/message.ts";
 import { MoestroError } from "../errors.ts";
 import type { AgentVerdict } from "../fleet/agent-health.ts";
+import type { Telemetry } from "../observability/telemetry.ts";
 import { ControllerHistory } from "./controller-history.ts";
 import type { GenerationEvents } from "./generation-events.ts";
 import { metricsRecord, timelineRecord } from "./metrics.ts";
@@ -36,6 +37,7 @@ export type GenerationRecordsOptions = {
   controlLaw: ControllerOptions;
   /** Steps between checkpoints; 0 writes one at the end only. */
   checkpointEverySteps: number;
+  telemetry: Telemetry;
   /** Commits what the ranks wrote of a step, with the controller's state behind that step. */
   commit(shards: CheckpointShards, controller: ControllerState, sourceHash: string): void;
   /** The text's hash if the run goes on from a checkpoint: it must not have changed. */
@@ -134,9 +136,14 @@ export class GenerationRecords implements GenerationEvents {
     this.#fold(record);
     const timeline = timelineRecord(report);
     if (timeline) this.#options.recorder.timeline(timeline);
+    this.#options.telemetry.stepReported();
     this.#options.stepped(record.step);
     if (!changesByStep(this.#options.controlLaw.balancing)) return undefined;
     return coefficientsMessage(effective(this.#controller.newest));
+  }
+
+  controlled(latencyMs: number): void {
+    this.#options.telemetry.controlled(latencyMs);
   }
 
   coefficients(): Coefficients[] {

@@ -244,7 +244,8 @@ export class Generation implements Group {
       case "rankReady":
         this.#rankReady(message.value.rank, Number(message.value.nextStep));
         break;
-      case "step":
+      case "step": {
+        const receivedAtMs = performance.now();
         this.#progress(message.value.step);
         for (const report of this.#steps.add(agentId, message.value)) {
           const value = this.#events.step(report);
@@ -252,10 +253,13 @@ export class Generation implements Group {
           for (const { message, ...details } of this.#stragglers.add(report)) {
             this.#events.straggler(message, details);
           }
-          if (value) this.#toLeader({ case: "coefficients", value });
+          if (!value) continue;
+          this.#toLeader({ case: "coefficients", value });
+          this.#events.controlled(performance.now() - receivedAtMs);
         }
         this.#acknowledge(false);
         break;
+      }
       case "checkpoint":
         this.#checkpointWritten(agentId, message.value);
         break;

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { Fleet } from "../fleet/fleet.ts";
+import { NO_TELEMETRY } from "../observability/telemetry.ts";
 import { addAgentService } from "../rpc/agent-service.ts";
 import { loadAuthority } from "../rpc/authority.ts";
 import { type Identity, issue } from "../rpc/certificates.ts";
@@ -51,7 +52,7 @@ export class LocalRun {
       leader: () => undefined,
       changed: () => {},
       overtaken: () => {},
-      refusedStale: (agentId, kind) => {
+      refusedStale: (agentId, { message: { case: kind = "unknown" } }) => {
         const message = `a stale message (${kind}) of agent ${agentId} was refused`;
         this.#event("message.refused", message);
       },
@@ -63,6 +64,8 @@ export class LocalRun {
       slots: { next: async () => this.#placed },
       networkInterface: process.platform === "linux" ? "lo" : "lo0",
       planFor: () => plan,
+      telemetry: NO_TELEMETRY,
+      trace: () => {},
     });
   }
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { Fleet } from "../fleet/fleet.ts";
+import { NO_TELEMETRY } from "../observability/telemetry.ts";
 import type { EventRecord, MetricsRecord } from "../report/records.ts";
 import { fixtureJob } from "../spec/job-fixture.ts";
 import type { Job } from "../spec/schema.ts";
@@ -122,6 +123,7 @@ class World {
         ...{ directory: this.runs, store: this.#store, held, fleet: this.#fleet },
         slots: { next: async () => PLACED },
         ...{ cacheDirectory: directory, networkInterface: "" },
+        ...{ telemetry: NO_TELEMETRY, trace: () => {} },
         observer: { status: () => {}, step: () => {}, event: (record) => this.events.push(record) },
         planFor: (ranks) => {
           const plan = sizes.plan(ranks);

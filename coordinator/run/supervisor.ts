@@ -6,6 +6,8 @@ import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
 import type { ControllerState } from "../controller/controller.ts";
 import { coefficientsMessage } from "../controller/message.ts";
 import { EXIT_CODES, MoestroError } from "../errors.ts";
+import type { RestartCause, Telemetry } from "../observability/telemetry.ts";
+import type { TraceRecovery } from "../observability/trace.ts";
 import type { RunOutcome, SummaryRecord } from "../report/records.ts";
 import type { Placed, RunLife, RunSpec } from "../store/store.ts";
 import { Generation } from "./generation.ts";
@@ -51,6 +53,8 @@ export type SupervisorOptions = {
   life: RunLife | undefined;
   /** The interface ranks talk over, unless their agent names one. */
   networkInterface: string;
+  telemetry: Telemetry;
+  trace: TraceRecovery;
 };
 
 /** Sees one run through: its generations one after the other, and what is decided between them. */
@@ -73,6 +77,9 @@ export class Supervisor {
   #trainMs = 0;
   #numSteps = 0;
   #lastStepAtMs = 0;
+  #cause: RestartCause = "move";
+  /** The last step by generation of those that failed. */
+  readonly #failedAt = new Map<number, number>();
   #detached = false;
   /** It has come to its end, or waits and is another supervisor's from then on. */
   #isOver = false;
@@ -124,6 +131,21 @@ export class Supervisor {
       ...{ stepsLost: this.#stepsLost, startedAtMs: this.#firstStepAtMs },
       exitCode: this.facts.exitCode,
     };
+  }
+
+  /**
+   * Ranks of a generation that was given up have made this step. True, once, if it is one
+   * that they could not have made had they been gone: then the restart was for nothing.
+   */
+  provesFalseRestart(generation: number, step: number): boolean {
+    const lastStep = this.#failedAt.get(generation);
+    // One may have been on its way.
+    if (lastStep === undefined || step <= lastStep + 1) return false;
+    this.#failedAt.delete(generation);
+    const message = `ranks of generation ${generation} had gone on to step ${step}: the restart after step ${lastStep} was for nothing`;
+    this.event("run.restarted-falsely", message, { step, lastStep });
+    this.#options.telemetry.restartedFalsely();
+    return true;
   }
 
   // --- what people and the queue ask ---
@@ -236,7 +258,9 @@ export class Supervisor {
     }
     const code = decision.cause === "user" ? EXIT_CODES.invalid_input : EXIT_CODES.run_failed;
     if (intent?.kind === "stop") return this.#conclude("failed", reason, code);
-    this.#failures.push(this.#failureOf(decision));
+    const failure = this.#failureOf(decision);
+    this.#failures.push(failure);
+    this.#failedAt.set(journal.facts.generation, failure.lastStep);
     const { maxRestarts } = this.#options.spec;
     const state = { failures: this.#failures, countedRestarts: this.#countedRestarts };
     const options = { maxRestarts, maxWithoutProgress: MAX_WITHOUT_PROGRESS };
@@ -245,6 +269,8 @@ export class Supervisor {
       return this.#conclude("failed", recovery.reason, recovery.stuck ? EXIT_CODES.stuck : code);
     }
     if (recovery.counts) this.#countedRestarts += 1;
+    this.#cause = failure.cause;
+    this.#options.telemetry.restarted(failure.cause, recovery.counts);
     this.#intent = undefined;
     journal.update({ countedRestarts: this.#countedRestarts });
     journal.setState("recovering", recovery.reason);
@@ -257,6 +283,8 @@ export class Supervisor {
     const intent = this.#intent;
     if (intent?.kind !== "move") return this.#findSlots();
     this.#intent = undefined;
+    this.#cause = "move";
+    this.#options.telemetry.restarted("move", false);
     this.#context.journal.setState("starting", intent.reason);
     return this.#begin(intent.placed);
   }
@@ -285,6 +313,7 @@ export class Supervisor {
     this.#placed = placed;
     this.#plan = toJson(PlanSchema, plan);
     this.#stepsLost += superseded.length;
+    this.#options.telemetry.lostSteps(superseded.length);
     this.#recovery?.mark("plan");
     const checkpointStep = restore?.manifest.step ?? 0;
     journal.update({
@@ -293,6 +322,7 @@ export class Supervisor {
     await this.#store();
     const records = new GenerationRecords({
       ...{ journal, recorder, plan, controller, controlLaw: law },
+      telemetry: this.#options.telemetry,
       checkpointEverySteps: job.checkpoint.everySteps,
       commit: (...committed) => this.#commit(prepared, ...committed),
       expectedSourceHash: restore?.manifest.sourceHash,
@@ -358,6 +388,10 @@ export class Supervisor {
     this.#recovery.mark("firstStep");
     const { seconds, totalSeconds } = this.#recovery;
     this.#recovery = undefined;
+    const { telemetry, trace } = this.#options;
+    telemetry.recovered(seconds);
+    const { generation } = journal.facts;
+    trace({ runId: this.runId, generation, cause: this.#cause, endMs: Date.now(), seconds });
     this.#proveRecovery(step, restore, superseded, { seconds, totalSeconds });
   }
 

@@ -1,6 +1,11 @@
 import { join } from "node:path";
 import { MoestroError } from "../errors.ts";
 import { Fleet, notLeading } from "../fleet/fleet.ts";
+import { createHttpServer } from "../observability/http.ts";
+import type { Log } from "../observability/log.ts";
+import { Metrics } from "../observability/metrics.ts";
+import type { ServiceState } from "../observability/telemetry.ts";
+import { openTracing, type TraceRecovery } from "../observability/trace.ts";
 import { LookQueue } from "../queue/look-queue.ts";
 import type { Quotas, SchedulingOptions } from "../queue/scheduling.ts";
 import { addAgentService } from "../rpc/agent-service.ts";
@@ -36,8 +41,9 @@ export type CoordinatorOptions = {
   scheduling: SchedulingOptions;
   /** The interface ranks talk over, unless their agent names one. */
   networkInterface: string;
-  /** One line for whoever operates it. */
-  log(message: string, fields?: Record<string, unknown>): void;
+  /** Where probes and Prometheus ask; nowhere if undefined. */
+  http: { host: string; port: number } | undefined;
+  log: Log;
 };
 
 /** A coordinator of a service: one of those that share a store leads, the others stand by. */
@@ -50,6 +56,9 @@ export class Coordinator {
   #fleet: Fleet | undefined;
   #leadership: Leadership | undefined;
   #dispatcher: Dispatcher | undefined;
+  #isStoreReachable = true;
+  readonly #metrics = new Metrics();
+  #trace: TraceRecovery = () => {};
 
   private constructor(options: CoordinatorOptions) {
     this.#options = options;
@@ -87,13 +96,13 @@ export class Coordinator {
     const { store, warnings } = await openRedisStore(redisUrl);
     this.#store = store;
     this.#closing.push(() => store.close());
-    for (const warning of warnings) log(warning);
-    const looks = await LookQueue.open({ url: redisUrl, report: (line) => log(line) });
+    for (const warning of warnings) log.warn(warning);
+    const looks = await LookQueue.open({ url: redisUrl, report: (line) => log.warn(line) });
     this.#looks = looks;
     this.#closing.push(() => looks.close());
     const audit = openAuditLog(join(stateDirectory, "audit.jsonl"), {
       now: () => new Date(),
-      failed: log,
+      failed: (line) => log.error(line),
     });
     this.#closing.push(() => audit.close());
     const fleet = this.#createFleet();
@@ -126,8 +135,10 @@ export class Coordinator {
     addJoinService(joining.server, { issuer, tokens: store });
     await this.#listen(rpc, joining);
     this.#closing.push(keepCertified(authority, hosts, [rpc, joining]));
+    this.#trace = await openTracing();
     this.#lead(store);
     rpc.setServing(true);
+    await this.#serveHttp();
   }
 
   get #otherLeader(): string | undefined {
@@ -138,7 +149,7 @@ export class Coordinator {
   async #privateRedis(): Promise<string> {
     const redis = await PrivateRedis.open(this.#options.stateDirectory);
     this.#closing.push(() => redis.close());
-    redis.keepAlive((line) => this.#options.log(line));
+    redis.keepAlive((line) => this.#options.log.warn(line));
     return redis.url;
   }
 
@@ -152,10 +163,15 @@ export class Coordinator {
       leader: () => this.#otherLeader,
       changed: () => this.#dispatcher?.pass(),
       overtaken: () => this.#leadership?.overtaken(),
-      refusedStale: (agentId, kind, fence) =>
-        log(`a stale message (${kind}) of agent ${agentId} was refused`, {
-          ...{ agent: agentId, run: fence?.runId, generation: Number(fence?.generation ?? 0n) },
-        }),
+      refusedStale: (agentId, { message, fence }) => {
+        const [run, generation] = [fence?.runId ?? "", Number(fence?.generation ?? 0n)];
+        const kind = message.case ?? "unknown";
+        const about = { agent: agentId, run, generation };
+        log.info(`a stale message (${kind}) of agent ${agentId} was refused`, about);
+        if (message.case !== "step") return;
+        const supervisor = this.#dispatcher?.supervisor(run);
+        supervisor?.provesFalseRestart(generation, Number(message.value.step));
+      },
     });
     this.#fleet = fleet;
     this.#closing.push(() => fleet.close());
@@ -179,11 +195,13 @@ export class Coordinator {
       address: this.#address,
       gained: (held) => this.#gained(held),
       lost: (reason) => {
-        log(`leads no more: ${reason}`);
+        log.warn(`leads no more: ${reason}`);
         this.#letGo();
       },
       storeReachable: (reachable, why) => {
-        log(reachable ? "the store is there again" : `the store is out of reach: ${why}`);
+        this.#isStoreReachable = reachable;
+        if (reachable) log.info("the store is there again");
+        else log.warn(`the store is out of reach: ${why}`);
         if (reachable) void this.#dispatcher?.restore().catch(() => {});
       },
     });
@@ -204,16 +222,52 @@ export class Coordinator {
     const dispatcher = new Dispatcher({
       ...{ store, held, fleet, runsDirectory, cacheDirectory, networkInterface },
       ...{ quotas, scheduling },
+      ...{ telemetry: this.#metrics, trace: this.#trace },
       leads: () => this.#leadership?.held !== undefined,
       log: {
-        event: (runId, { event, message }) => log(message, { run: runId, event }),
-        failed: (runId, why) => log(`run ${runId} failed: ${why}`, { run: runId }),
+        event: (runId, { event, message, rank, agent }) =>
+          log.info(message, {
+            ...{ run: runId, event, generation: this.#generationOf(runId) },
+            ...(typeof rank === "number" ? { rank } : {}),
+            ...(typeof agent === "string" ? { agent } : {}),
+          }),
+        failed: (runId, why) => log.error(`run ${runId} failed: ${why}`, { run: runId }),
       },
     });
     this.#dispatcher = dispatcher;
-    log(`leads under epoch ${held.epoch}`, { epoch: held.epoch });
+    log.info(`leads under epoch ${held.epoch}`, { epoch: held.epoch });
     await dispatcher.begin();
     this.#looks?.start((runId) => dispatcher.look(runId));
+  }
+
+  #generationOf(runId: string): number | undefined {
+    return this.#dispatcher?.supervisor(runId)?.facts.generation;
+  }
+
+  async #serveHttp(): Promise<void> {
+    const { http, log } = this.#options;
+    this.#metrics.observe(() => this.#state());
+    if (!http) return;
+    const server = createHttpServer({
+      metrics: this.#metrics,
+      notReady: () => (this.#isStoreReachable ? undefined : "the store is out of reach"),
+    });
+    this.#closing.push(() => server.close());
+    const port = await server.listen(http.host, http.port);
+    log.info(`metrics and health on http://${http.host}:${port}`);
+  }
+
+  #state(): ServiceState {
+    const held = this.#leadership?.held;
+    const members = this.#dispatcher ? (this.#fleet?.members() ?? []) : [];
+    return {
+      ...{ leads: held !== undefined, epoch: held?.epoch ?? 0 },
+      storeReachable: this.#isStoreReachable,
+      agents: members.map(({ agentId, verdict: { verdict }, silentMs }) => ({
+        ...{ agentId, silentMs, state: verdict === "present" ? "connected" : verdict },
+      })),
+      runs: this.#dispatcher?.runs() ?? [],
+    };
   }
 
   #letGo(): void {

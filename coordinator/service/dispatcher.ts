@@ -4,6 +4,8 @@ import { toBinary } from "@bufbuild/protobuf";
 import { RunStatusSchema } from "../../proto/gen/moestro/v1/run_pb.js";
 import { MoestroError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { ServiceState, Telemetry } from "../observability/telemetry.ts";
+import type { TraceRecovery } from "../observability/trace.ts";
 import { schedule } from "../queue/schedule.ts";
 import type {
   Action,
@@ -38,6 +40,8 @@ export type DispatcherOptions = {
   networkInterface: string;
   quotas: Quotas;
   scheduling: SchedulingOptions;
+  telemetry: Telemetry;
+  trace: TraceRecovery;
   /** Whether decisions may be made now: the lease certainly holds. */
   leads(): boolean;
   log: DispatcherLog;
@@ -113,8 +117,16 @@ export class Dispatcher implements SlotSource {
     });
   }
 
-  get numQueued(): number {
-    return this.#queued.size;
+  /** All runs that are not over. */
+  runs(): ServiceState["runs"] {
+    const queued = [...this.#queued.values()].map(({ stored }) => ({
+      ...{ runId: stored.runId, state: stored.life.state },
+    }));
+    const supervised = [...this.#supervised.values()].map(({ stored, supervisor }) => ({
+      ...{ runId: stored.runId, state: supervisor.facts.state },
+      goodput: supervisor.facts.goodput,
+    }));
+    return [...queued, ...supervised];
   }
 
   /** The store came back empty: puts back what is known here. */
@@ -297,6 +309,7 @@ export class Dispatcher implements SlotSource {
     const queued = this.#queued.get(runId);
     if (!queued) return;
     this.#queued.delete(runId);
+    this.#options.telemetry.queueWaited(Date.now() - queued.sinceMs);
     const run = this.#supervise(queued.stored, queued.sizes, "queued");
     run.placed = placed;
     run.supervisor.begin(reason);
@@ -313,6 +326,7 @@ export class Dispatcher implements SlotSource {
   #supervise(stored: StoredRun, sizes: LegalSizes, state: RunState): Supervised {
     const { runId, spec, wish, life, generation } = stored;
     const { store, held, fleet, cacheDirectory, networkInterface, log } = this.#options;
+    const { telemetry, trace } = this.#options;
     const run: Supervised = {
       ...{ stored, sizes, placed: [], startedAtMs: Date.now(), isLeaving: false },
       ...{ checkpoints: wish.checkpoints, savedStatusAtMs: 0, recovering: undefined },
@@ -331,6 +345,7 @@ export class Dispatcher implements SlotSource {
             event: (record) => log.event(runId, record),
           },
           planFor: (ranks) => planOf(sizes, ranks),
+          ...{ telemetry, trace },
         },
       ),
     };

@@ -43,16 +43,20 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
+function epochOf({ held }: Leadership): number {
+  return held?.epoch ?? 0;
+}
+
 test("of two coordinators one leads, and the other knows where", async () => {
   const first = await candidate("a:1", "two:");
   await until("a leads", () => first.leadership.held !== undefined);
   const second = await candidate("b:2", "two:");
   await until("b knows of a", () => second.leadership.leader === "a:1");
   assert.equal(second.leadership.held, undefined);
-  const epoch = first.leadership.held?.epoch ?? 0;
+  const epoch = epochOf(first.leadership);
   await first.leadership.stop();
   await until("b leads", () => second.leadership.held !== undefined);
-  assert.ok((second.leadership.held?.epoch ?? 0) > epoch);
+  assert.ok(epochOf(second.leadership) > epoch);
   assert.equal(second.leadership.leader, "b:2");
 });
 

@@ -25,6 +25,14 @@ const random = Random.ofEnvironment();
 const references = new References();
 let numRuns = 0;
 let numFailed = 0;
+/** Undoes, as far as it can, what is under way. */
+let leave = () => {};
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    leave();
+    process.exit(130);
+  });
+}
 
 console.log(`seed ${random.seed}: MOESTRO_TEST_SEED=${random.seed} repeats it`);
 await tryAll(chosen.filter(({ needsNetworks }) => !needsNetworks));
@@ -53,6 +61,10 @@ async function tryAll(group: readonly Cell[]): Promise<void> {
 /** Takes what it tries from `left`; ends at the first failure. */
 async function tryOnOneCluster(left: Cell[], networks: NodeNetworks | undefined): Promise<void> {
   const place = new Workplace();
+  leave = () => {
+    endAll(place);
+    networks?.close();
+  };
   let name = "the cluster itself";
   try {
     const cluster = await Cluster.start(place, networks ? { networks } : {});
