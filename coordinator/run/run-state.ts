@@ -20,7 +20,7 @@ const TRANSITIONS: Record<RunState, readonly RunState[]> = {
   starting: ["running", "recovering", "suspending", "queued", "stopping", "stopped", "failed"],
   // Ranks that move to other slots by checkpoint start again.
   running: ["starting", "recovering", "suspending", "stopping", "succeeded", "stopped", "failed"],
-  recovering: ["starting", "queued", "suspended", "stopping", "stopped", "failed"],
+  recovering: ["starting", "queued", "suspending", "suspended", "stopping", "stopped", "failed"],
   // A run whose end comes first has ended.
   suspending: ["suspended", "queued", "recovering", "stopping", "succeeded", "stopped", "failed"],
   suspended: ["queued", "stopped", "failed"],

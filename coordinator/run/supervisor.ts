@@ -253,9 +253,7 @@ export class Supervisor {
       return this.#conclude("succeeded", done);
     }
     if (intent?.kind === "suspend") return this.#wait(intent.then, intent.reason);
-    if (decision.decision === "stop") {
-      return intent?.kind === "move" ? undefined : this.#conclude("stopped", reason);
-    }
+    if (decision.decision === "stop") return this.#stopped(reason);
     const code = decision.cause === "user" ? EXIT_CODES.invalid_input : EXIT_CODES.run_failed;
     if (intent?.kind === "stop") return this.#conclude("failed", reason, code);
     const failure = this.#failureOf(decision);
@@ -274,6 +272,19 @@ export class Supervisor {
     this.#intent = undefined;
     journal.update({ countedRestarts: this.#countedRestarts });
     journal.setState("recovering", recovery.reason);
+    return undefined;
+  }
+
+  /** The ranks have ended as they were asked to. */
+  async #stopped(reason: string): Promise<RunEnd | undefined> {
+    const { journal } = this.#context;
+    if (this.#intent?.kind === "move") return undefined;
+    if (this.#intent?.kind === "stop" || journal.state === "stopping") {
+      return this.#conclude("stopped", reason);
+    }
+    // Asked by a coordinator that did not live to see it: to make room, or to move.
+    if (journal.state === "suspending") return this.#wait("queued", journal.facts.reason);
+    journal.setState("recovering", `${reason}, for a move that its coordinator did not see`);
     return undefined;
   }
 

@@ -48,8 +48,9 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
     await measure(system, round);
   }
 }
-if (Number(values.rounds) > 0) for (const line of timesTable(measured)) console.log(line);
-for (const line of stagesTable(measured)) console.log(line);
+if (Number(values.rounds) > 0) console.log(`\n${timesTable(measured).join("\n")}`);
+const stages = stagesTable(measured);
+if (stages.length > 0) console.log(`\nmoestro's stages, by itself:\n${stages.join("\n")}`);
 const detections = rankFunction === "engine" ? await detect() : [];
 console.log("\nwhat is asked of it:");
 for (const bound of [...bounds(measured), ...detections]) console.log(`  ${boundLine(bound)}`);
@@ -95,8 +96,12 @@ async function detect(): Promise<Bound[]> {
   for (const [name, way] of Object.entries(ways)) {
     if (!values.detections.split(",").includes(name)) continue;
     const whyNot = name === "nodes" ? NodeNetworks.whyNot() : undefined;
-    if (whyNot !== undefined) console.log(`the loss of a node is left out: ${whyNot}`);
-    else found.push(await inWorkplace(way));
+    try {
+      if (whyNot === undefined) found.push(await inWorkplace(way));
+      else console.log(`${name}: left out: ${whyNot}`);
+    } catch (error) {
+      console.log(`${name}: left out: ${(error as Error).message}`);
+    }
   }
   return found;
 }

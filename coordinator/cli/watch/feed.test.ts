@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { MoestroError } from "../../errors.ts";
 import { Feed } from "./feed.ts";
@@ -84,6 +85,25 @@ test("of several coordinators the one that leads is watched, and its successor a
   assert.equal(state.runs.length, 6);
   await watcher.until(({ agents }) => agents.length === 4);
   await Promise.all([one.close(), two.close()]);
+});
+
+test("a coordinator that hangs holds up nobody, and is told of where there is no other", async () => {
+  const hung = createServer();
+  await new Promise<void>((resolve) => hung.listen(0, "127.0.0.1", resolve));
+  const address = `127.0.0.1:${(hung.address() as AddressInfo).port}`;
+  const sockets: Socket[] = [];
+  hung.on("connection", (socket) => sockets.push(socket));
+  const one = await cluster.start();
+  {
+    await using watcher = watch([address, one.address]);
+    await watcher.until(isAt(one.address));
+    await using alone = watch([address]);
+    const { link } = await alone.until((state) => state.link.phase === "away");
+    assert.equal(link.phase === "away" && link.why, `${address}: it does not answer`);
+  }
+  await one.close();
+  for (const socket of sockets) socket.destroy();
+  hung.close();
 });
 
 test("while nobody leads, one that stands by shows its runs", async () => {

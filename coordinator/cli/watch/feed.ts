@@ -4,11 +4,12 @@ import type { ServiceError } from "@grpc/grpc-js";
 import { ListRunsRequestSchema, RunService } from "../../../proto/gen/moestro/v1/run_pb.js";
 import { grpcMethods } from "../../../proto/grpc.ts";
 import type { Coordinators } from "../../rpc/call-leader.ts";
-import { callError, requestUnary } from "../../rpc/call-unary.ts";
+import { requestUnary } from "../../rpc/call-unary.ts";
 import {
   ANSWER_MS,
   askAgents,
   type FoundCoordinator,
+  failureOf,
   findLeader,
   isPassing,
 } from "./find-leader.ts";
@@ -116,7 +117,7 @@ export class Feed {
       }
     } catch (error) {
       if (signal.aborted) return;
-      throw callError(address, error as ServiceError);
+      throw failureOf(address, error as ServiceError);
     } finally {
       this.#session = undefined;
       this.#unfollow();

@@ -104,10 +104,17 @@ async function ask(address: string, trust: TlsMaterial, signal: AbortSignal): Pr
     return { address, client, answer: await askAgents(client) };
   } catch (error) {
     client.close();
-    throw callError(address, error as ServiceError);
+    throw failureOf(address, error as ServiceError);
   } finally {
     signal.removeEventListener("abort", close);
   }
+}
+
+/** A failed call, told to a person. */
+export function failureOf(address: string, error: ServiceError): MoestroError {
+  return error.code === status.DEADLINE_EXCEEDED
+    ? new MoestroError("environment", `${address}: it does not answer`)
+    : callError(address, error);
 }
 
 /** Whether trying again may help; not where the caller is refused. */

@@ -1,7 +1,7 @@
 import type { RunState, RunStatus } from "../../../proto/gen/moestro/v1/run_pb.js";
 import { MoestroError } from "../../errors.ts";
 import { formatDuration } from "../../report/format.ts";
-import { INTERRUPTED } from "../exit-codes.ts";
+import { exitCodeOf, INTERRUPTED } from "../exit-codes.ts";
 import { stopOnSignals } from "../signals.ts";
 import { figures, isEnded, stateName } from "../view/figures.ts";
 import { Output } from "../view/output.ts";
@@ -41,7 +41,10 @@ export async function printRuns(options: PlainWatchOptions): Promise<number> {
     if (update.kind === "runs" && runId === undefined) for (const run of update.runs) tell(run);
     if (update.kind === "status") {
       tell(update.status);
-      if (isEnded(update.status)) feed.stop();
+      if (isEnded(update.status)) {
+        exitCode = exitCodeOf(update.status);
+        feed.stop();
+      }
     }
     if (update.kind === "problem") {
       problem = update.problem;

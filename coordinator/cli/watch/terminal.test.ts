@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ENTER_SCREEN, HIDE_CURSOR, LEAVE_SCREEN, SHOW_CURSOR } from "../view/escapes.ts";
@@ -74,6 +75,19 @@ test("SIGTERM gives the terminal back", async () => {
   assertRestored(text);
 });
 
+test("a coordinator that hangs keeps nobody from leaving", async () => {
+  const hung = createServer();
+  const sockets: Socket[] = [];
+  hung.on("connection", (socket) => sockets.push(socket));
+  await once(hung.listen(0, "127.0.0.1"), "listening");
+  const { port } = hung.address() as AddressInfo;
+  const watch = node(COMMAND, "--coordinator", `127.0.0.1:${port}`);
+  const { code, errors } = await run([PYTHON, TYPE_CTRL_C, "it does not answer", ...watch]);
+  for (const socket of sockets) socket.destroy();
+  hung.close();
+  assert.equal(code, 130, errors);
+});
+
 test("a crash gives the terminal back before it is told", async () => {
   const { code, text, errors } = await run(node(DASHBOARD, "crash"));
   assert.notEqual(code, 0);
@@ -90,6 +104,12 @@ test("into a pipe a run is told line by line, without escapes", async () => {
     /^skywork-tiny-\S+: running \(all ranks stand, .*\): step 1\/300 {2}loss 4\.963 /,
   );
   assert.ok(!text.includes("\u001b"));
+});
+
+test("into a pipe a run is told to its end, and the exit code says which", async () => {
+  const failed = await run(node(COMMAND, "broken-data", "--coordinator", coordinator.address));
+  assert.equal(failed.code, 1);
+  assert.match(failed.text, /^broken-data: failed \(data\.path: .*\)\n$/);
 });
 
 test("a run that does not exist is told in one line", async () => {

@@ -31,6 +31,7 @@ export function stagesTable(measured: Measured): string[] {
     const stages = [...rounds.values()].flatMap(({ stages }) => (stages ? [stages] : []));
     return stages.length > 0 ? [{ name, stages }] : [];
   });
+  if (rows.length === 0) return [];
   const names = Object.keys(rows[0]?.stages[0] ?? {});
   const cells = rows.map(({ name, stages }) => [
     name,

@@ -50,6 +50,10 @@ export class CoordinatorProcess {
     return this.#daemon.isRunning;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#daemon.signal(signal);
+  }
+
   get log(): string {
     return this.#daemon.log;
   }

@@ -12,10 +12,16 @@ export class HealthWatch {
   readonly #durationsMs: number[] = [];
   readonly #done: Promise<void>;
   #isOver = false;
+  #failure = "";
 
   constructor(client: Client) {
     this.#client = client;
     this.#done = this.#ask();
+  }
+
+  /** What the first check that was not answered failed with, and empty while all were. */
+  get failure(): string {
+    return this.#failure;
   }
 
   /** Returns how long each answer took. */
@@ -30,8 +36,12 @@ export class HealthWatch {
     if (!check) throw new Error("the health service has lost its Check");
     while (!this.#isOver) {
       const began = performance.now();
-      await requestUnary(this.#client, check, { service: "" }, PATIENCE_MS);
-      this.#durationsMs.push(performance.now() - began);
+      try {
+        await requestUnary(this.#client, check, { service: "" }, PATIENCE_MS);
+        this.#durationsMs.push(performance.now() - began);
+      } catch (error) {
+        this.#failure ||= (error as Error).message;
+      }
       await sleep(EVERY_MS);
     }
   }

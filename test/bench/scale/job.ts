@@ -9,7 +9,7 @@ export const RANKS_PER_AGENT = 8;
  * pipeline parallel. Its controller changes every layer's coefficient at every step.
  */
 export function jobText(numRanks: number, pipelineParallel: number): string {
-  const dataParallel = numRanks / RANKS_PER_AGENT / pipelineParallel;
+  const dataParallel = Math.max(1, numRanks / RANKS_PER_AGENT / pipelineParallel);
   return JSON.stringify({
     name: "scale",
     model: {
