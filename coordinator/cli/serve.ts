@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { LOG_LEVELS, type LogLevel, openLog } from "../observability/log.ts";
 import { SCHEDULING_OPTIONS } from "../queue/schedule.ts";
-import { Coordinator } from "../service/coordinator.ts";
 import { cacheDirectory, ensureDirectory, stateDirectory } from "../state-directory.ts";
 import { publishCoordinator } from "./local-coordinators.ts";
 import { parseAddress, runsDirectoryOption } from "./options.ts";
@@ -55,6 +54,8 @@ export function serveCommand(): Command {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
+  // Of all commands this one alone needs it, and it takes a while to load.
+  const { Coordinator } = await import("../service/coordinator.ts");
   const log = openLog({ level: options.logLevel });
   const coordinator = await Coordinator.start({
     stateDirectory: stateDirectory(),

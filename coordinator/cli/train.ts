@@ -23,6 +23,7 @@ import { currentHolder } from "../store/holder.ts";
 import { openSqliteStore } from "../store/sqlite-store.ts";
 import type { Held, RunSpec, RunWish, Store } from "../store/store.ts";
 import { epilogue } from "./epilogue.ts";
+import { INTERRUPTED } from "./exit-codes.ts";
 import { parseAddress, runsDirectoryOption, STORE_FILE, useColor } from "./options.ts";
 import { planByProbe } from "./plan/plan-probed.ts";
 import { newRunId, parseRunId, runToResume } from "./run-ids.ts";
@@ -30,8 +31,6 @@ import { stopOnSignals } from "./signals.ts";
 import { chooseMode } from "./view/terminal.ts";
 import { createView, type View } from "./view/view.ts";
 
-/** The conventional exit code of a process that Ctrl-C ended. */
-const INTERRUPTED = 130;
 /** Restarts of a run for failures of its own, unless told otherwise. */
 const DEFAULT_RESTARTS = 3;
 /** The embedded store asks whether the process lives; it never waits for a lease to end. */

@@ -11,6 +11,7 @@ import {
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
 import { peerName } from "./peer.ts";
+import { printable } from "./printable.ts";
 
 /** A node is to be found lost within 5 s, so its silence must show early. */
 const HEARTBEAT_INTERVAL_MS = 500;
@@ -53,7 +54,7 @@ function serve(stream: Stream, events: AgentEvents): void {
     ended = true;
   };
   const refuse = (code: status, details: string) => {
-    if (!ended) stream.emit("error", { code, details });
+    if (!ended) stream.emit("error", { code, details: printable(details) });
   };
   stream.on("data", (request: ConnectRequest) => {
     if (ended) return;

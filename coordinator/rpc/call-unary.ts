@@ -62,7 +62,8 @@ export function requestUnary<Request, Response>(
 
 const CODES: Partial<Record<status, ErrorCode>> = {
   [status.INVALID_ARGUMENT]: "invalid_input",
-  [status.NOT_FOUND]: "invalid_input",
+  [status.OUT_OF_RANGE]: "no_plan",
+  [status.NOT_FOUND]: "not_found",
   [status.PERMISSION_DENIED]: "invalid_input",
   [status.UNAUTHENTICATED]: "invalid_input",
   [status.UNIMPLEMENTED]: "invalid_input",

@@ -6,10 +6,11 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { type ErrorCode, MoestroError } from "../errors.ts";
+import { printable } from "./printable.ts";
 
 const CODES: Record<ErrorCode, status> = {
   invalid_input: status.INVALID_ARGUMENT,
-  no_plan: status.FAILED_PRECONDITION,
+  no_plan: status.OUT_OF_RANGE,
   environment: status.UNAVAILABLE,
   in_use: status.ALREADY_EXISTS,
   run_failed: status.FAILED_PRECONDITION,
@@ -19,8 +20,11 @@ const CODES: Record<ErrorCode, status> = {
 
 /** The one place where errors become what a caller is told. */
 export function statusOf(error: unknown): Partial<ServiceError> {
-  if (error instanceof MoestroError) return { code: CODES[error.code], details: error.message };
-  return { code: status.INTERNAL, details: `the coordinator failed: ${(error as Error).message}` };
+  if (error instanceof MoestroError) {
+    return { code: CODES[error.code], details: error.lines.map(printable).join("\n") };
+  }
+  const details = printable(`the coordinator failed: ${(error as Error).message}`);
+  return { code: status.INTERNAL, details };
 }
 
 /** A procedure that answers once. */

@@ -25,8 +25,16 @@ test("the checkpoint of a stop is of the newest step, due or not", () => {
   assert.deepEqual(historyOf(0, 7).take(7), stateOf(7));
 });
 
-test("states of steps that were never to have a checkpoint are not kept", () => {
-  assert.throws(() => historyOf(4, 11).take(7), /behind step 7 is not known/);
+test("a checkpoint that somebody asked for gets the state of its step, whichever that is", () => {
+  const history = historyOf(4, 11);
+  assert.deepEqual(history.take(7), stateOf(7));
+  assert.deepEqual(history.take(8), stateOf(8));
+});
+
+test("of states long past only those of due checkpoints are kept", () => {
+  const history = historyOf(400, 1200);
+  assert.throws(() => history.take(401), /behind step 401 is not known/);
+  assert.deepEqual(historyOf(400, 1200).take(400), stateOf(400));
 });
 
 test("what lies before a committed checkpoint is forgotten", () => {

@@ -1,5 +1,8 @@
 import type { ControllerState } from "../controller/controller.ts";
 
+/** A checkpoint that was asked for is written within so many steps. */
+const NUM_RECENT = 500;
+
 /**
  * The controller's states behind the steps whose checkpoints may still be on
  * their way. Ranks write beside training, so a checkpoint's report comes some
@@ -7,8 +10,10 @@ import type { ControllerState } from "../controller/controller.ts";
  */
 export class ControllerHistory {
   readonly #everySteps: number;
-  /** Of steps with a checkpoint, oldest first. */
+  /** Of steps that are to have a checkpoint, oldest first. */
   #due: ControllerState[] = [];
+  /** The last ones: people ask for checkpoints of any step. */
+  #recent: ControllerState[] = [];
   #newest: ControllerState;
 
   /** `everySteps`: the job's steps between checkpoints, 0 for none but the last. */
@@ -25,13 +30,18 @@ export class ControllerHistory {
   add(state: ControllerState): void {
     this.#newest = state;
     if (this.#everySteps > 0 && state.lastStep % this.#everySteps === 0) this.#due.push(state);
+    this.#recent.push(state);
+    if (this.#recent.length > NUM_RECENT) this.#recent.shift();
   }
 
   /** The state behind a step that has a checkpoint; those before it are forgotten. */
   take(step: number): ControllerState {
-    this.#due = this.#due.filter(({ lastStep }) => lastStep >= step);
-    // Beside those due there is one checkpoint, the last step's, after which no step comes.
-    const state = [...this.#due, this.#newest].find(({ lastStep }) => lastStep === step);
+    const isLeft = ({ lastStep }: ControllerState) => lastStep >= step;
+    this.#due = this.#due.filter(isLeft);
+    this.#recent = this.#recent.filter(isLeft);
+    const state = [...this.#due, ...this.#recent, this.#newest].find(
+      ({ lastStep }) => lastStep === step,
+    );
     if (!state) throw new Error(`the controller's state behind step ${step} is not known`);
     return state;
   }

@@ -61,6 +61,8 @@ export class Generation implements Group {
   readonly #plan: Plan;
   readonly #verdict: Verdict;
   readonly #started = new Map<number, number>();
+  /** Agents that were, and the process that each of them was then. */
+  readonly #toldToStart = new Map<string, string>();
   readonly #ready = new Set<number>();
   readonly #ended = new Set<number>();
   readonly #prepared = new Set<string>();
@@ -173,9 +175,22 @@ export class Generation implements Group {
 
   // --- inside ---
 
+  /**
+   * Whether ranks may have run there that do not now. One that is the same process and
+   * says nothing of them never heard that it was to start them.
+   */
   #hasStarted(agentId: string): boolean {
     const { adopt, placed } = this.#options;
-    return adopt || ranksOf(placed, agentId).some((rank) => this.#started.has(rank));
+    const told = this.#toldToStart.get(agentId);
+    return (
+      adopt ||
+      ranksOf(placed, agentId).some((rank) => this.#started.has(rank)) ||
+      (told !== undefined && told !== this.#incarnationOf(agentId))
+    );
+  }
+
+  #incarnationOf(agentId: string): string | undefined {
+    return this.#options.fleet.member(agentId)?.hello?.incarnation;
   }
 
   #place(agentId: string): void {
@@ -191,6 +206,7 @@ export class Generation implements Group {
   #startOn(agentId: string): void {
     // Asked to stop, or an agent went, before anything was started.
     if (this.#verdict.forbidsStart) return;
+    this.#toldToStart.set(agentId, this.#incarnationOf(agentId) ?? "");
     this.#place(agentId);
     this.#send(agentId, {
       case: "start",

@@ -43,6 +43,7 @@ export class Recorder {
   #metrics: LineFile | undefined;
   #history: StepDigest[] = [];
   #stepsMs = 0;
+  #last: MetricsRecord | undefined;
 
   /** Opens the files of a run: `rewind` comes before the first step. */
   constructor(directory: RunDirectory) {
@@ -53,6 +54,11 @@ export class Recorder {
   /** All steps so far that count, those before a resume too. */
   get history(): readonly StepDigest[] {
     return this.#history;
+  }
+
+  /** The newest of them. */
+  get last(): MetricsRecord | undefined {
+    return this.#last;
   }
 
   /** Time that went into them. */
@@ -71,6 +77,7 @@ export class Recorder {
     this.#metrics?.close();
     const kept = existsSync(metrics) ? keepUpTo(this.#directory, lastStep) : NOTHING;
     this.#history = kept.history;
+    this.#last = kept.last;
     this.#metrics = new LineFile(metrics);
     this.#stepsMs = kept.history.reduce((sum, { stepMs }) => sum + stepMs, 0);
     return kept.superseded;
@@ -79,6 +86,7 @@ export class Recorder {
   step(record: MetricsRecord): void {
     this.#metrics?.append(record);
     this.#history.push(digest(record));
+    this.#last = record;
     this.#stepsMs += record.stepMs;
   }
 
@@ -100,9 +108,13 @@ export class Recorder {
   }
 }
 
-type Kept = { history: StepDigest[]; superseded: StepDigest[] };
+type Kept = {
+  history: StepDigest[];
+  superseded: StepDigest[];
+  last: MetricsRecord | undefined;
+};
 
-const NOTHING: Kept = { history: [], superseded: [] };
+const NOTHING: Kept = { history: [], superseded: [], last: undefined };
 
 /** Moves lines of later steps aside and returns what is left. */
 function keepUpTo(directory: RunDirectory, lastStep: number): Kept {
@@ -112,12 +124,14 @@ function keepUpTo(directory: RunDirectory, lastStep: number): Kept {
   let kept = "";
   const superseded: StepDigest[] = [];
   let moved = "";
+  let last: MetricsRecord | undefined;
   for (const { line, record } of parsed) {
     // A step that two coordinators wrote, one of them about to learn that it leads no more, is the same twice.
     if (record && record.step === history.at(-1)?.step) continue;
     if (record && record.step <= lastStep) {
       kept += `${line}\n`;
       history.push(digest(record));
+      last = record;
     } else {
       moved += `${line}\n`;
       if (record) superseded.push(digest(record));
@@ -131,7 +145,7 @@ function keepUpTo(directory: RunDirectory, lastStep: number): Kept {
     }
     writeAtomically(directory.metrics, kept);
   }
-  return { history, superseded };
+  return { history, superseded, last };
 }
 
 /** A line of metrics.jsonl; undefined if it was cut short. */

@@ -254,9 +254,9 @@ test("whatever happens, in whatever order, the run ends with every step made onc
         assert.equal(world.failure, undefined, world.failure?.stack);
         const { state, reason } = world.ended ?? { state: "nothing", reason: "" };
         assert.equal((await world.life())?.state, state);
-        const numKills = history.filter(({ kind }) => kind === "killRank").length;
+        const deaths = history.filter(({ kind }) => kind === "killRank" || kind === "restartAgent");
         // Killed again and again before it makes a step, a run is given up.
-        const isGivenUp = numKills >= 3 && /^no progress in 3 starts/.test(reason);
+        const isGivenUp = deaths.length >= 3 && /^no progress in 3 starts/.test(reason);
         assert.equal(state, isGivenUp ? "failed" : "succeeded", reason);
         checkRecords(world, isGivenUp);
       } finally {

@@ -237,7 +237,8 @@ export class Coordinator {
     this.#dispatcher = dispatcher;
     log.info(`leads under epoch ${held.epoch}`, { epoch: held.epoch });
     await dispatcher.begin();
-    this.#looks?.start((runId) => dispatcher.look(runId));
+    // The lease may have been lost meanwhile, and even won again.
+    if (this.#dispatcher === dispatcher) this.#looks?.start((runId) => dispatcher.look(runId));
   }
 
   #generationOf(runId: string): number | undefined {

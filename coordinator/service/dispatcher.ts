@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { toBinary } from "@bufbuild/protobuf";
 import { RunStatusSchema } from "../../proto/gen/moestro/v1/run_pb.js";
 import { MoestroError } from "../errors.ts";
@@ -28,6 +28,9 @@ import { jobOf, type QueuedRun, SizesOfJobs } from "./queued-run.ts";
 
 /** A run is not moved to more slots before it has trained this long on those it has. */
 const SETTLED_MS = 10_000;
+/** After a longer pass the next one waits so many times as long as it took. */
+const SHORT_PASS_MS = 2;
+const REST_AFTER_PASS = 4;
 /** Between two copies of a run's status for those that stand by. */
 const STATUS_EVERY_MS = 1000;
 
@@ -191,7 +194,12 @@ export class Dispatcher implements SlotSource {
       while (this.#passAgain && !this.#detached) {
         this.#passAgain = false;
         await turn();
+        const began = performance.now();
         this.#passNow();
+        const tookMs = performance.now() - began;
+        // However much changes, with a long queue too, agents and commands get their turn.
+        if (tookMs > SHORT_PASS_MS)
+          await sleep(REST_AFTER_PASS * tookMs, undefined, { ref: false });
       }
       this.#passing = false;
     })();
@@ -297,7 +305,8 @@ export class Dispatcher implements SlotSource {
   /** A run's reason for waiting is kept here: it changes with every pass. */
   #waitFor(runId: string, reason: string): void {
     const run = this.#queued.get(runId);
-    if (run) run.stored = { ...run.stored, life: { ...run.stored.life, reason } };
+    if (!run || run.stored.life.reason === reason) return;
+    run.stored = { ...run.stored, life: { ...run.stored.life, reason } };
   }
 
   /** Why a run waits, as the last pass had it. */

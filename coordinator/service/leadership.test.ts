@@ -76,10 +76,26 @@ test("while the store is away nobody leads, and afterwards the same one does, un
   assert.deepEqual(told, [`gained ${held.epoch}`, "out of reach", "reachable"]);
 });
 
-test("one who hears of a later epoch leads no more", async () => {
+test("one who hears of a later epoch that nobody has leads on", async () => {
   const { leadership, told } = await candidate("a:1", "later:");
   await until("it leads", () => leadership.held !== undefined);
+  const { held } = leadership;
+  for (let times = 0; times < 10; times += 1) leadership.overtaken();
+  await sleep(200);
+  assert.deepEqual(leadership.held, held);
+  assert.deepEqual(told, [`gained ${held?.epoch}`]);
+});
+
+test("one who hears of a later epoch that another has leads no more", async () => {
+  const { leadership, told } = await candidate("a:1", "taken:");
+  await until("it leads", () => leadership.held !== undefined);
+  const { held } = leadership;
+  assert.ok(held);
+  const { store } = await openRedisStore(redis.url, { prefix: "taken:" });
+  undo.push(() => store.close());
+  await store.release(held);
+  await store.acquire(held.lease, currentHolder(), PATIENCE_MS);
   leadership.overtaken();
-  assert.equal(leadership.held, undefined);
-  assert.match(told.at(-1) ?? "", /lost: another coordinator leads under a later epoch/);
+  await until("it knows", () => leadership.held === undefined);
+  assert.match(told.at(-1) ?? "", /lost: its lease went to another coordinator/);
 });

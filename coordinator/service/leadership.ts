@@ -65,14 +65,17 @@ export class Leadership {
     if (held) await this.#options.store.release(held).catch(() => {});
   }
 
-  /** Somebody has seen a leader of a later epoch. */
+  /** Somebody has seen a leader of a later epoch, or says so: the store knows, and is asked now. */
   overtaken(): void {
-    this.#lose("another coordinator leads under a later epoch");
+    if (!this.#held || !this.#timer) return;
+    clearTimeout(this.#timer);
+    this.#schedule(0);
   }
 
   #schedule(delayMs: number): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       this.#running = this.#look().then((nextMs) => this.#schedule(nextMs));
     }, delayMs);
   }

@@ -152,7 +152,9 @@ export class ServiceRuns implements Runs {
   }
 
   async #stored(run: StoredRun): Promise<RunStatus> {
-    const status = storedStatus(run, await this.#options.store.status(run.runId));
+    // One that never started left none: there may be thousands.
+    const last = run.generation > 0 ? await this.#options.store.status(run.runId) : undefined;
+    const status = storedStatus(run, last);
     const waiting = this.#options.dispatcher()?.waitingReason(run.runId);
     if (waiting !== undefined) status.reason = waiting;
     return status;

@@ -121,7 +121,7 @@ test("moestro status tells of the run while it runs, over gRPC, and after it", a
   assert.equal(during.exitCode, 0, during.stderr);
   const status = JSON.parse(during.stdout) as { runId: string; state: string; step: string };
   assert.equal(status.runId, "long");
-  assert.equal(status.state, "RUN_STATE_RUNNING");
+  assert.equal(status.state, "running");
   const afterwards = await place.run(["status", "whole"]);
   assert.match(afterwards.stdout, /whole: succeeded at step 16/);
 });

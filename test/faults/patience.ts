@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Far above what anything here takes; a test that hits it has found a hang. */
-export const PATIENCE_MS = 180_000;
+export const PATIENCE_MS = 120_000;
 const POLL_MS = 50;
 
 /** What `find` finds, as soon as it does; `what` says what never came. */

@@ -38,7 +38,7 @@ export async function nodeLoss(place: Workplace): Promise<Bound> {
   );
 }
 
-/** A rank is stopped: from the last step until the run is given up. */
+/** A rank is stopped: from the last step until that is noticed, which is before all stacks are taken. */
 export function hang(place: Workplace): Promise<Bound> {
   return withTraining(place, {}, async ({ run }) => {
     const { length } = run.events;
@@ -47,9 +47,11 @@ export function hang(place: Workplace): Promise<Bound> {
     const lastStepAtMs = writtenAtMs(run.metrics.at(-1));
     const failing = await run.event("run.failing", length);
     const deadline = Number(/no step for (\d+) s/.exec(hanging.message)?.[1]);
+    const since = (event: EventRecord) => writtenAtMs(event) - lastStepAtMs;
+    const ended = `${(since(failing) / 1000).toFixed(2)} s with all stacks taken`;
     return {
-      what: `a rank that is stopped, from the last step until it is given up: its deadline is ${deadline} s`,
-      ...secondsOf(writtenAtMs(failing) - lastStepAtMs, deadline + BEHIND_DEADLINE_S),
+      what: `a rank that is stopped, from the last step: its deadline is ${deadline} s, and it is given up after ${ended}; noticed`,
+      ...secondsOf(since(hanging), deadline + BEHIND_DEADLINE_S),
     };
   });
 }
