@@ -38,6 +38,8 @@ import { upcycleCommand } from "./upcycle.ts";
 import { watchCommand } from "./watch.ts";
 
 const USAGE_EXIT_CODE = 2;
+/** How long a command that has done its work may take to end by itself. */
+const LINGER_MS = 1000;
 
 /** Runs one command line and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -47,6 +49,8 @@ export async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = report(error);
   }
+  // A coordinator that was asked and hung leaves a connection that would be waited for.
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
 function program(): Command {

@@ -329,6 +329,7 @@ export class Supervisor {
     const checkpointStep = restore?.manifest.step ?? 0;
     journal.update({
       ...{ generation: number, plan, checkpointStep, ranks: new Map(), stepsLost: this.#stepsLost },
+      last: recorder.last,
     });
     await this.#store();
     const records = new GenerationRecords({

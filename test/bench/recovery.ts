@@ -19,6 +19,9 @@ import { NUM_RANKS, type System, type Times } from "./recovery/setting.ts";
 import { type Bound, boundLine, bounds, stagesTable, timesTable } from "./recovery/summary.ts";
 import { torchrun } from "./recovery/torchrun.ts";
 
+/** Of a system's first word of a fault, for whoever doubts what it was. */
+const MAX_WORD = 160;
+
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
@@ -83,11 +86,15 @@ async function measure(system: System, round: number): Promise<void> {
   }
 }
 
-function inWords({ start, detect, recover }: Times): string {
-  const parts = Object.entries({ start, detect, recover });
-  return parts
-    .flatMap(([what, ms]) => (ms === undefined ? [] : [`${what} ${(ms / 1000).toFixed(2)} s`]))
-    .join(", ");
+function inWords({ start, detect, word, recover }: Times): string {
+  const part = (what: string, ms: number | undefined) =>
+    ms === undefined ? [] : [`${what} ${(ms / 1000).toFixed(2)} s`];
+  const said = word === undefined ? "" : ` ("${word.trim().slice(0, MAX_WORD)}")`;
+  return [
+    ...part("first step after", start),
+    ...part("word of the kill after", detect).map((text) => text + said),
+    ...part("new step of all after", recover),
+  ].join(", ");
 }
 
 async function detect(): Promise<Bound[]> {

@@ -37,6 +37,7 @@ async function loseRank(run: Run, rank: number): Promise<Times> {
   const seconds = Object.entries(recovered.seconds as Record<string, number>);
   return {
     detect: writtenAtMs(said) - killedAtMs,
+    word: said?.message ?? "",
     recover: writtenAtMs(recovered) - killedAtMs,
     stages: Object.fromEntries(seconds.map(([stage, length]) => [stage, length * 1000])),
   };

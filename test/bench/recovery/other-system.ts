@@ -47,6 +47,7 @@ export async function measureOther(
       {
         start: startedAtMs - (askedAtMs(system, spawnedAtMs) ?? Number.NaN),
         detect: said.atMs - killedAtMs,
+        word: said.text,
         recover: recoveredAtMs - killedAtMs,
       },
     ];

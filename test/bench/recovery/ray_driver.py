@@ -23,9 +23,13 @@ def main(function: str, folder: str, world: str) -> None:
     trainer = TorchTrainer(
         train_loop,
         train_loop_config={"function": function, "folder": folder},
-        scaling_config=ScalingConfig(num_workers=int(world), resources_per_worker={"CPU": 1}),
+        scaling_config=ScalingConfig(
+            num_workers=int(world), resources_per_worker={"CPU": 1}
+        ),
         run_config=RunConfig(
-            name="recovery", storage_path=f"{folder}/results", failure_config=FailureConfig(max_failures=MAX_FAILURES)
+            name="recovery",
+            storage_path=f"{folder}/results",
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
         ),
     )
     print(f"fit at {time.time() * 1000}", flush=True)

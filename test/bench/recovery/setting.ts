@@ -14,6 +14,8 @@ export type Times = {
   start?: number;
   /** From the kill to the system's first word of it. */
   detect?: number;
+  /** That word. */
+  word?: string;
   /** From the kill to the first new step of all ranks. */
   recover?: number;
   /** From the last step before the kill to the first after it, as the system divides it. */

@@ -31,7 +31,9 @@ class StepLines(FileLink):
         path = folder / f"rank-{dist.get_rank()}.jsonl"
         told = path.read_text().splitlines() if path.exists() else []
         # The newest attempt that any rank has told of, and one.
-        attempt = torch.tensor(1 + max((json.loads(line)["attempt"] for line in told), default=0))
+        attempt = torch.tensor(
+            1 + max((json.loads(line)["attempt"] for line in told), default=0)
+        )
         dist.all_reduce(attempt, dist.ReduceOp.MAX)
         self.attempt = int(attempt)
         self._lines = path.open("a", buffering=1)
@@ -42,7 +44,12 @@ class StepLines(FileLink):
             self.tell(message["step"].step)
 
     def tell(self, step: int) -> None:
-        line = {"attempt": self.attempt, "step": step, "pid": os.getpid(), "atMs": time.time() * 1000}
+        line = {
+            "attempt": self.attempt,
+            "step": step,
+            "pid": os.getpid(),
+            "atMs": time.time() * 1000,
+        }
         self._lines.write(json.dumps(line) + "\n")
 
 
@@ -58,7 +65,9 @@ def train_engine(folder: Path) -> None:
         local_rank=rank,
         plan=start.plan,
         job=start.job,
-        restore=newest_checkpoint(Path(start.job.checkpoint.directory), dist.get_world_size()),
+        restore=newest_checkpoint(
+            Path(start.job.checkpoint.directory), dist.get_world_size()
+        ),
         coefficients=start.coefficients,
         collective_timeout_ms=COLLECTIVE_TIMEOUT_MS,
     )
@@ -66,11 +75,15 @@ def train_engine(folder: Path) -> None:
         prepare_data(start.job)
     dist.barrier()
     mesh = mesh_of(start.plan, rank)
-    context = build_context(assignment, lines, mesh, prepare_data(start.job), torch.device("cpu"))
+    context = build_context(
+        assignment, lines, mesh, prepare_data(start.job), torch.device("cpu")
+    )
     train(context, restore_checkpoint(context))
 
 
-def newest_checkpoint(directory: Path, world: int) -> rank_pb2.CheckpointReference | None:
+def newest_checkpoint(
+    directory: Path, world: int
+) -> rank_pb2.CheckpointReference | None:
     """The newest of which one attempt wrote the shards of all ranks."""
     for folder in sorted(directory.glob("step-*"), reverse=True):
         shards = defaultdict(list)
@@ -79,7 +92,9 @@ def newest_checkpoint(directory: Path, world: int) -> rank_pb2.CheckpointReferen
         for names in shards.values():
             if len(names) == world:
                 step = int(folder.name.removeprefix("step-"))
-                return rank_pb2.CheckpointReference(step=step, directory=str(folder), files=sorted(names))
+                return rank_pb2.CheckpointReference(
+                    step=step, directory=str(folder), files=sorted(names)
+                )
     return None
 
 
