@@ -15,7 +15,12 @@ const scratch = mkdtempSync(join(tmpdir(), "moestro-test-"));
 function succeeds(command, args, env = {}) {
   console.log(`\n> ${[relative(root, command) || command, ...args].join(" ")}`);
   const options = { cwd: root, stdio: ["ignore", "inherit", "inherit"] };
-  const result = spawnSync(command, args, { ...options, env: { ...process.env, ...env } });
+  // Every test file is a process, and most share most of the sources.
+  const cache = { NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compile") };
+  const result = spawnSync(command, args, {
+    ...options,
+    env: { ...process.env, ...cache, ...env },
+  });
   if (result.error) console.error(`${command}: ${result.error.message}`);
   return result.status === 0;
 }

@@ -190,7 +190,9 @@ export class Fleet implements AgentEvents {
       return;
     }
     const group = fence && this.#groups.get(fence.runId);
-    if (!group || group.fence.generation !== fence.generation) {
+    const isOwn =
+      group?.fence.generation === fence?.generation && group?.agentIds.includes(agentId);
+    if (!group || !isOwn) {
       this.#options.refusedStale(agentId, request);
       return;
     }

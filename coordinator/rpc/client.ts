@@ -19,7 +19,11 @@ export function openClient(address: string, trust: Trust, options: ChannelOption
     certificate ? Buffer.from(certificate) : null,
     { checkServerIdentity },
   );
-  return new Client(address, tls, { "grpc.ssl_target_name_override": COORDINATOR, ...options });
+  return new Client(address, tls, {
+    "grpc.ssl_target_name_override": COORDINATOR,
+    "grpc.enable_channelz": 0,
+    ...options,
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import type { AuditLog } from "./audit.ts";
 import { type Refusal, refusalByOwner, refusalByRole } from "./authorize.ts";
-import { peerOfSubject } from "./peer.ts";
+import { certificateOf, peerOfSubject } from "./peer.ts";
 import { type Rate, RateLimit } from "./rate-limit.ts";
 import { RULES } from "./rules.ts";
 
@@ -41,7 +41,7 @@ export function createGuard(options: GuardOptions): ServerInterceptor {
 
   return ({ path }, call) => {
     const rule = RULES.get(path);
-    const certificate = call.getAuthContext().sslPeerCertificate;
+    const certificate = certificateOf(call);
     const peer = peerOfSubject(certificate?.subject);
     const caller = peer?.name ?? call.getConnectionInfo().remoteAddress ?? "unknown";
     const validToMs = Date.parse(certificate?.valid_to ?? "");

@@ -12,14 +12,26 @@ export type Peer = {
   role: Role;
 };
 
+/**
+ * A caller's certificate; undefined without one, and for a call whose connection has gone
+ * meanwhile, where grpc-js 1.14 throws.
+ */
+export function certificateOf(call: AnyCall) {
+  try {
+    return call.getAuthContext()?.sslPeerCertificate;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Who a caller is by its certificate; undefined without one of an agent or a person. */
 export function peerOf(call: AnyCall): Peer | undefined {
-  return peerOfSubject(call.getAuthContext()?.sslPeerCertificate?.subject);
+  return peerOfSubject(certificateOf(call)?.subject);
 }
 
 /** The name on a caller's certificate; undefined without one. */
 export function peerName(call: AnyCall): string | undefined {
-  const name = call.getAuthContext()?.sslPeerCertificate?.subject?.CN;
+  const name = certificateOf(call)?.subject?.CN;
   return typeof name === "string" ? name : undefined;
 }
 

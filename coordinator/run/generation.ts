@@ -15,9 +15,10 @@ import {
   SaveRequestSchema,
   StopRequestSchema,
 } from "../../proto/gen/moestro/v1/rank_pb.js";
-import type { CheckpointShards } from "../../proto/gen/moestro/v1/report_pb.js";
+import type { CheckpointShards, StepReport } from "../../proto/gen/moestro/v1/report_pb.js";
 import { mergeCheckpointShards } from "../../proto/merge-reports.ts";
 import { StepGather } from "../../proto/step-gather.ts";
+import { MoestroError } from "../errors.ts";
 import type { AgentVerdict } from "../fleet/agent-health.ts";
 import type { Fleet, Group } from "../fleet/fleet.ts";
 import type { Fencing } from "../rpc/agent-service.ts";
@@ -262,6 +263,7 @@ export class Generation implements Group {
         break;
       case "step": {
         const receivedAtMs = performance.now();
+        this.#checkStep(agentId, message.value);
         this.#progress(message.value.step);
         for (const report of this.#steps.add(agentId, message.value)) {
           const value = this.#events.step(report);
@@ -303,6 +305,14 @@ export class Generation implements Group {
     this.progressAtMs = performance.now();
     this.#events.running(nextStep);
     if (this.#stop) this.#sendStop();
+  }
+
+  /** The controller goes through every step up to a report's: one that cannot be would keep it for ever. */
+  #checkStep(agentId: string, { step, numSteps }: StepReport): void {
+    const last = this.#options.job.training?.steps ?? 0n;
+    if (step >= 1n && step <= last && numSteps >= 0 && BigInt(numSteps) <= step) return;
+    const what = `step ${step} for ${numSteps} steps`;
+    throw new MoestroError("run_failed", `agent ${agentId} reported ${what}, of ${last} in all`);
   }
 
   #progress(step: bigint): void {

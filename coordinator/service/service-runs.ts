@@ -8,7 +8,7 @@ import type {
 import { MoestroError } from "../errors.ts";
 import type { Runs } from "../rpc/run-service.ts";
 import { appendEvent } from "../run/append-event.ts";
-import { writeAtomically } from "../run/files.ts";
+import { replaceFile } from "../run/files.ts";
 import type { RunDirectory } from "../run/run-directory.ts";
 import { readEvents, readLogs } from "../run/run-files.ts";
 import { isEnded } from "../run/run-state.ts";
@@ -87,7 +87,8 @@ export class ServiceRuns implements Runs {
     await store.create(runId, spec, { phase: "run", minRanks, maxRanks, checkpoints: 0 });
     const directory = this.#options.directory(runId);
     mkdirSync(directory.path, { recursive: true, mode: 0o700 });
-    writeAtomically(directory.job, request.jobText || request.jobJson);
+    // A copy for people: the store has the job, and waiting for the disk would hold up everybody.
+    replaceFile(directory.job, request.jobText || request.jobJson);
     const by = owner === "" ? "" : ` by ${owner}`;
     appendEvent(directory, "run.queued", `submitted${by}, for ${range(minRanks, maxRanks)}`);
     await this.#options.look(runId);

@@ -2,44 +2,46 @@
 // ranks, in turn, in workplaces of their own; and how soon other faults are noticed.
 //
 //   npm run bench:recovery -- [--rounds 5] [--systems moestro,train,torchrun,ray]
-//                             [--detections nodes,hang,failover] [--function engine|bare]
+//                             [--detections nodes,hang,failover] [--loop bare]
 //
-// `--function bare` has torchrun and Ray run an empty loop with one all-reduce a step: what is
+// `--loop bare` has torchrun and Ray run an empty loop with one all-reduce a step: what is
 // left is the time that is their own, for comparison with figures that others measured so.
 import { parseArgs } from "node:util";
 import { Workplace } from "../e2e/moestro.ts";
 import { NodeNetworks } from "../faults/node-networks.ts";
+import { type Bound, boundLine, bounds } from "./recovery/bounds.ts";
 import { closing } from "./recovery/clean-up.ts";
 import { failover, hang, nodeLoss } from "./recovery/detections.ts";
 import { moestro, moestroTrain } from "./recovery/moestro.ts";
-import type { RankFunction } from "./recovery/other-system.ts";
 import { ray } from "./recovery/ray.ts";
 import { rayPython } from "./recovery/ray-python.ts";
 import { NUM_RANKS, type System, type Times } from "./recovery/setting.ts";
-import { type Bound, boundLine, bounds, stagesTable, timesTable } from "./recovery/summary.ts";
+import { stagesTable, timesTable } from "./recovery/tables.ts";
 import { torchrun } from "./recovery/torchrun.ts";
 
 /** Of a system's first word of a fault, for whoever doubts what it was. */
 const MAX_WORD = 160;
+const SETTLE_MS = 20_000;
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     systems: { type: "string", default: "moestro,train,torchrun,ray" },
     detections: { type: "string", default: "nodes,hang,failover" },
-    function: { type: "string", default: "engine" },
+    loop: { type: "string", default: "training" },
   },
 });
-const rankFunction: RankFunction = values.function === "bare" ? "bare" : "engine";
+const isBare = values.loop === "bare";
+const rankModule = isBare ? "bare_loop" : "train_rank";
 const wanted = values.systems.split(",");
 const systems = chooseSystems();
 const measured = new Map<string, Map<number, Times>>();
 for (const { rows } of systems) for (const { name } of rows) measured.set(name, new Map());
 
 console.log(
-  rankFunction === "engine"
-    ? `${NUM_RANKS} ranks over gloo train the fault tests' model, with DP, EDP and PP, and checkpoints; one is killed:`
-    : `${NUM_RANKS} ranks over gloo run a loop with one all-reduce a step; one is killed:`,
+  isBare
+    ? `${NUM_RANKS} ranks over gloo run a loop with one all-reduce a step; one is killed:`
+    : `${NUM_RANKS} ranks over gloo train the fault tests' model, with DP, EDP, PP and checkpoints; one is killed:`,
 );
 for (const { rows } of systems) {
   for (const { name, what } of rows) console.log(`  ${name}: ${what}`);
@@ -54,20 +56,21 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
 if (Number(values.rounds) > 0) console.log(`\n${timesTable(measured).join("\n")}`);
 const stages = stagesTable(measured);
 if (stages.length > 0) console.log(`\nmoestro's stages, by itself:\n${stages.join("\n")}`);
-const detections = rankFunction === "engine" ? await detect() : [];
-console.log("\nwhat is asked of it:");
-for (const bound of [...bounds(measured), ...detections]) console.log(`  ${boundLine(bound)}`);
+if (!isBare) {
+  const detections = await detect();
+  console.log("\nwhat is asked of moestro:");
+  for (const bound of [...bounds(measured), ...detections]) console.log(`  ${boundLine(bound)}`);
+}
 
 function chooseSystems(): System[] {
-  const own = rankFunction === "engine";
   const systems: System[] = [];
-  if (own && wanted.includes("moestro")) systems.push(moestro);
-  if (own && wanted.includes("train")) systems.push(moestroTrain);
-  if (wanted.includes("torchrun")) systems.push(torchrun(rankFunction));
+  if (!isBare && wanted.includes("moestro")) systems.push(moestro);
+  if (!isBare && wanted.includes("train")) systems.push(moestroTrain);
+  if (wanted.includes("torchrun")) systems.push(torchrun(rankModule));
   if (wanted.includes("ray")) {
     const python = rayPython();
     if (typeof python === "string") console.log(`Ray Train is left out: ${python}`);
-    else systems.push(ray(python, rankFunction));
+    else systems.push(ray(python, rankModule));
   }
   return systems;
 }
@@ -119,7 +122,12 @@ async function inWorkplace<Result>(body: (place: Workplace) => Promise<Result>):
   // What runs in this process keeps its data where the ranks do.
   process.env.MOESTRO_HOME = place.home;
   return closing(
-    () => void place.remove(),
-    () => body(place),
+    () => place.remove(),
+    async () => {
+      const result = await body(place);
+      // What Ray has ended takes a moment; what stays is killed with the folder.
+      await place.nothingLeft(SETTLE_MS).catch(() => {});
+      return result;
+    },
   );
 }

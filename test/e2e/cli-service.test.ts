@@ -92,7 +92,7 @@ test("a run checkpoints, gives its slots back, goes on and is cancelled, as aske
   await done("cancel", "long", "--now");
   const { exitCode, stdout } = await watching.ended;
   assert.equal(exitCode, 0);
-  assert.match(stdout, /\nlong: stopped \(.*\n$/);
+  assert.match(stdout, /(^|\n)long: stopped \(.*\n$/);
 });
 
 test("a drained agent gets no ranks until that is undone", async () => {

@@ -19,6 +19,7 @@ import { LineFile } from "./line-file.ts";
 import { until } from "./patience.ts";
 
 const methods = grpcMethods(RunService);
+const ENDS = ["run.succeeded", "run.stopped", "run.failed"];
 const ENDED = [RunState.SUCCEEDED, RunState.STOPPED, RunState.FAILED];
 
 export type Sizes = { minRanks: number; maxRanks: number };
@@ -107,7 +108,7 @@ export class Run {
     after: number,
     matches: (event: EventRecord) => boolean = () => true,
   ): Promise<EventRecord> {
-    return until(`${this.id}: event ${name}`, () =>
+    return this.#until(`event ${name}`, () =>
       this.events.slice(after).find((one) => one.event === name && matches(one)),
     );
   }
@@ -118,7 +119,7 @@ export class Run {
   }
 
   async reach(step: number): Promise<void> {
-    await until(`${this.id}: step ${step}`, () => this.lastStep >= step);
+    await this.#until(`step ${step}`, () => this.lastStep >= step);
   }
 
   /** Waits for its end. */
@@ -134,6 +135,16 @@ export class Run {
     const request = create(StopRunRequestSchema, { runId: this.id, checkpoint: true });
     await this.#cluster.call(methods.stopRun, request);
     return this.ended();
+  }
+
+  /** What `find` finds, unless the run ends without it. */
+  #until<Found>(what: string, find: () => Found | undefined | false): Promise<Found> {
+    return until(`${this.id}: ${what}`, () => {
+      const end = this.events.findLast(({ event }) => ENDS.includes(event));
+      const found = find();
+      if (end && !found) throw new Error(`${this.id}: no ${what}: ${end.event}: ${end.message}`);
+      return found;
+    });
   }
 
   #started(rank: number): EventRecord {

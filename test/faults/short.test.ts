@@ -26,7 +26,11 @@ before(async () => {
   run = await Run.submit(cluster, "much-tried", { kind: "strict", steps: MANY_STEPS });
   await run.reach(FIRST_STEPS);
 });
-after(() => place.remove());
+after(async () => {
+  if (!failed) return place.remove();
+  console.log(`what the faults left is in ${place.directory}`);
+  for (const daemon of place.processes()) process.kill(Number.parseInt(daemon, 10), "SIGKILL");
+});
 
 /** What comes after a failure would wait for what never comes. */
 let failed = false;

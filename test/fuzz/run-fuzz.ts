@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Client } from "@grpc/grpc-js";
 import { splitAddress } from "../../coordinator/rpc/address.ts";
 import type { Role } from "../../coordinator/rpc/roles.ts";
+import type { SubmitRunRequest } from "../../proto/gen/moestro/v1/run_pb.js";
 import { submission, submit } from "../bench/scale/calls.ts";
 import { CoordinatorProcess } from "../bench/scale/coordinator.ts";
 import { percentile } from "../bench/scale/figures.ts";
@@ -21,6 +23,7 @@ const ATTACKS: readonly Attack[] = [
   ...[tlsRecords, http2Frames, calls, calls, calls, manyStreams, halfOpen, agents, agents],
 ];
 const NUM_AGENTS = 4;
+const SUBMIT_EVERY_MS = 300;
 const GC = join(import.meta.dirname, "collect-garbage.ts");
 /** Share of the time after which memory is looked at first: by then caches and code are there. */
 const WARM_UP = 0.3;
@@ -53,12 +56,14 @@ export async function runFuzz(seconds: number, seed: number): Promise<FuzzReport
       signal: enough.signal,
     });
     const admin = await coordinator.client("user:watcher");
-    for (const runId of target.runIds) await submit(admin, await submission(jobText(2, 1), runId));
+    const request = await submission(jobText(2, 1), "");
+    for (const runId of target.runIds) await submit(admin, { ...request, runId });
     const health = new HealthWatch(admin);
     const attackers = ATTACKS.map(async (attack, index) => {
       const random = new Random(seed + index);
       while (!enough.signal.aborted) await attack(target, random);
     });
+    attackers.push(keepSubmitting(admin, request, enough.signal));
     await goOn(coordinator, seconds * WARM_UP * 1000);
     const warm = await residentBytes(coordinator);
     await goOn(coordinator, seconds * (1 - WARM_UP) * 1000);
@@ -109,6 +114,19 @@ async function targetOf(
     callers: [...callers, ...agentCallers.slice(0, 1), { name: "nobody", material: undefined }],
     runIds: ["fuzz-0", "fuzz-1", "fuzz-2"],
   };
+}
+
+/** Agents that say anything end their runs: there is always another for them to be given. */
+async function keepSubmitting(
+  admin: Client,
+  request: SubmitRunRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let number = 0; !signal.aborted; number += 1) {
+    // One that fails shows in the health checks.
+    await submit(admin, { ...request, runId: `fuzzed-${number}` }).catch(() => {});
+    await sleep(SUBMIT_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
 }
 
 /** For so long, or until the coordinator has ended. */

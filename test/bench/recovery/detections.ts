@@ -8,10 +8,10 @@ import { AGENT_IDS, type Cluster, type CoordinatorName } from "../../faults/clus
 import { NodeNetworks } from "../../faults/node-networks.ts";
 import { until } from "../../faults/patience.ts";
 import type { Run } from "../../faults/run.ts";
+import type { Bound } from "./bounds.ts";
 import { closing } from "./clean-up.ts";
 import { withTraining, writtenAtMs } from "./moestro-cluster.ts";
 import { NUM_RANKS } from "./setting.ts";
-import type { Bound } from "./summary.ts";
 
 /** Seconds that the issue allows. */
 const NODE_LOST_S = 5;

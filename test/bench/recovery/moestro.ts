@@ -1,7 +1,14 @@
 import type { Workplace } from "../../e2e/moestro.ts";
 import type { Run } from "../../faults/run.ts";
 import { standbysReady, withTraining, writtenAtMs } from "./moestro-cluster.ts";
-import { kill, STEPS_BEFORE_KILL, type System, type Times, writeJob } from "./setting.ts";
+import {
+  kill,
+  NUM_RANKS,
+  STEPS_BEFORE_KILL,
+  type System,
+  type Times,
+  writeJob,
+} from "./setting.ts";
 
 /** The cluster: a run of it loses a rank, and another before any interpreter stands by again. */
 export const moestro: System = {
@@ -22,7 +29,7 @@ export const moestro: System = {
       const start = writtenAtMs(run.metrics[0]) - submittedAtMs;
       const first = await loseRank(run, rank);
       await run.advance(STEPS_BEFORE_KILL);
-      return [{ start, ...first }, await loseRank(run, (rank + 1) % 8)];
+      return [{ start, ...first }, await loseRank(run, (rank + 1) % NUM_RANKS)];
     }),
 };
 

@@ -7,8 +7,8 @@ import { kill, NUM_RANKS, STEPS_BEFORE_KILL, type Times, writeJob } from "./sett
 import type { StampedProcess } from "./stamped-process.ts";
 import { ToldSteps } from "./told-steps.ts";
 
-/** `train_rank.py`'s function that the ranks run. */
-export type RankFunction = "engine" | "bare";
+/** The module beside this one that every rank runs. */
+export type RankModule = "train_rank" | "bare_loop";
 
 export type OtherSystem = {
   /** Starts the system with a folder that the ranks tell their steps in. */

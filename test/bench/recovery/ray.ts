@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { measureOther, type RankFunction } from "./other-system.ts";
+import { measureOther, type RankModule } from "./other-system.ts";
 import type { RayPython } from "./ray-python.ts";
 import { NUM_RANKS, type System } from "./setting.ts";
 import { StampedProcess } from "./stamped-process.ts";
 
 const DRIVER = join(import.meta.dirname, "ray_driver.py");
 
-export function ray({ executable, version }: RayPython, rankFunction: RankFunction): System {
+export function ray({ executable, version }: RayPython, rankModule: RankModule): System {
   return {
     rows: [
       {
@@ -17,7 +17,7 @@ export function ray({ executable, version }: RayPython, rankFunction: RankFuncti
     round: (place, rank) =>
       measureOther(place, rank, {
         start: (folder, env) => {
-          const args = [DRIVER, rankFunction, folder, String(NUM_RANKS)];
+          const args = [DRIVER, rankModule, folder, String(NUM_RANKS)];
           const environment = { ...env, RAY_USAGE_STATS_ENABLED: "0" };
           return new StampedProcess(executable, args, environment, place.directory);
         },
@@ -25,7 +25,7 @@ export function ray({ executable, version }: RayPython, rankFunction: RankFuncti
           const [, atMs] = /^fit at ([\d.]+)$/.exec(driver.find(/^fit at /)?.text ?? "") ?? [];
           return atMs === undefined ? undefined : Number(atMs);
         },
-        saysSo: /died|Died|killed|SIGKILL|RESTARTING/,
+        saysSo: /died|killed|RESTARTING/,
       }),
   };
 }

@@ -1,5 +1,6 @@
-"""``ray_driver.py FUNCTION FOLDER WORLD``: the ranks as workers of Ray Train's TorchTrainer, all else as it comes."""
+"""``ray_driver.py MODULE FOLDER WORLD``: workers of Ray Train's TorchTrainer run the module's ``run``."""
 
+import importlib
 import sys
 import time
 from pathlib import Path
@@ -12,17 +13,15 @@ MAX_FAILURES = 3
 
 
 def train_loop(config: dict) -> None:
-    # In the worker: the process group stands, Ray has made it.
-    from train_rank import FUNCTIONS
-
-    FUNCTIONS[config["function"]](Path(config["folder"]))
+    # In the worker, where the process group stands: Ray has made it.
+    importlib.import_module(config["module"]).run(Path(config["folder"]))
 
 
-def main(function: str, folder: str, world: str) -> None:
+def main(module: str, folder: str, world: str) -> None:
     ray.init(num_cpus=int(world), include_dashboard=False, _temp_dir=f"{folder}/ray")
     trainer = TorchTrainer(
         train_loop,
-        train_loop_config={"function": function, "folder": folder},
+        train_loop_config={"module": module, "folder": folder},
         scaling_config=ScalingConfig(
             num_workers=int(world), resources_per_worker={"CPU": 1}
         ),

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { LineFile } from "../../faults/line-file.ts";
 import { NUM_RANKS } from "./setting.ts";
 
-/** What `train_rank.py` tells; step 0 is that the rank stands and loads. */
+/** What `step_lines.py` tells; step 0 is that the rank stands and loads. */
 type Told = { attempt: number; step: number; pid: number; atMs: number };
 
 /** The steps of ranks that another system than moestro started, as they tell them. */

@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { pythonExecutable } from "../../../coordinator/environment/python.ts";
 import { torchrunArguments } from "../start-ranks.ts";
-import { measureOther, type RankFunction } from "./other-system.ts";
+import { measureOther, type RankModule } from "./other-system.ts";
 import { NUM_RANKS, type System } from "./setting.ts";
 import { StampedProcess } from "./stamped-process.ts";
 
 const RANK = join(import.meta.dirname, "torchrun_rank.py");
 const MAX_RESTARTS = 3;
 
-export function torchrun(rankFunction: RankFunction): System {
+export function torchrun(rankModule: RankModule): System {
   return {
     rows: [
       {
@@ -20,7 +20,7 @@ export function torchrun(rankFunction: RankFunction): System {
       measureOther(place, rank, {
         start: (folder, env) => {
           const restarts = `--max-restarts=${MAX_RESTARTS}`;
-          const args = [...torchrunArguments(NUM_RANKS), restarts, RANK, rankFunction, folder];
+          const args = [...torchrunArguments(NUM_RANKS), restarts, RANK, rankModule, folder];
           return new StampedProcess(pythonExecutable(), args, env, place.directory);
         },
         askedAtMs: (_, spawnedAtMs) => spawnedAtMs,

@@ -29,6 +29,11 @@ export class CoordinatorProcess {
       this.directory,
       join(this.directory, "serve.log"),
     );
+    // It has a session of its own, and would outlive a measurement that is interrupted.
+    process.once("exit", () => this.#daemon.signal("SIGTERM"));
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => process.exit(130));
+    }
   }
 
   /** Waits until it leads. */

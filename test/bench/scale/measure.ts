@@ -73,6 +73,10 @@ export async function measure(options: MeasureOptions): Promise<Figures> {
     const queueLines = numQueued > 0 ? await measureQueue(coordinator, client, numQueued) : {};
     const joinLines = numJoins > 0 ? await measureJoins(coordinator, numJoins) : {};
 
+    const before = await statusOf(client, RUN_ID);
+    if (before?.generation !== 1n) {
+      throw new Error(`the ranks were restarted ${before?.restarts} times: ${before?.reason}`);
+    }
     const killedAtMs = wallClock();
     hosts.kill(numRanks >> 1);
     const ended = await hosts.all("ended", ({ generation }) => generation === 1);

@@ -12,6 +12,7 @@ import {
   type Fence,
   FenceSchema,
 } from "../../../proto/gen/moestro/v1/agent_pb.js";
+import { type StepReport, StepReportSchema } from "../../../proto/gen/moestro/v1/report_pb.js";
 import { grpcMethods } from "../../../proto/grpc.ts";
 import type { Random } from "../../faults/random.ts";
 import { randomMessage } from "../random-message.ts";
@@ -76,5 +77,12 @@ function anyMessage(fences: readonly Fence[], target: Target, random: Random): C
   const wild = randomMessage(ConnectRequestSchema, random, target.runIds) as ConnectRequest;
   const told = fences.at(-1);
   // Most that is said under a fence nobody knows is not read.
-  return told && random.next() < 0.8 ? { ...wild, fence: create(FenceSchema, told) } : wild;
+  if (!told || random.next() < 0.2) return wild;
+  const fence = create(FenceSchema, told);
+  // Its ranks' end would end the run, and with it what else there is to try.
+  if (wild.message.case === "rankExited" && random.next() < 0.8) {
+    const value = randomMessage(StepReportSchema, random, []) as StepReport;
+    return create(ConnectRequestSchema, { fence, message: { case: "step", value } });
+  }
+  return { ...wild, fence };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boundLine, bounds, type Measured, stagesTable, timesTable } from "./summary.ts";
+import { boundLine, bounds } from "./bounds.ts";
+import { type Measured, stagesTable, timesTable } from "./tables.ts";
 
 const measured: Measured = new Map([
   [
