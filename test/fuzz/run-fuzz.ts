@@ -44,12 +44,11 @@ export type FuzzReport = {
 
 /** Attacks a coordinator of its own for so long, and says how it took it. */
 export async function runFuzz(seconds: number, seed: number): Promise<FuzzReport> {
-  const coordinator = new CoordinatorProcess(["--expose-gc", "--import", GC]);
+  const coordinator = await CoordinatorProcess.start(["--expose-gc", "--import", GC]);
   const counts = new Map<string, number>();
   const faults = new Set<string>();
   const enough = new AbortController();
   try {
-    await coordinator.ready();
     const target = await targetOf(coordinator, {
       count: (what) => counts.set(what, (counts.get(what) ?? 0) + 1),
       fault: (what) => faults.add(what),
@@ -110,7 +109,7 @@ async function targetOf(
     ...[caller("user:fuzz-viewer", "viewer"), caller("coordinator")],
   ]);
   return {
-    ...{ host, port, joinPort: port + 1, agents: agentCallers, ...told },
+    ...{ host, port, joinPort: coordinator.joinPort, agents: agentCallers, ...told },
     callers: [...callers, ...agentCallers.slice(0, 1), { name: "nobody", material: undefined }],
     runIds: ["fuzz-0", "fuzz-1", "fuzz-2"],
   };

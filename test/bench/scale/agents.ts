@@ -9,7 +9,7 @@ import { agentName, type FromHost, type HostOptions, type ToHost } from "./proto
 import { SimulatedRank } from "./simulated-rank.ts";
 
 /** Agents that connect at a time. */
-const CONNECTING = 25;
+const CONNECTING = 8;
 /** Agents whose ranks make a step before sockets get a turn. */
 const STEPPING = 4;
 

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "@grpc/grpc-js";
@@ -16,13 +17,29 @@ const MAIN = join(import.meta.dirname, "../../../bin/moestro.mjs");
 export class CoordinatorProcess {
   readonly directory = mkdtempSync(join(tmpdir(), "moestro-scale-"));
   readonly home = join(this.directory, "home");
+  readonly joinPort: number;
   readonly #daemon: Daemon;
   #address = "";
 
-  /** `nodeOptions`: of the coordinator's Node, such as --cpu-prof. */
-  constructor(nodeOptions: readonly string[] = []) {
+  /** Waits until it leads. `nodeOptions`: of the coordinator's Node, such as --cpu-prof. */
+  static async start(nodeOptions: readonly string[] = []): Promise<CoordinatorProcess> {
+    const coordinator = new CoordinatorProcess(nodeOptions, await freePort());
+    try {
+      await coordinator.#ready();
+      return coordinator;
+    } catch (error) {
+      await coordinator.end();
+      throw error;
+    }
+  }
+
+  private constructor(nodeOptions: readonly string[], joinPort: number) {
+    this.joinPort = joinPort;
     mkdirSync(this.home, { mode: 0o700 });
-    const serve = ["serve", "--listen", "127.0.0.1:0", "--runs-dir", join(this.directory, "runs")];
+    const serve = [
+      ...["serve", "--listen", "127.0.0.1:0", "--join-port", String(joinPort)],
+      ...["--runs-dir", join(this.directory, "runs")],
+    ];
     this.#daemon = new Daemon(
       [process.execPath, ...nodeOptions, MAIN, ...serve],
       { ...process.env, MOESTRO_HOME: this.home },
@@ -36,8 +53,7 @@ export class CoordinatorProcess {
     }
   }
 
-  /** Waits until it leads. */
-  async ready(): Promise<void> {
+  async #ready(): Promise<void> {
     await until("the coordinator leads", () => {
       if (!this.#daemon.isRunning) throw new Error(`moestro serve has ended:\n${this.log}`);
       return this.log.includes("leads under epoch");
@@ -93,6 +109,17 @@ export class CoordinatorProcess {
     await this.#daemon.end();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** A port that nobody listens on just now. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
+    });
+  });
 }
 
 function readOrNothing(path: string): string | undefined {

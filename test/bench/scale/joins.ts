@@ -22,8 +22,8 @@ export async function measureJoins(
 ): Promise<Record<string, string>> {
   const { createToken } = grpcMethods(IdentityService);
   const admin = await coordinator.client("user:bench");
-  const { host, port } = splitAddress(coordinator.address);
-  const address = `${host}:${port + 1}`;
+  const { host } = splitAddress(coordinator.address);
+  const address = `${host}:${coordinator.joinPort}`;
   const request = create(CreateTokenRequestSchema, {
     ...{ role: Role.AGENT, lifetimeMs: TOKEN_LIFETIME_MS },
   });

@@ -42,10 +42,9 @@ export type Figures = {
 export async function measure(options: MeasureOptions): Promise<Figures> {
   const { numAgents, seconds, pipelineParallel, numQueued, numJoins, profile } = options;
   const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
-  const coordinator = new CoordinatorProcess(profiling);
+  const coordinator = await CoordinatorProcess.start(profiling);
   let hosts: Hosts | undefined;
   try {
-    await coordinator.ready();
     const client = await coordinator.client("user:bench");
     const began = performance.now();
     hosts = await Hosts.start(coordinator, numAgents, STEP_MS);
