@@ -2,19 +2,11 @@ import { join } from "node:path";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { toBinary } from "@bufbuild/protobuf";
 import { RunStatusSchema } from "../../proto/gen/moestro/v1/run_pb.js";
-import { MoestroError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { ServiceState, Telemetry } from "../observability/telemetry.ts";
 import type { TraceRecovery } from "../observability/trace.ts";
 import { schedule } from "../queue/schedule.ts";
-import type {
-  Action,
-  PlacedRun,
-  Quotas,
-  SchedulableAgent,
-  SchedulingOptions,
-  WaitingRun,
-} from "../queue/scheduling.ts";
+import type { Action, Quotas, SchedulingOptions } from "../queue/scheduling.ts";
 import type { EventRecord } from "../report/records.ts";
 import { writeReport } from "../report/write-report.ts";
 import { createSupervisor } from "../run/create-supervisor.ts";
@@ -25,9 +17,10 @@ import type { SlotSource } from "../run/slot-source.ts";
 import type { RunEnd, Supervisor } from "../run/supervisor.ts";
 import type { Held, Placed, RunLife, Store, StoredRun } from "../store/store.ts";
 import { jobOf, type QueuedRun, SizesOfJobs } from "./queued-run.ts";
+import { schedulingState } from "./scheduling-state.ts";
+import { isOutside, planOf, type SupervisedRun } from "./supervised-run.ts";
 
-/** A run is not moved to more slots before it has trained this long on those it has. */
-const SETTLED_MS = 10_000;
+const PASS_EVERY_MS = 5000;
 /** After a longer pass the next one waits so many times as long as it took. */
 const SHORT_PASS_MS = 2;
 const REST_AFTER_PASS = 4;
@@ -55,21 +48,6 @@ export type DispatcherLog = {
   failed(runId: string, why: string): void;
 };
 
-type Supervised = {
-  stored: StoredRun;
-  supervisor: Supervisor;
-  sizes: LegalSizes;
-  /** Slots that are its own: where its ranks run, are being started or are moving to. */
-  placed: readonly Placed[];
-  startedAtMs: number;
-  isLeaving: boolean;
-  /** The number of checkpoints asked for that has been seen to. */
-  checkpoints: number;
-  savedStatusAtMs: number;
-  /** Set while it waits for slots after a failure. */
-  recovering: { sinceMs: number; resolve(placed: readonly Placed[]): void } | undefined;
-};
-
 /**
  * What the leader does about runs: starts them as there is room, hands out slots for
  * their recoveries, and sees to what people wish.
@@ -77,9 +55,10 @@ type Supervised = {
 export class Dispatcher implements SlotSource {
   readonly #options: DispatcherOptions;
   readonly #queued = new Map<string, QueuedRun>();
-  readonly #supervised = new Map<string, Supervised>();
+  readonly #supervised = new Map<string, SupervisedRun>();
   readonly #sizes = new SizesOfJobs();
   #drained = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
   #passing = false;
   #passAgain = false;
   #detached = false;
@@ -98,11 +77,14 @@ export class Dispatcher implements SlotSource {
     }
     for (const runId of [...this.#supervised.keys()]) await this.look(runId);
     this.pass();
+    // What only time changes: who has waited long, who has trained long enough to move.
+    this.#timer = setInterval(() => this.pass(), PASS_EVERY_MS).unref();
   }
 
   /** Lets go of all runs without touching their ranks. */
   detach(): void {
     this.#detached = true;
+    clearInterval(this.#timer);
     for (const { supervisor } of this.#supervised.values()) supervisor.detach();
     this.#supervised.clear();
     this.#queued.clear();
@@ -217,9 +199,13 @@ export class Dispatcher implements SlotSource {
 
   #decide(): Action[] {
     const now = Date.now();
-    const waiting = [...this.#waiting()];
-    const state = { waiting, placed: this.#placed(now), agents: this.#agents() };
-    const { quotas, scheduling } = this.#options;
+    const { quotas, scheduling, fleet } = this.#options;
+    const runs = { queued: this.#queued.values(), supervised: [...this.#supervised.values()] };
+    const state = schedulingState(now, {
+      ...runs,
+      members: fleet.members(),
+      drained: this.#drained,
+    });
     return schedule(now, { ...state, quotas }, scheduling);
   }
 
@@ -233,44 +219,6 @@ export class Dispatcher implements SlotSource {
       return true;
     }
     return false;
-  }
-
-  *#waiting(): Iterable<WaitingRun> {
-    for (const run of this.#supervised.values()) {
-      if (!run.recovering) continue;
-      const { sinceMs } = run.recovering;
-      yield waitingRun(run, { sinceMs, isRecovering: true, previous: run.supervisor.placed });
-    }
-    for (const run of this.#queued.values()) {
-      if (run.stored.life.state !== "queued" || run.stored.wish.phase !== "run") continue;
-      const { sinceMs, isOwed } = run;
-      yield waitingRun(run, { sinceMs, isRecovering: isOwed, previous: [] });
-    }
-  }
-
-  #placed(now: number): PlacedRun[] {
-    return [...this.#supervised.values()]
-      .filter(({ recovering }) => !recovering)
-      .map(({ stored, placed, startedAtMs, isLeaving, sizes, supervisor }) => {
-        const { spec, wish, runId } = stored;
-        const isSettled = supervisor.facts.state === "running" && now - startedAtMs > SETTLED_MS;
-        return {
-          ...{ runId, owner: spec.owner, priority: spec.priority, startedAtMs, placed, isLeaving },
-          sizes: isSettled && !isLeaving ? sizes.between(wish.minRanks, wish.maxRanks) : [],
-        };
-      });
-  }
-
-  #agents(): SchedulableAgent[] {
-    return this.#options.fleet.members().flatMap(({ agentId, hello, verdict }) => {
-      if (!hello) return [];
-      const state = verdict.verdict === "present" ? "connected" : verdict.verdict;
-      return {
-        ...{ agentId, numSlots: hello.numSlots, busySlots: [], state },
-        isDrained: this.#drained.has(agentId),
-        accelerator: hello.inventory?.accelerators[0]?.name ?? "",
-      };
-    });
   }
 
   #carryOut(action: Action): void {
@@ -332,11 +280,11 @@ export class Dispatcher implements SlotSource {
     this.#see(run, run.supervisor.adopt(life, generation));
   }
 
-  #supervise(stored: StoredRun, sizes: LegalSizes, state: RunState): Supervised {
+  #supervise(stored: StoredRun, sizes: LegalSizes, state: RunState): SupervisedRun {
     const { runId, spec, wish, life, generation } = stored;
     const { store, held, fleet, cacheDirectory, networkInterface, log } = this.#options;
     const { telemetry, trace } = this.#options;
-    const run: Supervised = {
+    const run: SupervisedRun = {
       ...{ stored, sizes, placed: [], startedAtMs: Date.now(), isLeaving: false },
       ...{ checkpoints: wish.checkpoints, savedStatusAtMs: 0, recovering: undefined },
       supervisor: createSupervisor(
@@ -367,7 +315,7 @@ export class Dispatcher implements SlotSource {
   }
 
   /** Sees a run's end, and what it leaves to do. */
-  #see(run: Supervised, end: Promise<RunEnd>): void {
+  #see(run: SupervisedRun, end: Promise<RunEnd>): void {
     const { runId } = run.stored;
     void this.#prepare(run);
     end
@@ -389,7 +337,7 @@ export class Dispatcher implements SlotSource {
   }
 
   /** Plans for the loss of each node ahead, so that a recovery need not. */
-  async #prepare({ sizes, stored, placed }: Supervised): Promise<void> {
+  async #prepare({ sizes, stored, placed }: SupervisedRun): Promise<void> {
     await sizes.prepare(stored.wish.minRanks, countsAfterLoss(placed));
   }
 
@@ -399,14 +347,14 @@ export class Dispatcher implements SlotSource {
   }
 
   /** Behind a checkpoint back into the queue. */
-  #requeue(run: Supervised, reason: string): void {
+  #requeue(run: SupervisedRun, reason: string): void {
     if (run.isLeaving) return;
     run.isLeaving = true;
     run.supervisor.suspend("queued", reason);
   }
 
   /** What is wished of a run with ranks. */
-  #steer(run: Supervised, stored: StoredRun): void {
+  #steer(run: SupervisedRun, stored: StoredRun): void {
     const { supervisor } = run;
     const { wish } = stored;
     run.stored = { ...stored, life: run.stored.life };
@@ -455,27 +403,4 @@ export class Dispatcher implements SlotSource {
     // For those that stand by; one that is missed is followed by the next.
     void store.setStatus(runId, held, status).catch(() => {});
   }
-}
-
-function waitingRun(
-  { stored, sizes }: { stored: StoredRun; sizes: LegalSizes },
-  how: { sinceMs: number; isRecovering: boolean; previous: readonly Placed[] },
-): WaitingRun {
-  const { runId, spec, wish } = stored;
-  return {
-    ...{ runId, owner: spec.owner, priority: spec.priority, submittedAtMs: spec.submittedAtMs },
-    ...{ isRecovering: how.isRecovering, previous: how.previous, queuedSinceMs: how.sinceMs },
-    sizes: sizes.between(wish.minRanks, wish.maxRanks),
-  };
-}
-
-function isOutside({ placed }: Supervised, { minRanks, maxRanks }: StoredRun["wish"]): boolean {
-  const has = placed.reduce((sum, { slots }) => sum + slots.length, 0);
-  return has > 0 && (has < minRanks || has > maxRanks);
-}
-
-function planOf(sizes: LegalSizes, ranks: number) {
-  const plan = sizes.plan(ranks);
-  if (plan) return plan;
-  throw new MoestroError("no_plan", `no legal layout has ${ranks} ranks`);
 }

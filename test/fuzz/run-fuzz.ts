@@ -4,7 +4,7 @@ import type { Client } from "@grpc/grpc-js";
 import { splitAddress } from "../../coordinator/rpc/address.ts";
 import type { Role } from "../../coordinator/rpc/roles.ts";
 import type { SubmitRunRequest } from "../../proto/gen/moestro/v1/run_pb.js";
-import { submission, submit } from "../bench/scale/calls.ts";
+import { kill, submission, submit } from "../bench/scale/calls.ts";
 import { CoordinatorProcess } from "../bench/scale/coordinator.ts";
 import { percentile } from "../bench/scale/figures.ts";
 import { HealthWatch } from "../bench/scale/health-watch.ts";
@@ -24,6 +24,7 @@ const ATTACKS: readonly Attack[] = [
 ];
 const NUM_AGENTS = 4;
 const SUBMIT_EVERY_MS = 300;
+const RUNS_AT_ONCE = 8;
 const GC = join(import.meta.dirname, "collect-garbage.ts");
 /** Share of the time after which memory is looked at first: by then caches and code are there. */
 const WARM_UP = 0.3;
@@ -124,6 +125,8 @@ async function keepSubmitting(
   for (let number = 0; !signal.aborted; number += 1) {
     // One that fails shows in the health checks.
     await submit(admin, { ...request, runId: `fuzzed-${number}` }).catch(() => {});
+    // Most have failed by then; those that wait would only add up.
+    await kill(admin, `fuzzed-${number - RUNS_AT_ONCE}`).catch(() => {});
     await sleep(SUBMIT_EVERY_MS, undefined, { signal }).catch(() => {});
   }
 }

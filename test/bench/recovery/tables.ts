@@ -64,5 +64,7 @@ function spread(rounds: Rounds): string {
 }
 
 function beside(text: string, times: Rounds, base: Rounds, isBase: boolean): string {
-  return isBase || times.size === 0 ? text : `${text}, ${ratioText(times, base)}`;
+  return isBase || times.size === 0 || base.size === 0
+    ? text
+    : `${text}, ${ratioText(times, base)}`;
 }

@@ -1,0 +1,85 @@
+import type { Member } from "../fleet/fleet.ts";
+import type {
+  PlacedRun,
+  SchedulableAgent,
+  SchedulingState,
+  WaitingRun,
+} from "../queue/scheduling.ts";
+import type { LegalSizes } from "../run/legal-sizes.ts";
+import type { Placed, StoredRun } from "../store/store.ts";
+import type { QueuedRun } from "./queued-run.ts";
+import type { SupervisedRun } from "./supervised-run.ts";
+
+/** A run is not moved to more slots before it has trained this long on those it has. */
+const SETTLED_MS = 10_000;
+
+export type Situation = {
+  queued: Iterable<QueuedRun>;
+  supervised: readonly SupervisedRun[];
+  members: readonly Member[];
+  /** Agents that get no more ranks. */
+  drained: ReadonlySet<string>;
+};
+
+/** What the scheduler decides by. */
+export function schedulingState(
+  now: number,
+  { queued, supervised, members, drained }: Situation,
+): Omit<SchedulingState, "quotas"> {
+  return {
+    waiting: [...waitingRuns(queued, supervised)],
+    placed: supervised.filter(({ recovering }) => !recovering).map((run) => placedRun(now, run)),
+    agents: members.flatMap((member) => schedulableAgent(member, drained) ?? []),
+  };
+}
+
+function* waitingRuns(
+  queued: Iterable<QueuedRun>,
+  supervised: readonly SupervisedRun[],
+): Iterable<WaitingRun> {
+  for (const run of supervised) {
+    if (!run.recovering) continue;
+    const { sinceMs } = run.recovering;
+    yield waitingRun(run, { sinceMs, isRecovering: true, previous: run.supervisor.placed });
+  }
+  for (const run of queued) {
+    if (run.stored.life.state !== "queued" || run.stored.wish.phase !== "run") continue;
+    const { sinceMs, isOwed } = run;
+    yield waitingRun(run, { sinceMs, isRecovering: isOwed, previous: [] });
+  }
+}
+
+function waitingRun(
+  { stored, sizes }: { stored: StoredRun; sizes: LegalSizes },
+  how: { sinceMs: number; isRecovering: boolean; previous: readonly Placed[] },
+): WaitingRun {
+  const { runId, spec, wish } = stored;
+  return {
+    ...{ runId, owner: spec.owner, priority: spec.priority, submittedAtMs: spec.submittedAtMs },
+    ...{ isRecovering: how.isRecovering, previous: how.previous, queuedSinceMs: how.sinceMs },
+    sizes: sizes.between(wish.minRanks, wish.maxRanks),
+  };
+}
+
+function placedRun(now: number, run: SupervisedRun): PlacedRun {
+  const { stored, placed, startedAtMs, isLeaving, sizes, supervisor } = run;
+  const { spec, wish, runId } = stored;
+  const isSettled = supervisor.facts.state === "running" && now - startedAtMs > SETTLED_MS;
+  return {
+    ...{ runId, owner: spec.owner, priority: spec.priority, startedAtMs, placed, isLeaving },
+    sizes: isSettled && !isLeaving ? sizes.between(wish.minRanks, wish.maxRanks) : [],
+  };
+}
+
+function schedulableAgent(
+  { agentId, hello, verdict }: Member,
+  drained: ReadonlySet<string>,
+): SchedulableAgent | undefined {
+  if (!hello) return undefined;
+  return {
+    ...{ agentId, numSlots: hello.numSlots, busySlots: [] },
+    state: verdict.verdict === "present" ? "connected" : verdict.verdict,
+    isDrained: drained.has(agentId),
+    accelerator: hello.inventory?.accelerators[0]?.name ?? "",
+  };
+}
