@@ -30,8 +30,11 @@ function check(command, ...args) {
   return succeeds(command, args) ? [1, 0] : [0, 1];
 }
 
+let numRuns = 0;
+
 function nodeTests(concurrency, ...patterns) {
-  const counts = join(scratch, `counts-${patterns.length}-${concurrency}`);
+  numRuns += 1;
+  const counts = join(scratch, `counts-${numRuns}`);
   const ended = succeeds(node, [
     "--test",
     `--test-concurrency=${concurrency}`,
@@ -97,7 +100,7 @@ const suites = {
     nodeTests(2, ...PLANNING.map((name) => `test/e2e/${name}.test.ts`)),
     nodeTests(1, `test/e2e/!(${PLANNING.join("|")}).test.ts`),
   ],
-  faults: () => [nodeTests(1, "test/faults/*.test.ts")],
+  faults: () => [nodeTests(1, "test/faults/*.test.ts"), nodeTests(1, "test/fuzz/*.test.ts")],
 };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);

@@ -70,6 +70,9 @@ export class Generation implements Group {
   readonly #steps: StepGather<string>;
   readonly #checkpoints: Gather<string, CheckpointShards>;
   readonly #hang = new HangDeadline();
+  /** Since when a step would have been heard of: nobody was away, nor this process stopped. */
+  #listensSinceMs = 0;
+  #watchedAtMs = performance.now();
   readonly #stragglers = new StragglerWatch();
   readonly #watch: NodeJS.Timeout;
   #rendezvous: Rendezvous | undefined;
@@ -147,7 +150,7 @@ export class Generation implements Group {
   agentConnected(agentId: string, state: RankGroupState | undefined): void {
     this.#guard(() => {
       this.#verdict.agentBack(agentId);
-      this.#hang.interrupted();
+      this.#deaf();
       if (state) {
         this.#takeOver(agentId, state);
         this.#bringUpToDate(agentId);
@@ -166,7 +169,7 @@ export class Generation implements Group {
 
   agentJudged(agentId: string, { verdict, reason }: AgentVerdict): void {
     this.#guard(() => {
-      this.#hang.interrupted();
+      this.#deaf();
       this.#events.agentJudged(agentId, verdict, reason);
       if (verdict === "lost") this.#verdict.agentLost(agentId, reason);
       else if (verdict === "silent") this.#verdict.agentAway(agentId);
@@ -350,18 +353,27 @@ export class Generation implements Group {
 
   /** Ranks that make no step though all their agents are heard of: take their stacks, then end them. */
   #lookForHang(): void {
+    const now = performance.now();
+    // A late look: this process was stopped, and what ranks told meanwhile waits in its sockets.
+    if (now - this.#watchedAtMs > 2 * WATCH_MS + STACKS_MS) this.#deaf();
+    this.#watchedAtMs = now;
     const { ms } = this.#hang;
-    const standMs = performance.now() - this.progressAtMs;
+    const standMs = now - Math.max(this.progressAtMs, this.#listensSinceMs);
     if (!this.#isRunning || ms === undefined || this.#killed || this.#verdict.isAnyAway) return;
     if (standMs < ms) return;
-    this.#hang.interrupted();
-    this.progressAtMs = performance.now();
+    this.#deaf();
     const after = `${(ms / 1000).toFixed(0)} s (the larger of 20 s and 10 × its slowest steps)`;
     this.#events.hanging(`no step for ${after}; taking the stacks of all ranks`);
     this.#broadcast({ case: "dumpStacks", value: create(DumpStacksSchema) });
     setTimeout(() => {
       this.#guard(() => this.#verdict.hung(`the ranks hung: no step for ${after}`));
     }, STACKS_MS);
+  }
+
+  /** Until now a step might have been made and not been heard of. */
+  #deaf(): void {
+    this.#hang.interrupted();
+    this.#listensSinceMs = performance.now();
   }
 
   /** A failure of the coordinator itself, such as a full disk, ends the ranks. */

@@ -8,6 +8,7 @@ import importlib.abc
 import importlib.machinery
 import os
 import sys
+import time
 from pathlib import Path
 
 LOOP = "moestro_engine.training.loop"
@@ -87,12 +88,18 @@ def _out_of_memory(context):
         held.clear()
 
 
+def _compute_slowly(context):
+    for chunk in context.chunks:
+        chunk.model.register_forward_pre_hook(lambda *_: time.sleep(0.1))
+
+
 FAULTS = {
     "exception": _exception,
     "exit": _exit,
     "hold-gil": _hold_gil,
     "nan": _not_a_number,
     "out-of-memory": _out_of_memory,
+    "slow": _compute_slowly,
 }
 
 if "MOESTRO_FAULT_DIRECTORY" in os.environ:
