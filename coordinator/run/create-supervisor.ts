@@ -38,6 +38,8 @@ export type Surroundings = {
   networkInterface: string;
   observer: RunObserver;
   planFor(ranks: number): Plan;
+  /** Whether this coordinator certainly leads. */
+  leads(): boolean;
   telemetry: Telemetry;
   /** Told of every recovery that is over. */
   trace: TraceRecovery;
@@ -51,6 +53,7 @@ export function createSupervisor(run: SupervisedRun, around: Surroundings): Supe
   const journal = new RunJournal({
     recorder,
     observer,
+    leads: around.leads,
     facts: {
       ...{ runId, name: spec.name, owner: spec.owner, priority: spec.priority },
       ...{ submittedAtMs: spec.submittedAtMs, maxRestarts: spec.maxRestarts },

@@ -64,6 +64,7 @@ export class LocalRun {
       slots: { next: async () => this.#placed },
       networkInterface: process.platform === "linux" ? "lo" : "lo0",
       planFor: () => plan,
+      leads: () => true,
       telemetry: NO_TELEMETRY,
       trace: () => {},
     });

@@ -19,6 +19,8 @@ export type RunJournalOptions = {
   recorder: Recorder;
   observer: RunObserver;
   facts: RunFacts;
+  /** Whether this coordinator certainly leads: another one may write the events by now. */
+  leads(): boolean;
   /** Stores a change of state. */
   stateChanged(state: RunState, reason: string): Promise<void>;
 };
@@ -88,6 +90,7 @@ export class RunJournal {
   }
 
   event(event: string, message: string, details: Record<string, unknown> = {}): void {
+    if (!this.#options.leads()) return;
     const record = { time: new Date().toISOString(), event, message, ...details };
     this.#options.observer.event(record);
     try {

@@ -123,7 +123,7 @@ class World {
         ...{ directory: this.runs, store: this.#store, held, fleet: this.#fleet },
         slots: { next: async () => PLACED },
         ...{ cacheDirectory: directory, networkInterface: "" },
-        ...{ telemetry: NO_TELEMETRY, trace: () => {} },
+        ...{ telemetry: NO_TELEMETRY, trace: () => {}, leads: () => true },
         observer: { status: () => {}, step: () => {}, event: (record) => this.events.push(record) },
         planFor: (ranks) => {
           const plan = sizes.plan(ranks);

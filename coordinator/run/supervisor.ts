@@ -77,6 +77,7 @@ export class Supervisor {
   #trainMs = 0;
   #numSteps = 0;
   #lastStepAtMs = 0;
+  #runningAtMs = 0;
   #cause: RestartCause = "move";
   /** The last step by generation of those that failed. */
   readonly #failedAt = new Map<number, number>();
@@ -99,6 +100,11 @@ export class Supervisor {
 
   status(): RunStatus {
     return this.#context.journal.status();
+  }
+
+  /** How long all ranks of the current generation have stood; 0 while they do not. */
+  get runningMs(): number {
+    return this.facts.state === "running" ? performance.now() - this.#runningAtMs : 0;
   }
 
   get facts(): RunFacts {
@@ -385,6 +391,7 @@ export class Supervisor {
   #running(nextStep: number): void {
     const { journal } = this.#context;
     this.#lastStepAtMs = performance.now();
+    this.#runningAtMs = this.#lastStepAtMs;
     this.#recovery?.mark("load");
     if (this.#firstStepAtMs === 0) this.#firstStepAtMs = Date.now();
     if (journal.state !== "starting" && journal.state !== "recovering") return;

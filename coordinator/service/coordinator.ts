@@ -198,11 +198,14 @@ export class Coordinator {
         log.warn(`leads no more: ${reason}`);
         this.#letGo();
       },
+      storeEmptied: () => {
+        log.warn("the store came back empty; putting back what is known here");
+        this.#dispatcher?.restore().catch((error: Error) => log.error(error.message));
+      },
       storeReachable: (reachable, why) => {
         this.#isStoreReachable = reachable;
         if (reachable) log.info("the store is there again");
         else log.warn(`the store is out of reach: ${why}`);
-        if (reachable) void this.#dispatcher?.restore().catch(() => {});
       },
     });
     this.#leadership = leadership;

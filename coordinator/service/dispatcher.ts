@@ -201,7 +201,7 @@ export class Dispatcher implements SlotSource {
     const now = Date.now();
     const { quotas, scheduling, fleet } = this.#options;
     const runs = { queued: this.#queued.values(), supervised: [...this.#supervised.values()] };
-    const state = schedulingState(now, {
+    const state = schedulingState({
       ...runs,
       members: fleet.members(),
       drained: this.#drained,
@@ -302,7 +302,7 @@ export class Dispatcher implements SlotSource {
             event: (record) => log.event(runId, record),
           },
           planFor: (ranks) => planOf(sizes, ranks),
-          ...{ telemetry, trace },
+          ...{ telemetry, trace, leads: this.#options.leads },
         },
       ),
     };

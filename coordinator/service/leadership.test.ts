@@ -25,6 +25,7 @@ async function candidate(address: string, prefix: string) {
     ...{ store, address, holder: currentHolder() },
     gained: async (held) => void told.push(`gained ${held.epoch}`),
     lost: (reason) => told.push(`lost: ${reason}`),
+    storeEmptied: () => told.push("emptied"),
     storeReachable: (reachable) => told.push(reachable ? "reachable" : "out of reach"),
   });
   leadership.start();
@@ -58,6 +59,16 @@ test("of two coordinators one leads, and the other knows where", async () => {
   await until("b leads", () => second.leadership.held !== undefined);
   assert.ok(epochOf(second.leadership) > epoch);
   assert.equal(second.leadership.leader, "b:2");
+});
+
+test("a store that comes back empty is noticed, however quick it was", async () => {
+  const { leadership, told } = await candidate("a:1", "emptied:");
+  await until("it leads", () => leadership.held !== undefined);
+  const held = leadership.held;
+  await redis.command("FLUSHALL");
+  await until("it notices", () => told.includes("emptied"));
+  assert.deepEqual(leadership.held, held);
+  assert.equal(leadership.leader, "a:1");
 });
 
 test("while the store is away nobody leads, and afterwards the same one does, under its epoch", async () => {

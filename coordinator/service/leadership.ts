@@ -16,6 +16,8 @@ export type LeadershipOptions = {
   gained(held: Held): Promise<void>;
   /** Another one leads, or may: nothing more is to be decided here. */
   lost(reason: string): void;
+  /** The store has lost its data: what is known here is to be put back. */
+  storeEmptied(): void;
   /** The store is out of reach, or is there again. */
   storeReachable(reachable: boolean, why: string): void;
 };
@@ -110,8 +112,16 @@ export class Leadership {
   }
 
   async #renew(held: Held, askedAtMs: number): Promise<void> {
-    if (await this.#options.store.renew(held, TTL_MS)) this.#validUntilMs = askedAtMs + TTL_MS;
-    else this.#lose("its lease went to another coordinator");
+    const { store, address, storeEmptied } = this.#options;
+    if (!(await store.renew(held, TTL_MS))) {
+      this.#lose("its lease went to another coordinator");
+      return;
+    }
+    this.#validUntilMs = askedAtMs + TTL_MS;
+    if ((await store.announced(LEADER_LEASE)) === address) return;
+    // Renewing made the lease anew, so everything else is gone from the store too.
+    await store.announce(held, address);
+    storeEmptied();
   }
 
   #lose(reason: string): void {

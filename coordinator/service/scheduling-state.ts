@@ -22,13 +22,15 @@ export type Situation = {
 };
 
 /** What the scheduler decides by. */
-export function schedulingState(
-  now: number,
-  { queued, supervised, members, drained }: Situation,
-): Omit<SchedulingState, "quotas"> {
+export function schedulingState({
+  queued,
+  supervised,
+  members,
+  drained,
+}: Situation): Omit<SchedulingState, "quotas"> {
   return {
     waiting: [...waitingRuns(queued, supervised)],
-    placed: supervised.filter(({ recovering }) => !recovering).map((run) => placedRun(now, run)),
+    placed: supervised.filter(({ recovering }) => !recovering).map(placedRun),
     agents: members.flatMap((member) => schedulableAgent(member, drained) ?? []),
   };
 }
@@ -61,10 +63,10 @@ function waitingRun(
   };
 }
 
-function placedRun(now: number, run: SupervisedRun): PlacedRun {
+function placedRun(run: SupervisedRun): PlacedRun {
   const { stored, placed, startedAtMs, isLeaving, sizes, supervisor } = run;
   const { spec, wish, runId } = stored;
-  const isSettled = supervisor.facts.state === "running" && now - startedAtMs > SETTLED_MS;
+  const isSettled = supervisor.runningMs > SETTLED_MS;
   return {
     ...{ runId, owner: spec.owner, priority: spec.priority, startedAtMs, placed, isLeaving },
     sizes: isSettled && !isLeaving ? sizes.between(wish.minRanks, wish.maxRanks) : [],
