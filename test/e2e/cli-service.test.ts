@@ -4,6 +4,8 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, type Ended, tinyJob, tinyTraining, Workplace } from "./moestro.ts";
 
+/** Far above what anything here takes. */
+const PATIENCE_MS = 120_000;
 const place = new Workplace();
 let serve: Command;
 let agent: Command;
@@ -38,9 +40,11 @@ async function done(...args: string[]): Promise<Ended> {
 /** Repeats a command until what it says is so. */
 async function until(...args: [...string[], (ended: Ended) => boolean]): Promise<Ended> {
   const isSo = args.pop() as (ended: Ended) => boolean;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const ended = await moestro(...(args as string[]));
     if (isSo(ended)) return ended;
+    assert.ok(Date.now() < deadline, `never so: ${args.join(" ")}: ${ended.stdout}${ended.stderr}`);
     await sleep(100);
   }
 }
