@@ -27,7 +27,7 @@ def read_all(agent: socket.socket) -> list[rank_pb2.RankToAgent]:
 
 
 def big_report(step: int) -> report_pb2.StepReport:
-    layer = report_pb2.LayerReport(routed=[2**40] * 20_000)
+    layer = report_pb2.LayerReport(routed=[2**31] * 20_000)
     return report_pb2.StepReport(step=step, layers=[layer])
 
 
