@@ -49,8 +49,12 @@ const CASES: [sentence: string, facts: Partial<AgentFacts>, verdict: string, rea
     /lost/,
   ],
   ["nobody is lost within the first seconds", { heardAtMs: NOW - 2000 }, "silent", /being asked/],
-  ["one without peers has more time", { numPeers: 0, probes: [] }, "silent", /no other agent/],
-  ["and is lost after it", { numPeers: 0, probes: [], heardAtMs: NOW - 16_000 }, "lost", /16\.0 s/],
+  [
+    "one without peers is never lost: there is no second sign",
+    { numPeers: 0, probes: [], heardAtMs: NOW - 60_000 },
+    "silent",
+    /there is no other agent to ask, so the fault may be here/,
+  ],
   [
     "where all are silent the fault may be here",
     { numPeers: 0, numSilentPeers: 3, probes: [], heardAtMs: NOW - 60_000 },

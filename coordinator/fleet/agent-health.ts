@@ -21,11 +21,9 @@ export type AgentFacts = {
 export type HealthOptions = {
   /** No agent is lost sooner. */
   lostAfterMs: number;
-  /** Without a peer to ask there is no second opinion, and more patience. */
-  lostAloneAfterMs: number;
 };
 
-export const HEALTH_OPTIONS: HealthOptions = { lostAfterMs: 3000, lostAloneAfterMs: 15_000 };
+export const HEALTH_OPTIONS: HealthOptions = { lostAfterMs: 3000 };
 
 export type AgentVerdict = {
   verdict: "present" | "silent" | "lost";
@@ -64,12 +62,8 @@ export function judgeAgent(
     return silent("its ranks take part in steps, so they are left alone");
   }
   if (numPeers === 0) {
-    if (numSilentPeers > 0) {
-      return silent("no agent is heard of, so the fault may be here, and all are left alone");
-    }
-    return silentMs < options.lostAloneAfterMs
-      ? silent("there is no other agent to ask")
-      : { verdict: "lost", reason: `agent ${agentId} is lost: ${since}` };
+    const alone = numSilentPeers === 0 ? "there is no other agent to ask" : "no agent is heard of";
+    return silent(`${alone}, so the fault may be here, and its ranks are left alone`);
   }
   const refusals = probes.filter(({ answered }) => !answered);
   if (silentMs < options.lostAfterMs) return silent("its peers are being asked");

@@ -17,6 +17,8 @@ const TICK_MS = 250;
 /** Between two questions to the peers of a silent agent. */
 const PROBE_EVERY_MS = 500;
 const PROBE_TIMEOUT_MS = 1000;
+/** How long an agent may still tell of ranks that are nobody's any more. */
+const LAST_WORDS_MS = 3000;
 /** Peers asked at a time. */
 const NUM_ASKED = 3;
 /** A tick this late means that this process was stopped: what looks silent may wait in its sockets. */
@@ -259,13 +261,18 @@ export class Fleet implements AgentEvents {
       if (ours?.fence.generation === fence.generation) continue;
       const stale = { ...fence, coordinatorEpoch: epoch };
       send(stale, { case: "kill", value: create(KillRanksSchema, { graceMs: 0n }) });
-      send(stale, { case: "goodbye", value: create(GoodbyeSchema) });
+      // What its ranks did meanwhile it may still tell: it shows whether they were gone.
+      setTimeout(() => {
+        send(stale, { case: "goodbye", value: create(GoodbyeSchema) });
+      }, LAST_WORDS_MS).unref();
     }
   }
 
   #tick(): void {
     const now = performance.now();
-    const wasStopped = now - this.#tickedAtMs > STOPPED_MS + TICK_MS;
+    // While nobody leads here no agent is heard, which says nothing of the agents.
+    const isDeaf = this.#options.epoch() === undefined;
+    const wasStopped = isDeaf || now - this.#tickedAtMs > STOPPED_MS + TICK_MS;
     this.#tickedAtMs = now;
     if (wasStopped) for (const known of this.#known.values()) known.heardAtMs = now;
     const heard = this.#heard(now);

@@ -13,6 +13,7 @@ import { grpcMethods } from "../../proto/grpc.ts";
 import { peerName } from "./peer.ts";
 import { printable } from "./printable.ts";
 
+const MAX_SLOTS = 1024;
 /** A node is to be found lost within 5 s, so its silence must show early. */
 const HEARTBEAT_INTERVAL_MS = 500;
 
@@ -92,6 +93,12 @@ function identify(stream: Stream, request: ConnectRequest): AgentHello | string 
   const name = peerName(stream);
   if (name !== `agent:${hello.agentId}`) {
     return `the certificate is of ${name ?? "nobody"}, not of agent ${hello.agentId}`;
+  }
+  if (hello.numSlots < 1 || hello.numSlots > MAX_SLOTS) {
+    return `${hello.numSlots} slots: a node has 1 to ${MAX_SLOTS}`;
+  }
+  if (hello.probePort < 0 || hello.probePort > 65_535) {
+    return `${hello.probePort} is no port to ask on`;
   }
   return hello;
 }

@@ -77,7 +77,7 @@ export const RULES: ReadonlyMap<string, Rule> = new Map([
     listTokens: { roles: ADMINS },
     revokeToken: { roles: ADMINS, audit: ({ id }) => id },
   }),
-  ...rulesOf(JoinService, { join: { roles: undefined, audit: ({ name }) => name } }),
+  ...rulesOf(JoinService, { join: { roles: undefined, audit: ({ name }) => name.slice(0, 100) } }),
   ["/grpc.health.v1.Health/Check", { roles: ROLES }],
   ["/grpc.health.v1.Health/Watch", { roles: ROLES, lasting: true }],
 ]);

@@ -33,12 +33,12 @@ test("a checkpoint that somebody asked for gets the state of its step, whichever
 
 test("of states long past only those of due checkpoints are kept", () => {
   const history = historyOf(400, 1200);
-  assert.throws(() => history.take(401), /behind step 401 is not known/);
+  assert.equal(history.take(401), undefined);
   assert.deepEqual(historyOf(400, 1200).take(400), stateOf(400));
 });
 
 test("what lies before a committed checkpoint is forgotten", () => {
   const history = historyOf(4, 11);
   history.take(8);
-  assert.throws(() => history.take(4), /behind step 4 is not known/);
+  assert.equal(history.take(4), undefined);
 });

@@ -22,23 +22,26 @@ export function controllerBehind(
 }
 
 /**
- * The controller as it stands behind the newest record: the state behind the checkpoint,
- * and every recorded step since folded in, as the coordinator that wrote them had it.
+ * The controller as it stood behind each of the records since the checkpoint, the newest
+ * last: every recorded step folded in, as the coordinator that wrote them had it. A
+ * checkpoint of any of these steps may still be on its way.
  */
-export function controllerBehindRecords(
+export function controllersBehindRecords(
   directory: RunDirectory,
   manifest: Manifest | undefined,
   law: ControllerOptions,
   numLayers: number,
-): ControllerState {
+): ControllerState[] {
   let state = controllerBehind(manifest, law, numLayers);
-  if (!existsSync(directory.metrics)) return state;
+  const states = [state];
+  if (!existsSync(directory.metrics)) return states;
   for (const line of readFileSync(directory.metrics, "utf8").split("\n")) {
     if (line === "") continue;
     const { step, layers } = JSON.parse(line) as MetricsRecord;
     for (let next = state.lastStep + 1; next <= step; next += 1) {
       state = fold(law, state, next, layers);
+      states.push(state);
     }
   }
-  return state;
+  return states;
 }

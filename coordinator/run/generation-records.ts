@@ -32,8 +32,8 @@ export type GenerationRecordsOptions = {
   journal: RunJournal;
   recorder: Recorder;
   plan: Plan;
-  /** The controller behind the step that the ranks begin behind. */
-  controller: ControllerState;
+  /** The controller's last states: the newest is of the step that the ranks go on behind. */
+  controllers: readonly ControllerState[];
   controlLaw: ControllerOptions;
   /** Steps between checkpoints; 0 writes one at the end only. */
   checkpointEverySteps: number;
@@ -70,7 +70,10 @@ export class GenerationRecords implements GenerationEvents {
   constructor(options: GenerationRecordsOptions) {
     this.#options = options;
     this.#journal = options.journal;
-    this.#controller = new ControllerHistory(options.controller, options.checkpointEverySteps);
+    const [first, ...others] = options.controllers;
+    if (!first) throw new Error("there is no state of the controller to go on with");
+    this.#controller = new ControllerHistory(first, options.checkpointEverySteps);
+    for (const state of others) this.#controller.add(state);
   }
 
   get numSteps(): number {
@@ -153,7 +156,13 @@ export class GenerationRecords implements GenerationEvents {
 
   checkpointWritten(shards: CheckpointShards): void {
     const step = Number(shards.step);
-    this.#options.commit(shards, this.#controller.take(step), this.#sourceHash);
+    const controller = this.#controller.take(step);
+    if (!controller) {
+      const message = `the checkpoint of step ${step} is not committed: the controller's state behind it is not known any more`;
+      this.#journal.event("checkpoint.not-committed", message, { step });
+      return;
+    }
+    this.#options.commit(shards, controller, this.#sourceHash);
     this.#journal.update({ checkpointStep: step });
     this.#journal.event("checkpoint.committed", `checkpoint of step ${step} is committed`, {
       step,

@@ -31,6 +31,8 @@ import { Verdict } from "./verdict.ts";
 
 /** Between two looks at whether the ranks still make steps. */
 const WATCH_MS = 500;
+/** A last checkpoint, and a sample, may take this long. */
+const ENDING_MS = 10 * 60 * 1000;
 /** From asking for the stacks of ranks that hang to ending them. */
 const STACKS_MS = 1500;
 /** Acknowledgements are for memory, not for correctness: one now and then will do. */
@@ -83,6 +85,7 @@ export class Generation implements Group {
   #acknowledgedStep = -1;
   #stop: { checkpoint: boolean } | undefined;
   #killed = false;
+  #closed = false;
 
   constructor(options: GenerationOptions, events: GenerationEvents) {
     const { fence, placed, plan, recordedStep, checkpointStep, fleet } = options;
@@ -117,6 +120,7 @@ export class Generation implements Group {
 
   /** Hears and says no more; the ranks go on, for another coordinator to take over. */
   close(): void {
+    this.#closed = true;
     clearInterval(this.#watch);
     this.#verdict.close();
     this.#options.fleet.detach(this);
@@ -126,7 +130,8 @@ export class Generation implements Group {
 
   /** Asks the ranks to end after this step, with a checkpoint, or ends them. */
   stop(checkpoint: boolean): void {
-    if (checkpoint && this.#isRunning) {
+    // Ranks that run since before this coordinator led are told when they are heard of.
+    if (checkpoint && (this.#isRunning || this.#options.adopt)) {
       this.#stop = { checkpoint };
       this.#sendStop();
       return;
@@ -357,17 +362,29 @@ export class Generation implements Group {
     // A late look: this process was stopped, and what ranks told meanwhile waits in its sockets.
     if (now - this.#watchedAtMs > 2 * WATCH_MS + STACKS_MS) this.#deaf();
     this.#watchedAtMs = now;
-    const { ms } = this.#hang;
     const standMs = now - Math.max(this.progressAtMs, this.#listensSinceMs);
+    const ms = this.#patienceMs;
     if (!this.#isRunning || ms === undefined || this.#killed || this.#verdict.isAnyAway) return;
     if (standMs < ms) return;
     this.#deaf();
+    const heardAtMs = this.progressAtMs;
     const after = `${(ms / 1000).toFixed(0)} s (the larger of 20 s and 10 × its slowest steps)`;
     this.#events.hanging(`no step for ${after}; taking the stacks of all ranks`);
     this.#broadcast({ case: "dumpStacks", value: create(DumpStacksSchema) });
     setTimeout(() => {
+      // A step that came after all is proof of life.
+      if (this.#closed || this.progressAtMs > heardAtMs) return;
       this.#guard(() => this.#verdict.hung(`the ranks hung: no step for ${after}`));
     }, STACKS_MS);
+  }
+
+  /** How long ranks may go without a step; undefined while that is not known. */
+  get #patienceMs(): number | undefined {
+    const { ms } = this.#hang;
+    const lastStep = Number(this.#options.job.training?.steps ?? 0n);
+    // Behind the last step, and behind that of a stop, they write and sample.
+    const isEnding = this.#stop !== undefined || this.#recordedStep >= lastStep;
+    return isEnding ? Math.max(ENDING_MS, ms ?? 0) : ms;
   }
 
   /** Until now a step might have been made and not been heard of. */

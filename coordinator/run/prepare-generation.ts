@@ -7,7 +7,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { compileJob } from "../spec/compile-job.ts";
 import type { Job } from "../spec/schema.ts";
 import type { Held, Placed, RunLife, Store } from "../store/store.ts";
-import { controllerBehind, controllerBehindRecords } from "./controller-state.ts";
+import { controllerBehind, controllersBehindRecords } from "./controller-state.ts";
 import { writeAtomically } from "./files.ts";
 import { initialWeights } from "./initial-weights.ts";
 import type { CheckpointLedger, CommittedCheckpoint } from "./ledger.ts";
@@ -43,7 +43,8 @@ export type PreparedGeneration = {
   plan: Plan;
   engineJob: EngineJob;
   restore: CommittedCheckpoint | undefined;
-  controller: ControllerState;
+  /** The controller's last states, the newest being that which the ranks go on with. */
+  controllers: readonly ControllerState[];
   /** The step that its records go on behind. */
   recordedStep: number;
   /** Steps that will be trained again. */
@@ -67,16 +68,17 @@ export async function prepareGeneration(
     const message = `training starts from the weights in ${job.model.weights}`;
     journal.event("weights.given", message);
   }
+  // The number is stored before any process of the generation starts, and refused to one
+  // who leads no more before anything is moved.
+  const number = await store.nextGeneration(runId, held);
   const recordedStep = restore?.manifest.step ?? 0;
   ledger.setAsideAfter(recordedStep);
   const superseded = recorder.rewind(recordedStep);
-  // The number is stored before any process of the generation starts.
-  const number = await store.nextGeneration(runId, held);
   mkdirSync(directory.logs(number), { recursive: true });
   writeAtomically(directory.plan, `${JSON.stringify(toJson(PlanSchema, plan), null, 2)}\n`);
-  const controller = controllerBehind(restore?.manifest, law, job.model.layers);
+  const controllers = [controllerBehind(restore?.manifest, law, job.model.layers)];
   return {
-    ...{ number, placed, plan, engineJob, restore, controller, recordedStep, superseded },
+    ...{ number, placed, plan, engineJob, restore, controllers, recordedStep, superseded },
     adopt: false,
   };
 }
@@ -96,7 +98,7 @@ export function adoptGeneration(
     ...{ number, placed, restore, recordedStep, superseded: [], adopt: true },
     plan: fromJson(PlanSchema, life.plan),
     engineJob: engineJobOf(context, placed),
-    controller: controllerBehindRecords(directory, restore?.manifest, law, job.model.layers),
+    controllers: controllersBehindRecords(directory, restore?.manifest, law, job.model.layers),
   };
 }
 

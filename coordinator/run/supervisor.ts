@@ -32,7 +32,7 @@ const COLLECTIVE_TIMEOUT_MS = 10 * 60 * 1000;
 
 /** What a run's ranks are to end for, if anything, and what comes after. */
 type Intent =
-  | { kind: "stop" }
+  | { kind: "stop"; checkpoint: boolean }
   | { kind: "suspend"; then: "suspended" | "queued"; reason: string }
   | { kind: "move"; placed: readonly Placed[]; reason: string };
 
@@ -78,6 +78,8 @@ export class Supervisor {
   #numSteps = 0;
   #lastStepAtMs = 0;
   #runningAtMs = 0;
+  /** The step that the current generation's ranks began behind. */
+  #fromStep = 0;
   #cause: RestartCause = "move";
   /** The last step by generation of those that failed. */
   readonly #failedAt = new Map<number, number>();
@@ -174,7 +176,7 @@ export class Supervisor {
   /** Ends the run, after a checkpoint or at once; asking for the same again changes nothing. */
   stop(checkpoint: boolean): void {
     if (this.isEnded() || (checkpoint && this.#intent?.kind === "stop")) return;
-    this.#intent = { kind: "stop" };
+    this.#intent = { kind: "stop", checkpoint };
     const how = checkpoint ? "after a checkpoint" : "at once";
     this.#context.journal.setState("stopping", `asked to stop ${how}`);
     this.#endRanks(checkpoint);
@@ -182,7 +184,7 @@ export class Supervisor {
 
   /** Has the ranks end behind a checkpoint, for the run to wait: until resumed, or for slots. */
   suspend(then: "suspended" | "queued", reason: string): void {
-    if (this.isEnded() || this.#intent) return;
+    if (this.isEnded() || (this.#intent && this.#intent.kind !== "move")) return;
     this.#intent = { kind: "suspend", then, reason };
     this.#context.journal.setState("suspending", reason);
     this.#endRanks(true);
@@ -326,7 +328,8 @@ export class Supervisor {
   /** Runs one generation to its end. */
   async #run(prepared: PreparedGeneration): Promise<Decision> {
     const { runId, held, fleet, journal, recorder, law, job } = this.#context;
-    const { number, placed, plan, restore, controller, superseded, recordedStep } = prepared;
+    const { number, placed, plan, restore, controllers, superseded, recordedStep } = prepared;
+    this.#fromStep = restore?.manifest.step ?? 0;
     this.#placed = placed;
     this.#plan = toJson(PlanSchema, plan);
     this.#stepsLost += superseded.length;
@@ -337,9 +340,11 @@ export class Supervisor {
       ...{ generation: number, plan, checkpointStep, ranks: new Map(), stepsLost: this.#stepsLost },
       last: recorder.last,
     });
-    await this.#store();
+    // What is taken over is stored already, and its agents may be here any moment.
+    if (!prepared.adopt) await this.#store();
     const records = new GenerationRecords({
-      ...{ journal, recorder, plan, controller, controlLaw: law },
+      ...{ journal, recorder, plan, controlLaw: law },
+      controllers,
       telemetry: this.#options.telemetry,
       checkpointEverySteps: job.checkpoint.everySteps,
       commit: (...committed) => this.#commit(prepared, ...committed),
@@ -353,7 +358,7 @@ export class Supervisor {
       {
         fence: { runId, generation: BigInt(number), coordinatorEpoch: BigInt(held.epoch) },
         ...{ fleet, job: prepared.engineJob, plan, placed, restore, recordedStep, checkpointStep },
-        coefficients: controller.scheduled.map(coefficientsMessage),
+        coefficients: controllers.at(-1)?.scheduled.map(coefficientsMessage) ?? [],
         collectiveTimeoutMs: COLLECTIVE_TIMEOUT_MS,
         networkInterface: this.#options.networkInterface,
         logDirectory: this.#context.directory.logs(number),
@@ -362,7 +367,8 @@ export class Supervisor {
       records,
     );
     this.#generation = generation;
-    if (this.#intent) this.#endRanks(true);
+    const intent = this.#intent;
+    if (intent) this.#endRanks(intent.kind !== "stop" || intent.checkpoint);
     try {
       const decision = await generation.outcome;
       generation.dismiss();
@@ -383,9 +389,9 @@ export class Supervisor {
   }
 
   #failureOf({ cause = "rank", reason }: Decision): Failure {
-    const { recorder, journal } = this.#context;
+    const { recorder } = this.#context;
     const lastStep = recorder.history.at(-1)?.step ?? 0;
-    return { cause, reason, fromStep: journal.facts.checkpointStep, lastStep };
+    return { cause, reason, fromStep: this.#fromStep, lastStep };
   }
 
   #running(nextStep: number): void {

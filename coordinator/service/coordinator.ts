@@ -57,6 +57,7 @@ export class Coordinator {
   #leadership: Leadership | undefined;
   #dispatcher: Dispatcher | undefined;
   #isStoreReachable = true;
+  #isReady = false;
   readonly #metrics = new Metrics();
   #trace: TraceRecovery = () => {};
 
@@ -158,7 +159,7 @@ export class Coordinator {
     const fleet = new Fleet({
       epoch: () => {
         const held = this.#leadership?.held;
-        return held && this.#dispatcher ? BigInt(held.epoch) : undefined;
+        return held && this.#isReady ? BigInt(held.epoch) : undefined;
       },
       leader: () => this.#otherLeader,
       changed: () => this.#dispatcher?.pass(),
@@ -198,9 +199,9 @@ export class Coordinator {
         log.warn(`leads no more: ${reason}`);
         this.#letGo();
       },
-      storeEmptied: () => {
+      storeEmptied: async () => {
         log.warn("the store came back empty; putting back what is known here");
-        this.#dispatcher?.restore().catch((error: Error) => log.error(error.message));
+        await this.#dispatcher?.restore();
       },
       storeReachable: (reachable, why) => {
         this.#isStoreReachable = reachable;
@@ -240,6 +241,8 @@ export class Coordinator {
     this.#dispatcher = dispatcher;
     log.info(`leads under epoch ${held.epoch}`, { epoch: held.epoch });
     await dispatcher.begin();
+    // Now that every run that has ranks waits for its agents, none of them is a stranger.
+    this.#isReady = true;
     // The lease may have been lost meanwhile, and even won again.
     if (this.#dispatcher === dispatcher) this.#looks?.start((runId) => dispatcher.look(runId));
   }
@@ -278,6 +281,7 @@ export class Coordinator {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return;
     this.#dispatcher = undefined;
+    this.#isReady = false;
     dispatcher.detach();
     this.#fleet?.turnAway(notLeading(this.#otherLeader));
     void this.#looks?.stop();

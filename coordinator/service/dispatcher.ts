@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { toBinary } from "@bufbuild/protobuf";
 import { RunStatusSchema } from "../../proto/gen/moestro/v1/run_pb.js";
+import { EXIT_CODES } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { ServiceState, Telemetry } from "../observability/telemetry.ts";
 import type { TraceRecovery } from "../observability/trace.ts";
@@ -16,6 +17,7 @@ import { isEnded, isPlaced, type RunState } from "../run/run-state.ts";
 import type { SlotSource } from "../run/slot-source.ts";
 import type { RunEnd, Supervisor } from "../run/supervisor.ts";
 import type { Held, Placed, RunLife, Store, StoredRun } from "../store/store.ts";
+import { patientStore } from "./patient-store.ts";
 import { jobOf, type QueuedRun, SizesOfJobs } from "./queued-run.ts";
 import { schedulingState } from "./scheduling-state.ts";
 import { isOutside, planOf, type SupervisedRun } from "./supervised-run.ts";
@@ -64,7 +66,8 @@ export class Dispatcher implements SlotSource {
   #detached = false;
 
   constructor(options: DispatcherOptions) {
-    this.#options = options;
+    const store = patientStore(options.store, () => this.#detached);
+    this.#options = { ...options, store };
   }
 
   /** Takes over everything that is not over: running ranks are adopted. */
@@ -72,8 +75,10 @@ export class Dispatcher implements SlotSource {
     const { store } = this.#options;
     this.#drained = new Set(await store.drained());
     for (const stored of await store.active()) {
-      if (isPlaced(stored.life.state)) this.#adopt(stored);
-      else this.#enqueue(stored);
+      this.#contain(stored.runId, () => {
+        if (isPlaced(stored.life.state)) this.#adopt(stored);
+        else this.#enqueue(stored);
+      });
     }
     for (const runId of [...this.#supervised.keys()]) await this.look(runId);
     this.pass();
@@ -117,6 +122,7 @@ export class Dispatcher implements SlotSource {
   /** The store came back empty: puts back what is known here. */
   async restore(): Promise<void> {
     const { store, held } = this.#options;
+    for (const agentId of this.#drained) await store.setDrained(agentId, true);
     for (const { stored } of this.#queued.values()) await store.restore(stored, held);
     for (const { stored, supervisor } of this.#supervised.values()) {
       const { state, reason, generation } = supervisor.facts;
@@ -194,7 +200,9 @@ export class Dispatcher implements SlotSource {
     let actions = this.#decide();
     // A size without a plan is an estimate: with the plan the decision may be another.
     while (this.#planFirst(actions)) actions = this.#decide();
-    for (const action of actions) this.#carryOut(action);
+    for (const action of actions) {
+      this.#contain(action.runId, () => this.#carryOut(action));
+    }
   }
 
   #decide(): Action[] {
@@ -248,6 +256,26 @@ export class Dispatcher implements SlotSource {
         else this.#waitFor(action.runId, action.reason);
         break;
     }
+  }
+
+  /** What is wrong with one run, such as a folder that is gone, is no other run's trouble. */
+  #contain(runId: string, body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      this.#supervised.delete(runId);
+      this.#queued.delete(runId);
+      this.#options.log.failed(runId, (error as Error).message);
+      void this.#giveUp(runId, (error as Error).message).catch(() => {});
+    }
+  }
+
+  async #giveUp(runId: string, reason: string): Promise<void> {
+    const { store, held } = this.#options;
+    const stored = await store.get(runId);
+    if (!stored) return;
+    const life: RunLife = { ...stored.life, state: "failed", reason, placed: [] };
+    await store.setLife(runId, held, { ...life, exitCode: EXIT_CODES.run_failed });
   }
 
   /** A run's reason for waiting is kept here: it changes with every pass. */
@@ -326,6 +354,8 @@ export class Dispatcher implements SlotSource {
         if (ended.state === "queued" || ended.state === "suspended") {
           const stored = await this.#options.store.get(runId);
           if (stored) this.#enqueue(stored, run.isLeaving);
+          // What was wished while it gave its slots back.
+          await this.look(runId);
         } else await writeReport(this.directory(runId).path).catch(() => {});
       })
       .catch((error: Error) => {
@@ -338,7 +368,8 @@ export class Dispatcher implements SlotSource {
 
   /** Plans for the loss of each node ahead, so that a recovery need not. */
   async #prepare({ sizes, stored, placed }: SupervisedRun): Promise<void> {
-    await sizes.prepare(stored.wish.minRanks, countsAfterLoss(placed));
+    // A plan that cannot be made ahead is told of when it is needed.
+    await sizes.prepare(stored.wish.minRanks, countsAfterLoss(placed)).catch(() => {});
   }
 
   #enqueue(stored: StoredRun, isOwed = false): void {
@@ -380,9 +411,11 @@ export class Dispatcher implements SlotSource {
       return { ...stored, life: next };
     };
     if (wish.phase === "stop" || wish.phase === "kill") {
-      await set("stopped", "stopped before it started, as asked");
+      // First, so that it does not start meanwhile.
       this.#queued.delete(runId);
+      await set("stopped", "stopped before it started, as asked");
     } else if (wish.phase === "suspend" && life.state === "queued") {
+      this.#queued.delete(runId);
       this.#enqueue(await set("suspended", "asked to suspend"));
     } else if (wish.phase === "run" && life.state === "suspended") {
       this.#enqueue(await set("queued", "resumed"));

@@ -25,7 +25,7 @@ async function candidate(address: string, prefix: string) {
     ...{ store, address, holder: currentHolder() },
     gained: async (held) => void told.push(`gained ${held.epoch}`),
     lost: (reason) => told.push(`lost: ${reason}`),
-    storeEmptied: () => told.push("emptied"),
+    storeEmptied: async () => void told.push("emptied"),
     storeReachable: (reachable) => told.push(reachable ? "reachable" : "out of reach"),
   });
   leadership.start();

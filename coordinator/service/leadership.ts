@@ -17,7 +17,7 @@ export type LeadershipOptions = {
   /** Another one leads, or may: nothing more is to be decided here. */
   lost(reason: string): void;
   /** The store has lost its data: what is known here is to be put back. */
-  storeEmptied(): void;
+  storeEmptied(): Promise<void>;
   /** The store is out of reach, or is there again. */
   storeReachable(reachable: boolean, why: string): void;
 };
@@ -108,7 +108,12 @@ export class Leadership {
     this.#validUntilMs = askedAtMs + TTL_MS;
     this.#leader = this.#options.address;
     await this.#options.store.announce(held, this.#options.address);
-    await this.#options.gained(held);
+    // Beside renewing: there may be thousands of runs to take over.
+    this.#options.gained(held).catch((error: Error) => {
+      if (this.#held !== held) return;
+      this.#lose(`its runs could not be taken over: ${error.message}`);
+      void this.#options.store.release(held).catch(() => {});
+    });
   }
 
   async #renew(held: Held, askedAtMs: number): Promise<void> {
@@ -120,8 +125,9 @@ export class Leadership {
     this.#validUntilMs = askedAtMs + TTL_MS;
     if ((await store.announced(LEADER_LEASE)) === address) return;
     // Renewing made the lease anew, so everything else is gone from the store too.
+    await storeEmptied();
+    // Last, so that what failed on the way is put back with the next renewal.
     await store.announce(held, address);
-    storeEmptied();
   }
 
   #lose(reason: string): void {

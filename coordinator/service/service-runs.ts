@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { JsonValue } from "@bufbuild/protobuf";
 import type {
   ReadLogRequest,
@@ -21,7 +21,9 @@ import { storedStatus } from "./stored-status.ts";
 
 /** Restarts of a run for failures of its own, unless its submitter says otherwise. */
 const DEFAULT_RESTARTS = 10;
-const MAX_RANKS = 1_000_000;
+const MAX_RANKS = 131_072;
+/** Each size that a run may have is looked at. */
+const MAX_SPAN = 4096;
 /** Runs that are over, in a list. */
 const NUM_ENDED = 50;
 const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -84,9 +86,10 @@ export class ServiceRuns implements Runs {
       job: job as unknown as JsonValue,
       maxRestarts: request.maxRestarts ?? DEFAULT_RESTARTS,
     };
-    await store.create(runId, spec, { phase: "run", minRanks, maxRanks, checkpoints: 0 });
     const directory = this.#options.directory(runId);
+    this.#refuseUsed(runId, directory);
     mkdirSync(directory.path, { recursive: true, mode: 0o700 });
+    await store.create(runId, spec, { phase: "run", minRanks, maxRanks, checkpoints: 0 });
     // A copy for people: the store has the job, and waiting for the disk would hold up everybody.
     replaceFile(directory.job, request.jobText || request.jobJson);
     const by = owner === "" ? "" : ` by ${owner}`;
@@ -183,8 +186,23 @@ export class ServiceRuns implements Runs {
     return checked;
   }
 
+  /** A folder with checkpoints is another run's: of a store that is gone, or of `train`. */
+  #refuseUsed(runId: string, directory: RunDirectory): void {
+    if (!existsSync(directory.checkpoints)) return;
+    throw new MoestroError(
+      "in_use",
+      `run ${runId}: ${directory.path} holds checkpoints of a run already; choose another --run-id`,
+    );
+  }
+
   #refuseSizes(job: Job, minRanks: number, maxRanks: number): void {
-    if (minRanks < 1 || maxRanks < minRanks || maxRanks > MAX_RANKS) {
+    if (maxRanks > MAX_RANKS || maxRanks - minRanks > MAX_SPAN) {
+      throw new MoestroError(
+        "invalid_input",
+        `${minRanks} to ${maxRanks} ranks: give at most ${MAX_RANKS}, and no more than ${MAX_SPAN} sizes to choose from`,
+      );
+    }
+    if (minRanks < 1 || maxRanks < minRanks) {
       throw new MoestroError(
         "invalid_input",
         `${minRanks} to ${maxRanks} ranks: give at least 1, and no more at least than at most`,
