@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MoestroError } from "../errors.ts";
+import { replaceFile } from "../run/files.ts";
 import { holderOf, isAlive } from "./holder.ts";
 import type { Holder } from "./store.ts";
 
@@ -37,7 +38,7 @@ export class RedisProcess {
     closeSync(log);
     const server = child.pid === undefined ? undefined : holderOf(child.pid);
     // Before anything else happens: whoever comes next must know of it.
-    if (server) writeFileSync(this.#recordPath, `${JSON.stringify(server)}\n`, { mode: 0o600 });
+    if (server) replaceFile(this.#recordPath, `${JSON.stringify(server)}\n`);
     child.unref();
     await hasSpawned(child);
   }
