@@ -94,8 +94,8 @@ function identify(stream: Stream, request: ConnectRequest): AgentHello | string 
   if (name !== `agent:${hello.agentId}`) {
     return `the certificate is of ${name ?? "nobody"}, not of agent ${hello.agentId}`;
   }
-  if (hello.numSlots < 1 || hello.numSlots > MAX_SLOTS) {
-    return `${hello.numSlots} slots: a node has 1 to ${MAX_SLOTS}`;
+  if (hello.numSlots < 0 || hello.numSlots > MAX_SLOTS) {
+    return `${hello.numSlots} slots: a node has at most ${MAX_SLOTS}`;
   }
   if (hello.probePort < 0 || hello.probePort > 65_535) {
     return `${hello.probePort} is no port to ask on`;
