@@ -87,7 +87,7 @@ export class ServiceRuns implements Runs {
       maxRestarts: request.maxRestarts ?? DEFAULT_RESTARTS,
     };
     const directory = this.#options.directory(runId);
-    this.#refuseUsed(runId, directory);
+    await this.#refuseUsed(runId, directory);
     mkdirSync(directory.path, { recursive: true, mode: 0o700 });
     await store.create(runId, spec, { phase: "run", minRanks, maxRanks, checkpoints: 0 });
     // A copy for people: the store has the job, and waiting for the disk would hold up everybody.
@@ -187,8 +187,10 @@ export class ServiceRuns implements Runs {
   }
 
   /** A folder with checkpoints is another run's: of a store that is gone, or of `train`. */
-  #refuseUsed(runId: string, directory: RunDirectory): void {
+  async #refuseUsed(runId: string, directory: RunDirectory): Promise<void> {
     if (!existsSync(directory.checkpoints)) return;
+    // The store's own runs it refuses itself, in its words.
+    if (await this.#options.store.get(runId)) return;
     throw new MoestroError(
       "in_use",
       `run ${runId}: ${directory.path} holds checkpoints of a run already; choose another --run-id`,
