@@ -13,7 +13,7 @@ import type { RunState } from "./run-state.ts";
 import type { SlotSource } from "./slot-source.ts";
 import { Supervisor } from "./supervisor.ts";
 
-export type SupervisedRun = {
+export type RunToSupervise = {
   runId: string;
   spec: RunSpec;
   /** `spec.job`, read. */
@@ -46,7 +46,7 @@ export type Surroundings = {
 };
 
 /** A run with everything it is seen through with. */
-export function createSupervisor(run: SupervisedRun, around: Surroundings): Supervisor {
+export function createSupervisor(run: RunToSupervise, around: Surroundings): Supervisor {
   const { runId, spec, job, wish, life, generation } = run;
   const { directory, store, held, fleet, observer, cacheDirectory, planFor } = around;
   const recorder = new Recorder(directory);

@@ -9,7 +9,7 @@ import { addRunService } from "../rpc/run-service.ts";
 import { createRpcServer, type RpcServer } from "../rpc/server.ts";
 import { holderOf } from "../store/holder.ts";
 import type { Held, Placed, Store } from "../store/store.ts";
-import { createSupervisor, type SupervisedRun } from "./create-supervisor.ts";
+import { createSupervisor, type RunToSupervise } from "./create-supervisor.ts";
 import { writeAtomically } from "./files.ts";
 import { LocalAgent, reapRanks } from "./local-agent.ts";
 import { OneRun } from "./one-run.ts";
@@ -22,7 +22,7 @@ const AGENT_ID = "local";
 const AGENT_END_MS = 4000;
 
 export type LocalRunOptions = {
-  run: SupervisedRun;
+  run: RunToSupervise;
   plan: Plan;
   directory: RunDirectory;
   store: Store;
