@@ -1,18 +1,15 @@
-import { createHash } from "node:crypto";
 import { type JsonValue, toJson } from "@bufbuild/protobuf";
 import { PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
-import type { CheckpointShards } from "../../proto/gen/moestro/v1/report_pb.js";
 import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
-import type { ControllerState } from "../controller/controller.ts";
 import { coefficientsMessage } from "../controller/message.ts";
 import { EXIT_CODES, MoestroError } from "../errors.ts";
 import type { RestartCause, Telemetry } from "../observability/telemetry.ts";
 import type { TraceRecovery } from "../observability/trace.ts";
 import type { RunOutcome, SummaryRecord } from "../report/records.ts";
 import type { Placed, RunLife, RunSpec } from "../store/store.ts";
+import { commitCheckpoint } from "./commit-checkpoint.ts";
 import { Generation } from "./generation.ts";
 import { GenerationRecords } from "./generation-records.ts";
-import type { CommittedCheckpoint } from "./ledger.ts";
 import type { Decision } from "./policy.ts";
 import {
   adoptGeneration,
@@ -20,12 +17,13 @@ import {
   prepareGeneration,
   type RunContext,
 } from "./prepare-generation.ts";
+import { proveRecovery } from "./prove-recovery.ts";
 import { decideRecovery, type Failure, MAX_WITHOUT_PROGRESS } from "./recovery.ts";
 import { RecoveryTimes } from "./recovery-times.ts";
 import type { RunState } from "./run-state.ts";
 import type { RunFacts } from "./run-status.ts";
 import type { SlotSource } from "./slot-source.ts";
-import { type StepDigest, summaryRecord } from "./summary.ts";
+import { summaryRecord } from "./summary.ts";
 
 /** Above any step of a model; a hung peer is noticed long before by its run's own steps. */
 const COLLECTIVE_TIMEOUT_MS = 10 * 60 * 1000;
@@ -347,7 +345,7 @@ export class Supervisor {
       controllers,
       telemetry: this.#options.telemetry,
       checkpointEverySteps: job.checkpoint.everySteps,
-      commit: (...committed) => this.#commit(prepared, ...committed),
+      commit: (...committed) => commitCheckpoint(this.#context, prepared, ...committed),
       expectedSourceHash: restore?.manifest.sourceHash,
       adopted: prepared.adopt,
       started: () => this.#recovery?.mark("start"),
@@ -417,57 +415,7 @@ export class Supervisor {
     telemetry.recovered(seconds);
     const { generation } = journal.facts;
     trace({ runId: this.runId, generation, cause: this.#cause, endMs: Date.now(), seconds });
-    this.#proveRecovery(step, restore, superseded, { seconds, totalSeconds });
-  }
-
-  /** One event that shows that the run went on where its checkpoint was. */
-  #proveRecovery(
-    step: number,
-    restore: CommittedCheckpoint | undefined,
-    superseded: readonly StepDigest[],
-    times: Record<string, unknown>,
-  ): void {
-    const { journal, recorder, job } = this.#context;
-    const { step: checkpointStep = 0, sourceHash = "" } = restore?.manifest ?? {};
-    const loss = recorder.history.at(-1)?.loss ?? null;
-    const lossBefore = superseded.find((one) => one.step === step)?.loss ?? null;
-    const dataPosition = checkpointStep * job.training.globalBatchSize;
-    const dataHash = createHash("sha256")
-      .update(`${sourceHash} ${job.training.seed} ${dataPosition}`)
-      .digest("hex");
-    const again = lossBefore === null ? "" : `, where it was ${lossBefore.toFixed(4)} before`;
-    journal.event(
-      "run.recovered",
-      `trains again from step ${step}, behind the checkpoint of step ${checkpointStep}, with loss ${loss?.toFixed(4)}${again}`,
-      {
-        ...{ checkpointStep, firstStep: step, dataPosition, dataHash, loss, lossBefore },
-        ...times,
-      },
-    );
-  }
-
-  #commit(
-    { engineJob, plan, number }: PreparedGeneration,
-    shards: CheckpointShards,
-    controller: ControllerState,
-    sourceHash: string,
-  ): void {
-    const { ledger, runId, job, journal } = this.#context;
-    const { layout } = plan;
-    if (!layout) throw new Error("the plan lacks its layout");
-    ledger.commit({
-      ...{ runId, generation: number, shards, layout, sourceHash, job: engineJob },
-      step: Number(shards.step),
-      controller: { ...controller },
-      committedAt: new Date().toISOString(),
-    });
-    try {
-      ledger.prune(job.checkpoint.keep);
-    } catch (error) {
-      // Old checkpoints that stay cost space, not the run.
-      const message = `old checkpoints could not be removed: ${(error as Error).message}`;
-      journal.event("checkpoint.not-pruned", message);
-    }
+    proveRecovery(this.#context, step, { restore, superseded }, { seconds, totalSeconds });
   }
 
   async #store(): Promise<void> {
