@@ -3,6 +3,7 @@ import { type Client, type MethodDefinition, type ServiceError, status } from "@
 import { MoestroError } from "../errors.ts";
 import { callError, connect } from "../rpc/call-unary.ts";
 import { firstOf } from "../rpc/first-of.ts";
+import { requestStream } from "../rpc/request-stream.ts";
 import { endedTrain, type RunCoordinators } from "./run-client.ts";
 
 const RETRY_MS = 1000;
@@ -69,13 +70,7 @@ async function* attempt<Request, Response>({
     return connect({ address, trust: material });
   });
   const { method, request, signal } = options;
-  const { path, requestSerialize, responseDeserialize } = method;
-  const stream = client.makeServerStreamRequest(
-    path,
-    requestSerialize,
-    responseDeserialize,
-    request,
-  );
+  const stream = requestStream(client, method, request);
   const cancel = () => stream.cancel();
   signal.addEventListener("abort", cancel, { once: true });
   if (signal.aborted) cancel();

@@ -23,6 +23,7 @@ import { type Agents, addFleetService } from "../rpc/fleet-service.ts";
 import { createGuard } from "../rpc/guard.ts";
 import { addRunService, type Runs } from "../rpc/run-service.ts";
 import { createRpcServer } from "../rpc/server.ts";
+import type { LogChunk } from "../run/follow-logs.ts";
 import { openSqliteStore } from "../store/sqlite-store.ts";
 import { agentsCommand } from "./agents.ts";
 import { checkpointCommand } from "./checkpoint.ts";
@@ -242,7 +243,7 @@ test("logs are of one rank or of all, of the newest start unless another is aske
   assert.equal((await all.ended).out, "rank 0 | a\nrank 1 | a\nrank 0 | b\n");
   const one = start("logs", "r", "--rank", "1", "--generation", "2", ...at);
   assert.equal((await one.ended).out, "plain bytes\n");
-  assert.deepEqual(fleet.heard, ["log r -1 of 3", "log r 1 of 2"]);
+  assert.deepEqual(fleet.heard, ["log r -1 of 0", "log r 1 of 2"]);
 });
 
 test("agents are a table for people and an array for programs", async (t) => {
@@ -333,6 +334,21 @@ test("what follows a run goes on with another coordinator, and repeats nothing",
   const { out, err } = await following;
   assert.equal(out, `${fleet.lines.join("\n")}\n`);
   assert.match(err, /; looking for a coordinator\n$/);
+});
+
+test("who follows a rank's log is told where its next generation begins, with another coordinator too", async (t) => {
+  const other = await startCoordinator(fleet);
+  t.after(() => other.close());
+  const both = ["--coordinator", `${here.address},${other.address}`];
+  const following = start("logs", "r", "--rank", "0", "--follow", ...both);
+  await until(() => fleet.numFollowers === 1);
+  await here.close();
+  await until(() => fleet.numFollowers === 1);
+  fleet.isOver = true;
+  const { out, err } = await following.ended;
+  assert.equal(out, "of 3\nof 4\nthe end\n");
+  assert.match(err, /^--- generation 4\n.*; looking for a coordinator\n$/);
+  assert.deepEqual(fleet.heard, ["log r 0 of 0", "log r 0 of 4"]);
 });
 
 test("Ctrl-C leaves what follows a run quietly, with 130", async () => {
@@ -488,9 +504,28 @@ class Fleet implements Runs {
     this.numFollowers -= 1;
   }
 
-  async *log({ runId, rank, generation }: ReadLogRequest): AsyncIterable<Uint8Array> {
+  async *log(
+    { runId, rank, generation, follow }: ReadLogRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<LogChunk> {
     this.heard.push(`log ${runId} ${rank} of ${generation}`);
     const chunks = rank < 0 ? ["rank 0 | a\nrank 1", " | a\nrank 0 | b\n"] : ["plain ", "bytes\n"];
-    for (const chunk of chunks) yield Buffer.from(chunk);
+    const of = Number(generation) || 3;
+    if (follow) {
+      yield* this.#followed(of, signal);
+      return;
+    }
+    for (const chunk of chunks) yield { generation: of, chunk: Buffer.from(chunk) };
+  }
+
+  /** Of a run that is in its fourth generation. */
+  async *#followed(from: number, signal: AbortSignal): AsyncIterable<LogChunk> {
+    for (let generation = from; generation <= 4; generation += 1) {
+      yield { generation, chunk: Buffer.from(`of ${generation}\n`) };
+    }
+    this.numFollowers += 1;
+    while (!signal.aborted && !this.isOver) await sleep(10);
+    this.numFollowers -= 1;
+    yield { generation: 4, chunk: Buffer.from("the end\n") };
   }
 }

@@ -14,12 +14,12 @@ import {
 } from "../../proto/gen/moestro/v1/run_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
 import { AUTHORITY_FILE, writePrivate } from "../rpc/authority.ts";
-import { otherLeader } from "../rpc/call-leader.ts";
 import { requestUnary } from "../rpc/call-unary.ts";
 import { issue } from "../rpc/certificates.ts";
 import { readCredentials } from "../rpc/credentials-file.ts";
 import { startTestCoordinator, type TestCoordinator } from "../rpc/fixture.ts";
 import { createGuard } from "../rpc/guard.ts";
+import { notLeading } from "../rpc/not-leading.ts";
 import { createRpcServer } from "../rpc/server.ts";
 import { callCoordinator, connectToCoordinator, writeContext } from "./context.ts";
 import { localCoordinators, publishCoordinator } from "./local-coordinators.ts";
@@ -148,27 +148,18 @@ test("when all are away each is told", async () => {
 });
 
 test("a coordinator that stands by names the one that leads, and the call goes there", async () => {
-  const standby = await startStandby(`not leading; the leader is at ${here.address}`);
+  const standby = await startStandby(notLeading(here.address));
   await loggedIn([standby.address]);
   assert.equal((await list()).runs.length, 2);
   await standby.close();
 });
 
 test("while nobody leads the call waits for somebody to", async () => {
-  const standby = await startStandby("not leading");
+  const standby = await startStandby(notLeading(undefined));
   await loggedIn([standby.address]);
-  setTimeout(() => standby.say(`not leading; the leader is at ${here.address}`), 100);
+  setTimeout(() => standby.say(notLeading(here.address)), 100);
   assert.equal((await list()).runs.length, 2);
   await standby.close();
-});
-
-test("only a coordinator that does not lead sends a call elsewhere", () => {
-  const code = status.UNAVAILABLE;
-  assert.deepEqual(otherLeader({ code, details: "not leading" }), { leader: undefined });
-  const details = "not leading; the leader is at [::1]:7443";
-  assert.deepEqual(otherLeader({ code, details }), { leader: "[::1]:7443" });
-  assert.equal(otherLeader({ code, details: "connection dropped" }), undefined);
-  assert.equal(otherLeader({ code: status.INTERNAL, details }), undefined);
 });
 
 test("a person's certificate is renewed by being used", async () => {

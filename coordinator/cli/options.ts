@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
+import { type HostPort, readAddress } from "../rpc/address.ts";
 
 /** The store of all runs in a folder. */
 export const STORE_FILE = "moestro.db";
@@ -13,12 +14,11 @@ export function useColor(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
 }
 
-/** host:port, as commander's argument parsers do. */
-export function parseAddress(text: string): { host: string; port: number } {
-  const match = /^(?<host>[^:\s]+):(?<port>\d{1,5})$/.exec(text);
-  const port = Number(match?.groups?.port);
-  if (!match?.groups?.host || port > 65_535) {
-    throw new InvalidArgumentError("give host:port, such as 127.0.0.1:0");
+/** host:port to listen on, as commander's argument parsers do. */
+export function parseAddress(text: string): HostPort {
+  const { host, port } = readAddress(text) ?? {};
+  if (host === undefined || port === undefined) {
+    throw new InvalidArgumentError("give host:port, such as 127.0.0.1:0 or [::1]:0");
   }
-  return { host: match.groups.host, port };
+  return { host, port };
 }

@@ -2,18 +2,25 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { LOG_LEVELS, type LogLevel, openLog } from "../observability/log.ts";
 import { SCHEDULING_OPTIONS } from "../queue/schedule.ts";
+import { readAddress } from "../rpc/address.ts";
+import { type Advertise, isWildcard } from "../service/advertised-address.ts";
 import { cacheDirectory, ensureDirectory, stateDirectory } from "../state-directory.ts";
 import { publishCoordinator } from "./local-coordinators.ts";
 import { parseAddress, runsDirectoryOption } from "./options.ts";
+import { wholeNumber } from "./whole-number.ts";
+
+const KEEP_ENDED = 10_000;
 
 type ServeOptions = {
   listen: { host: string; port: number };
+  advertise?: Advertise;
   joinPort?: number;
   redis?: string;
   runsDir: string;
   interface: string;
   quota: Map<string, number>;
   maxSlots?: number;
+  keepEnded: number;
   http?: { host: string; port: number };
   logLevel: LogLevel;
 };
@@ -25,6 +32,11 @@ export function serveCommand(): Command {
       host: "127.0.0.1",
       port: 7070,
     })
+    .option(
+      "--advertise <host[:port]>",
+      "where agents and commands are told that it is (default: where it listens)",
+      parseAdvertise,
+    )
     .option(
       "--join-port <port>",
       "where holders of a token join (default: the next port)",
@@ -43,6 +55,12 @@ export function serveCommand(): Command {
       new Map<string, number>(),
     )
     .option("--max-slots <n>", "slots that all runs together may use", parseSlots)
+    .option(
+      "--keep-ended <n>",
+      "runs that are over and stay listed, the last to end; folders stay of all",
+      wholeNumber(0),
+      KEEP_ENDED,
+    )
     .option("--http <host:port>", "where /metrics, /livez and /readyz are served", parseAddress)
     .addOption(
       new Option("--log-level <level>", "the least that is logged")
@@ -63,15 +81,17 @@ async function serve(options: ServeOptions): Promise<void> {
     cacheDirectory: cacheDirectory(),
     redisUrl: options.redis,
     listen: options.listen,
+    advertise: options.advertise,
     joinPort: options.joinPort,
     quotas: { byOwner: options.quota, total: options.maxSlots },
     scheduling: SCHEDULING_OPTIONS,
+    keepEnded: options.keepEnded,
     networkInterface: options.interface,
     http: options.http,
     log,
   });
   log.info(`agents and commands connect to ${coordinator.address}`);
-  const unpublish = publishCoordinator(coordinator.address);
+  const unpublish = publishCoordinator(coordinator.localAddress);
   try {
     await asked();
   } finally {
@@ -87,6 +107,15 @@ function asked(): Promise<void> {
       process.once(signal, () => resolve());
     }
   });
+}
+
+function parseAdvertise(text: string): Advertise {
+  const read = readAddress(text);
+  if (read && read.port !== 0 && /^[0-9A-Za-z:][\w.:-]*$/.test(read.host) && !isWildcard(read.host))
+    return read;
+  throw new InvalidArgumentError(
+    "give a name or address that others reach this machine by, such as train-0.example.org, 10.0.0.7:7443 or [2001:db8::1]",
+  );
 }
 
 function parsePort(text: string): number {

@@ -10,6 +10,7 @@ import {
   type RankGroupState,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import type { AgentEvents, AgentSession, Fencing } from "../rpc/agent-service.ts";
+import { notLeading } from "../rpc/not-leading.ts";
 import { type AgentVerdict, HEALTH_OPTIONS, judgeAgent, SILENT_AFTER_MS } from "./agent-health.ts";
 
 /** Between two looks at who is silent. */
@@ -337,11 +338,6 @@ export class Fleet implements AgentEvents {
 
 function memberOf(agentId: string, { hello, verdict, heardAtMs }: Known, now: number): Member {
   return { agentId, hello, verdict, silentMs: now - heardAtMs };
-}
-
-/** What agents and commands are told that ask one who does not lead; they read the address. */
-export function notLeading(leader: string | undefined): string {
-  return leader ? `not leading; the leader is at ${leader}` : "not leading";
 }
 
 /** A message about no run. */

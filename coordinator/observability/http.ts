@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MoestroError } from "../errors.ts";
+import { formatAddress } from "../rpc/address.ts";
 
 /** Scrapers and probes send a line and a few headers. */
 const MAX_HEADER_BYTES = 8 * 1024;
@@ -91,7 +92,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
       reject(
         new MoestroError(
           "environment",
-          `--http ${host}:${port}: ${why}; choose another port, or 0 for any free one`,
+          `--http ${formatAddress({ host, port })}: ${why}; choose another port, or 0 for any free one`,
         ),
       );
     });

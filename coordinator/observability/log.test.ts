@@ -25,7 +25,7 @@ async function lines(options: { pretty?: boolean }, write: (log: Log) => void): 
 test("a line is JSON: when, how grave, a sentence, and what it is about", async () => {
   const [line = "", ...rest] = await lines({}, (log) => {
     log.debug("Not at this level.");
-    log.about({ run: "r", epoch: 3 }).warn("Agent b is silent.", { agent: "b", generation: 2 });
+    log.warn("Agent b is silent.", { run: "r", epoch: 3, agent: "b", generation: 2 });
   });
   assert.deepEqual(rest, []);
   const { time, ...written } = JSON.parse(line);

@@ -22,10 +22,7 @@ export type LogFields = {
 type Write = (message: string, fields?: LogFields) => void;
 
 /** The service's log; a message is a sentence for a person. No call throws or waits. */
-export type Log = Record<LogLevel, Write> & {
-  /** The same log, every line about these too. */
-  about(fields: LogFields): Log;
-};
+export type Log = Record<LogLevel, Write>;
 
 const SECRETS = ["token", "key", "authorization"];
 
@@ -54,16 +51,10 @@ export function openLog({
     // Nothing passes one; this is for the day somebody does.
     redact: SECRETS.flatMap((name) => [name, `*.${name}`]),
   };
-  return wrap(pino(options, pretty ? prettyLines(file) : file));
-}
-
-function wrap(logger: pino.Logger): Log {
+  const logger = pino(options, pretty ? prettyLines(file) : file);
   const at =
     (level: LogLevel): Write =>
     (message, fields = {}) =>
       logger[level](fields, message);
-  return {
-    ...{ debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
-    about: (fields) => wrap(logger.child(fields)),
-  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

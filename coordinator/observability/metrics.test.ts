@@ -83,7 +83,15 @@ test("what happens is counted: restarts by cause, recoveries by stage, waits and
   assert.equal((await samples(metrics))[restarts], 0, "a series before the first restart");
   metrics.restarted("rank", true);
   metrics.restartedFalsely();
-  metrics.recovered({ detect: 0.2, fence: 0.3, plan: 0, start: 0.4, load: 1.5, firstStep: 0.3 });
+  metrics.recovered({
+    detect: 0.2,
+    fence: 0.3,
+    plan: 0,
+    start: 0.4,
+    rendezvous: 0.1,
+    load: 1.5,
+    firstStep: 0.3,
+  });
   metrics.lostSteps(12);
   metrics.queueWaited(90_000);
   metrics.stepReported();

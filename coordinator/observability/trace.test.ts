@@ -12,7 +12,15 @@ import {
 import fc from "fast-check";
 import { openTracing, recoverySpans } from "./trace.ts";
 
-const SECONDS = { detect: 0.25, fence: 0.5, plan: 0, start: 1, load: 2, firstStep: 0.25 };
+const SECONDS = {
+  detect: 0.25,
+  fence: 0.5,
+  plan: 0,
+  start: 0.75,
+  rendezvous: 0.25,
+  load: 2,
+  firstStep: 0.25,
+};
 const RECOVERY = { runId: "r", generation: 3, cause: "rank", endMs: 10_000 } as const;
 
 /** A provider as an SDK registers one, which keeps the spans it was told of. */
@@ -55,13 +63,21 @@ test("with an SDK a recovery is one trace: a span, and one below it for every st
   assert.deepEqual(kept[0], {
     ...{ name: "run.recovery.detect", startMs: 6000, endMs: 6250, parent: "run.recovery" },
   });
-  assert.equal(kept.length, 7);
+  assert.equal(kept.length, 8);
 });
 
 test("stages follow on one another and fill the recovery", () => {
   const span = fc.integer({ min: 0, max: 1000 });
   const any = fc.record({
-    ...{ detect: span, fence: span, plan: span, start: span, load: span, firstStep: span },
+    ...{
+      detect: span,
+      fence: span,
+      plan: span,
+      start: span,
+      rendezvous: span,
+      load: span,
+      firstStep: span,
+    },
   });
   fc.assert(
     fc.property(any, (seconds) => {

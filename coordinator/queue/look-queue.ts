@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isNotConnectionError, type Job, type JobsOptions, Queue, Worker } from "bullmq";
+import { isNotConnectionError, type Job, Queue, Worker } from "bullmq";
 import { parseRedisUrl, type RedisAddress } from "../store/redis-address.ts";
 import { connectRedis, RedisClient, reconnectDelayMs } from "../store/redis-client.ts";
 import { redisKeys } from "../store/redis-keys.ts";
@@ -15,17 +15,15 @@ const LONGEST_RETRY_MS = 10_000;
 const LOCK_MS = 3000;
 /** How long `stop` waits for looks under way. */
 const STOP_PATIENCE_MS = 2000;
-/** Later looks at a run that are due within the same span are one. */
-const SPAN_MS = 250;
 /** A worker's connection that hears nothing for so long is dead; BullMQ waits 10 s at most. */
 const SILENCE_MS = 15_000;
 
-/** A look now, or one whose time has yet to come. */
-type Name = "now" | "later";
+const NAME = "look";
 type Look = { runId: string };
+type LookJob = Job<Look, void, typeof NAME>;
 
-/** Looks at a run: short, idempotent. Aborted when this coordinator may not go on with it. */
-export type LookHandler = (runId: string, signal: AbortSignal) => Promise<void>;
+/** Looks at a run: short, idempotent. */
+export type LookHandler = (runId: string) => Promise<void>;
 
 export type LookQueueOptions = {
   url: string;
@@ -46,7 +44,7 @@ export class LookQueue {
   readonly #address: RedisAddress;
   readonly #prefix: string;
   readonly #client: RedisClient;
-  readonly #queue: Queue<Look, void, Name>;
+  readonly #queue: Queue<Look, void, typeof NAME>;
   #working: Working | undefined;
 
   private constructor(options: LookQueueOptions) {
@@ -71,22 +69,26 @@ export class LookQueue {
     }
   }
 
-  /** Asks for a look at a run, now, or in `delayMs` and a moment. */
-  async look(runId: string, delayMs = 0): Promise<void> {
-    if (delayMs <= 0) {
-      await this.#add("now", runId, { deduplication: { id: runId, keepLastIfActive: true } });
-      return;
-    }
-    const now = Date.now();
-    const span = Math.ceil((now + delayMs) / SPAN_MS);
-    const delay = span * SPAN_MS - now;
-    await this.#add("later", runId, { delay, deduplication: { id: `${runId}@${span}` } });
+  /** Asks for a look at a run. */
+  async look(runId: string): Promise<void> {
+    await this.#client.run(() =>
+      this.#queue.add(
+        NAME,
+        { runId },
+        {
+          deduplication: { id: runId, keepLastIfActive: true },
+          attempts: ATTEMPTS,
+          backoff: { type: "custom" },
+          removeOnComplete: true,
+          removeOnFail: true,
+        },
+      ),
+    );
   }
 
   /** Begins to do what is asked for. For the leader alone. */
   start(handler: LookHandler): void {
     if (this.#working) throw new Error("this coordinator looks at runs already");
-    const abort = new AbortController();
     const redis = { isGivenUp: false };
     const connection = connectRedis(this.#address, "looks", {
       maxRetriesPerRequest: null,
@@ -94,38 +96,28 @@ export class LookQueue {
       retryStrategy: (times) => (redis.isGivenUp ? null : reconnectDelayMs(times)),
     });
     const lockMs = this.#options.lockMs ?? LOCK_MS;
-    const worker = new Worker<Look, void, Name>(
-      QUEUE,
-      // BullMQ gives the signal to functions of three parameters.
-      async ({ name, data }, _token, signal) => {
-        // Its time has come: from here on it is a look like others.
-        if (name === "later") await this.look(data.runId);
-        else await handler(data.runId, anyOf(abort.signal, signal));
-      },
-      {
-        connection,
-        prefix: this.#prefix,
-        concurrency: CONCURRENCY,
-        lockDuration: lockMs,
-        stalledInterval: Math.ceil(lockMs / 3),
-        // A look is done at last, however many coordinators die of it.
-        maxStalledCount: Number.MAX_SAFE_INTEGER,
-        runRetryDelay: FIRST_RETRY_MS,
-        settings: { backoffStrategy: retryDelayMs },
-      },
-    );
+    const worker = new Worker<Look, void, typeof NAME>(QUEUE, ({ data }) => handler(data.runId), {
+      connection,
+      prefix: this.#prefix,
+      concurrency: CONCURRENCY,
+      lockDuration: lockMs,
+      stalledInterval: Math.ceil(lockMs / 3),
+      // A look is done at last, however many coordinators die of it.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      runRetryDelay: FIRST_RETRY_MS,
+      settings: { backoffStrategy: retryDelayMs },
+    });
     connection.on("error", () => {});
     worker.on("error", (error) => this.#reportTrouble(error));
     worker.on("failed", (job, error) => this.#reportFailed(job, error));
-    this.#working = { worker, connection, abort, redis };
+    this.#working = { worker, connection, redis };
   }
 
-  /** Looks at nothing more, and aborts looks under way. */
+  /** Looks at nothing more; looks under way may end. */
   async stop(): Promise<void> {
     const working = this.#working;
     this.#working = undefined;
     if (!working) return;
-    working.abort.abort();
     const closed = working.worker.close();
     if (await isSettledIn(STOP_PATIENCE_MS, closed)) working.connection.disconnect();
     else {
@@ -141,28 +133,12 @@ export class LookQueue {
     this.#client.close();
   }
 
-  async #add(name: Name, runId: string, options: JobsOptions): Promise<void> {
-    await this.#client.run(() =>
-      this.#queue.add(
-        name,
-        { runId },
-        {
-          ...options,
-          attempts: ATTEMPTS,
-          backoff: { type: "custom" },
-          removeOnComplete: true,
-          removeOnFail: true,
-        },
-      ),
-    );
-  }
-
   /** A lost lock, say. Redis that is away is for those to tell who need it. */
   #reportTrouble(error: Error): void {
     if (isNotConnectionError(error)) this.#options.report(`looking at runs: ${error.message}`);
   }
 
-  #reportFailed(job: Job<Look, void, Name> | undefined, error: Error): void {
+  #reportFailed(job: LookJob | undefined, error: Error): void {
     if (!job) return;
     const { runId } = job.data;
     const times = `attempt ${job.attemptsMade} of ${ATTEMPTS}`;
@@ -171,9 +147,8 @@ export class LookQueue {
 }
 
 type Working = {
-  worker: Worker<Look, void, Name>;
+  worker: Worker<Look, void, typeof NAME>;
   connection: ReturnType<typeof connectRedis>;
-  abort: AbortController;
   redis: { isGivenUp: boolean };
 };
 
@@ -199,8 +174,4 @@ async function isSettledIn(patienceMs: number, promise: Promise<void>): Promise<
 /** How long after its n-th failure a look is tried again. */
 function retryDelayMs(numFailures: number): number {
   return Math.min(FIRST_RETRY_MS * 2 ** (numFailures - 1), LONGEST_RETRY_MS);
-}
-
-function anyOf(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal {
-  return other ? AbortSignal.any([signal, other]) : signal;
 }

@@ -49,7 +49,7 @@ export function agentWith(
   changes: Partial<SchedulableAgent> = {},
 ): SchedulableAgent {
   return {
-    ...{ agentId, numSlots: 4, busySlots: [], isDrained: false },
+    ...{ agentId, numSlots: 4, isDrained: false },
     ...{ state: "connected", accelerator: "", ...changes },
   };
 }

@@ -9,7 +9,6 @@ import { numSlotsOf } from "./supply.ts";
 
 const arbitraryAgent = fc.record({
   numSlots: fc.integer({ min: 1, max: 8 }),
-  busySlots: fc.uniqueArray(fc.nat(7), { maxLength: 2 }),
   isDrained: fc.integer({ min: 0, max: 7 }).map((roll) => roll === 0),
   state: fc.constantFrom("connected", "connected", "connected", "silent", "lost"),
   accelerator: fc.constantFrom("", "H200"),
@@ -48,10 +47,10 @@ const arbitraryState = fc
   })
   .map(({ byOwner, total, ...rest }): SchedulingState => {
     const agents = rest.agents.map((one, index) => agentWith(`agent-${index}`, one));
-    const free = agents.map(({ agentId, numSlots, busySlots, accelerator }) => ({
+    const free = agents.map(({ agentId, numSlots, accelerator }) => ({
       agentId,
       accelerator,
-      slots: [...Array(numSlots).keys()].filter((slot) => !busySlots.includes(slot)),
+      slots: [...Array(numSlots).keys()],
     }));
     /** Takes up to `size` slots of one kind. */
     const carve = (size: number, accelerator: string): Placed[] => {
@@ -100,9 +99,6 @@ describe("a pass", () => {
       const given = actions.filter(isGiven);
       const grown = new Set(given.map(({ runId }) => runId));
       const kept = placed.filter(({ runId }) => !grown.has(runId));
-      for (const { agentId, busySlots } of agents) {
-        for (const slot of busySlots) used.add(`${agentId} ${slot}`);
-      }
       for (const one of [...given, ...kept]) {
         for (const { agentId, slots } of one.placed) {
           for (const slot of slots) {

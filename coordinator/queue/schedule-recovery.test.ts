@@ -8,9 +8,9 @@ const CASES: Case[] = [
         waitingRun("old", [4], { submittedAtMs: 0 }),
         waitingRun("back", [4], { isRecovering: true, previous: [on("b")] }),
       ],
-      agents: [agentWith("b"), agentWith("c", { numSlots: 8, busySlots: [0] })],
+      agents: [agentWith("b"), agentWith("c", { numSlots: 8 })],
     },
-    ["start back 4: b0123", "start old 4: c1234"],
+    ["start back 4: b0123", "start old 4: c0123"],
   ],
   [
     "a recovering run stays with the kind it had",

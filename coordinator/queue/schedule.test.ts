@@ -77,12 +77,6 @@ const CASES: Case[] = [
     /^it needs 1 slot, and the agents that take runs have 0 in all$/,
   ],
   [
-    "slots whose ranks are still being ended are not free",
-    { waiting: [waitingRun("x", [4])], agents: [agentWith("a", { busySlots: [2] })] },
-    ["wait x"],
-    /3 are free/,
-  ],
-  [
     "a run has one kind of accelerator",
     {
       waiting: [waitingRun("x", [6, 4])],

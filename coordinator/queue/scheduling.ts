@@ -34,8 +34,6 @@ export type PlacedRun = {
 export type SchedulableAgent = {
   agentId: string;
   numSlots: number;
-  /** Slots with ranks of no run that is placed, such as some that are still being ended. */
-  busySlots: readonly number[];
   isDrained: boolean;
   state: "connected" | "silent" | "lost";
   /** Name of its accelerators; empty for processor slots. A run has one kind. */

@@ -40,13 +40,13 @@ export class Supply {
       .filter(({ state, isDrained }) => state === "connected" && !isDrained)
       .sort((a, b) => compareText(a.agentId, b.agentId));
     const kinds = new Map<string, Kind>();
-    for (const { agentId, accelerator, numSlots, busySlots } of usable) {
+    for (const { agentId, accelerator, numSlots } of usable) {
       const kind = kinds.get(accelerator) ?? new Kind(accelerator);
       kinds.set(accelerator, kind);
       this.#kindOf.set(agentId, kind);
       kind.capacity += numSlots;
       const slots = Array.from({ length: numSlots }, (_, slot) => slot);
-      kind.pool.add([{ agentId, slots: slots.filter((slot) => !busySlots.includes(slot)) }]);
+      kind.pool.add([{ agentId, slots }]);
     }
     this.kinds = [...kinds.values()].sort(
       (a, b) =>

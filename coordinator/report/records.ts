@@ -34,6 +34,19 @@ export type MemoryRecord = {
 /** Where one pipeline stage's time of a step went, the slowest rank's figures. */
 export type StageRecord = { stage: number; computeMs: number; communicationMs: number };
 
+/**
+ * Sums over all steps up to a line's, itself included, that count: what a run's figures
+ * are made of without reading the lines before. It goes back with the run.
+ */
+export type SoFarRecord = {
+  steps: number;
+  stepMs: number;
+  /** Of each step the mean over layers. */
+  dropRate: number;
+  /** The newest; absent before the first validation. */
+  validationLoss?: number;
+};
+
 /** `metrics.jsonl`: one line an optimizer step. */
 export type MetricsRecord = {
   /** One-based: the first optimizer step is 1. */
@@ -55,6 +68,8 @@ export type MetricsRecord = {
   stages: StageRecord[];
   /** Only on steps after which the validation loss was measured. */
   validationLoss?: number;
+  /** In the file, on each line. */
+  soFar?: SoFarRecord;
   /** ISO 8601, UTC. */
   time: string;
 };

@@ -1,5 +1,9 @@
-import { closeSync, openSync, writeSync } from "node:fs";
 import { MoestroError } from "../errors.ts";
+import { RotatingFile } from "./rotating-file.ts";
+
+/** Some hundred thousand calls a file, millions in all. */
+const MAX_BYTES = 64 * 1024 * 1024;
+const NUM_KEPT = 10;
 
 /** One call that changes something, carried out or refused. */
 export type AuditEntry = {
@@ -23,21 +27,25 @@ export interface AuditLog {
 }
 
 /**
- * Appends to a file that only its owner can read, one line of JSON a call. A line that
- * cannot be written ends nothing; `failed` is told the first time in a row.
+ * Appends to a file that only its owner can read, one line of JSON a call. Full, it becomes
+ * `path.1`, that `path.2`, and so on to `path.10`, the last that is kept. A line that cannot
+ * be written ends nothing; `failed` is told the first time in a row.
  */
 export function openAuditLog(
   path: string,
-  options: { now(): Date; failed(why: string): void },
+  options: { now(): Date; failed(why: string): void; maxBytes?: number },
 ): AuditLog {
-  const file = open(path);
   let isFailing = false;
+  let cannotRotate = false;
+  const file = open(path, options.maxBytes ?? MAX_BYTES, (why) => {
+    if (!cannotRotate) options.failed(`${path}: cannot be renamed: ${why}; it goes on growing`);
+    cannotRotate = true;
+  });
   return {
     write(entry) {
       const line = `${JSON.stringify({ at: options.now().toISOString(), ...entry })}\n`;
       try {
-        // One write, so that lines of several processes never mix.
-        writeSync(file, line);
+        file.append(line);
         isFailing = false;
       } catch (error) {
         if (!isFailing) {
@@ -48,13 +56,13 @@ export function openAuditLog(
         isFailing = true;
       }
     },
-    close: () => closeSync(file),
+    close: () => file.close(),
   };
 }
 
-function open(path: string): number {
+function open(path: string, maxBytes: number, failed: (why: string) => void): RotatingFile {
   try {
-    return openSync(path, "a", 0o600);
+    return new RotatingFile(path, { maxBytes, numKept: NUM_KEPT, failed });
   } catch (error) {
     throw new MoestroError(
       "environment",

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js";
+import type { MethodDefinition, ServiceError } from "@grpc/grpc-js";
 import { MoestroError } from "../errors.ts";
 import { callError, connect, requestUnary } from "./call-unary.ts";
 import type { TlsMaterial } from "./client.ts";
+import { otherLeader } from "./not-leading.ts";
 
 /** How long one of several coordinators may take to lead after another. */
 const FAILOVER_MS = 10_000;
@@ -66,13 +67,4 @@ async function ask<Request, Response>(
   } finally {
     client.close();
   }
-}
-
-/** What a coordinator that does not lead says of the one that does; undefined if it leads. */
-export function otherLeader(
-  error: Pick<ServiceError, "code" | "details">,
-): { leader: string | undefined } | undefined {
-  if (error.code !== status.UNAVAILABLE) return undefined;
-  const said = /^not leading(?:; the leader is at (?<leader>\S+))?$/.exec(error.details);
-  return said ? { leader: said.groups?.leader } : undefined;
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js";
 import {
   AgentService,
@@ -53,7 +53,9 @@ export async function startTestCoordinator(guard: Partial<GuardOptions> = {}) {
   // One clock for tokens and certificates; tests set it.
   const clock = { now: Date.now };
   const issuer = { authority, now: () => new Date(clock.now()) };
-  addRunService(rpc.server, runsThat(heard));
+  // What there is to tell of the run r; tests change it.
+  const run = { status: { step: 3n } as MessageInitShape<typeof RunStatusSchema>, numAsked: 0 };
+  addRunService(rpc.server, runsThat(heard, run));
   addAgentService(rpc.server, {
     refusal: () => undefined,
     connected: ({ hello }) => {
@@ -69,7 +71,8 @@ export async function startTestCoordinator(guard: Partial<GuardOptions> = {}) {
   const joinAddress = `127.0.0.1:${await joining.listen("127.0.0.1", 0)}`;
   rpc.setServing(true);
   return {
-    ...{ directory, authority, identity, store, heard, clock, rpc, joining, address, joinAddress },
+    ...{ directory, authority, identity, store, heard, clock, run, rpc, joining },
+    ...{ address, joinAddress },
     audited: () =>
       readFileSync(auditPath, "utf8")
         .split("\n")
@@ -124,10 +127,14 @@ export async function startTestCoordinator(guard: Partial<GuardOptions> = {}) {
 
 export type TestCoordinator = Awaited<ReturnType<typeof startTestCoordinator>>;
 
-function runsThat(heard: string[]): Runs {
+function runsThat(
+  heard: string[],
+  run: { status: MessageInitShape<typeof RunStatusSchema>; numAsked: number },
+): Runs {
   const statusOf = async (runId: string): Promise<RunStatus> => {
     if (!OWNERS[runId]) throw new MoestroError("not_found", `run ${runId}: there is none`);
-    return create(RunStatusSchema, { runId, step: 3n });
+    run.numAsked += 1;
+    return create(RunStatusSchema, { ...run.status, runId });
   };
   const note = (what: string) => async (runId: string) => {
     await statusOf(runId);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { type Client, type ServiceError, status } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
@@ -10,13 +12,20 @@ import {
   type ConnectRequest,
   ConnectRequestSchema,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
-import { GetRunRequestSchema, RunService } from "../../proto/gen/moestro/v1/run_pb.js";
+import {
+  GetRunRequestSchema,
+  RunService,
+  RunState,
+  WatchRunRequestSchema,
+  type WatchRunResponse,
+} from "../../proto/gen/moestro/v1/run_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
 import { loadAuthority } from "./authority.ts";
 import { callUnary, requestUnary } from "./call-unary.ts";
 import { createAuthority, type Identity, issue } from "./certificates.ts";
 import { openClient } from "./client.ts";
 import { startTestCoordinator, type TestCoordinator } from "./fixture.ts";
+import { requestStream } from "./request-stream.ts";
 import { createRpcServer, MAX_MESSAGE_BYTES } from "./server.ts";
 
 const NOW = new Date();
@@ -115,6 +124,23 @@ test("an agent's certificate does not open the run service", async () => {
 test("a run that is not there is not found", async () => {
   const { error } = await getRun(await userIdentity(), "other");
   assert.equal(error?.code, status.NOT_FOUND);
+});
+
+test("a watcher is told of what changes, and of nothing twice", async () => {
+  const client = connect(await userIdentity());
+  const { watchRun } = grpcMethods(RunService);
+  const stream = requestStream(client, watchRun, create(WatchRunRequestSchema, { runId: "r" }));
+  const steps: bigint[] = [];
+  stream.on("data", ({ status }: WatchRunResponse) => steps.push(status?.step ?? 0n));
+  for (const next of [{ step: 4n }, { step: 5n, state: RunState.SUCCEEDED }]) {
+    const { numAsked } = here.run;
+    while (here.run.numAsked < numAsked + 3) await sleep(5);
+    here.run.status = next;
+  }
+  await once(stream, "end");
+  assert.deepEqual(steps, [3n, 4n, 5n]);
+  here.run.status = { step: 3n };
+  client.close();
 });
 
 test("an agent is welcomed by the name on its certificate", async () => {

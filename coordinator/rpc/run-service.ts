@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, equals } from "@bufbuild/protobuf";
 import type { Server } from "@grpc/grpc-js";
 import {
   type GetRunRequest,
@@ -16,6 +16,7 @@ import {
   RunService,
   RunState,
   type RunStatus,
+  RunStatusSchema,
   type SaveCheckpointRequest,
   type SaveCheckpointResponse,
   SaveCheckpointResponseSchema,
@@ -39,6 +40,7 @@ import {
   WatchRunResponseSchema,
 } from "../../proto/gen/moestro/v1/run_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
+import type { LogChunk } from "../run/follow-logs.ts";
 import { streaming, unary } from "./handlers.ts";
 import { peerOf } from "./peer.ts";
 
@@ -59,7 +61,7 @@ export interface Runs {
   /** Lines of events.jsonl, without their ends. */
   events(runId: string, follow: boolean, signal: AbortSignal): AsyncIterable<string>;
   /** What a rank printed, or all of them. */
-  log(request: ReadLogRequest, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  log(request: ReadLogRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
 }
 
 /** Serves RunService; who may call what is the guard's. */
@@ -106,8 +108,8 @@ export function addRunService(server: Server, runs: Runs): void {
       },
     ),
     readLog: streaming<ReadLogRequest, ReadLogResponse>(async (request, send, signal) => {
-      for await (const chunk of runs.log(request, signal)) {
-        await send(create(ReadLogResponseSchema, { chunk }));
+      for await (const { chunk, generation } of runs.log(request, signal)) {
+        await send(create(ReadLogResponseSchema, { chunk, generation: BigInt(generation) }));
       }
     }),
   });
@@ -122,7 +124,9 @@ async function watch(
   let sent: RunStatus | undefined;
   while (!signal.aborted) {
     const status = await runs.status(runId);
-    if (status !== sent) await send(create(WatchRunResponseSchema, { status }));
+    if (!sent || !equals(RunStatusSchema, status, sent)) {
+      await send(create(WatchRunResponseSchema, { status }));
+    }
     sent = status;
     if (isOver(status)) return;
     await new Promise((resolve) => setTimeout(resolve, WATCH_INTERVAL_MS));

@@ -7,6 +7,7 @@ import {
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { MoestroError } from "../errors.ts";
+import { formatAddress } from "./address.ts";
 import type { Identity } from "./certificates.ts";
 import { createGuard } from "./guard.ts";
 import { ServerIdentity } from "./server-credentials.ts";
@@ -97,7 +98,8 @@ function listen(
   port: number,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, credentials, (error, bound) => {
+    const address = formatAddress({ host, port });
+    server.bindAsync(address, credentials, (error, bound) => {
       if (!error) {
         resolve(bound);
         return;
@@ -108,7 +110,7 @@ function listen(
       reject(
         new MoestroError(
           "environment",
-          `--listen ${host}:${port}: ${why}; choose another port, or 0 for any free one`,
+          `--listen ${address}: ${why}; choose another port, or 0 for any free one`,
         ),
       );
     });

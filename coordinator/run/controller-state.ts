@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from "node:fs";
 import {
   type ControllerOptions,
   type ControllerState,
@@ -6,13 +5,14 @@ import {
   fold,
 } from "../controller/controller.ts";
 import { restoreController } from "../controller/restore.ts";
-import type { MetricsRecord } from "../report/records.ts";
+import { LineReader } from "./line-reader.ts";
 import type { Manifest } from "./manifest.ts";
+import { firstLineBehind, parseMetrics } from "./metrics-lines.ts";
 import type { RunDirectory } from "./run-directory.ts";
 
 /** The controller as it stands behind a checkpoint, or before the first step. */
 export function controllerBehind(
-  manifest: Manifest | undefined,
+  manifest: Pick<Manifest, "step" | "controller"> | undefined,
   law: ControllerOptions,
   numLayers: number,
 ): ControllerState {
@@ -28,20 +28,21 @@ export function controllerBehind(
  */
 export function controllersBehindRecords(
   directory: RunDirectory,
-  manifest: Manifest | undefined,
+  manifest: Pick<Manifest, "step" | "controller"> | undefined,
   law: ControllerOptions,
   numLayers: number,
 ): ControllerState[] {
   let state = controllerBehind(manifest, law, numLayers);
   const states = [state];
-  if (!existsSync(directory.metrics)) return states;
-  for (const line of readFileSync(directory.metrics, "utf8").split("\n")) {
-    if (line === "") continue;
-    const { step, layers } = JSON.parse(line) as MetricsRecord;
-    for (let next = state.lastStep + 1; next <= step; next += 1) {
-      state = fold(law, state, next, layers);
-      states.push(state);
+  LineReader.read(directory.metrics, (lines) => {
+    const first = firstLineBehind(lines, state.lastStep);
+    for (const { text } of first ? lines.from(first.offset) : []) {
+      const { step = 0, layers = [] } = parseMetrics(text) ?? {};
+      for (let next = state.lastStep + 1; next <= step; next += 1) {
+        state = fold(law, state, next, layers);
+        states.push(state);
+      }
     }
-  }
+  });
   return states;
 }

@@ -3,6 +3,8 @@ import { controllerOptions } from "../controller/options.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Telemetry } from "../observability/telemetry.ts";
 import type { TraceRecovery } from "../observability/trace.ts";
+import { modelFlopsPerToken } from "../planner/model/model-flops.ts";
+import { shapeOfJob } from "../planner/model/shape-of-job.ts";
 import type { Job } from "../spec/schema.ts";
 import type { Held, RunLife, RunSpec, RunWish, Store } from "../store/store.ts";
 import { CheckpointLedger } from "./ledger.ts";
@@ -49,8 +51,12 @@ export type Surroundings = {
 export function createSupervisor(run: RunToSupervise, around: Surroundings): Supervisor {
   const { runId, spec, job, wish, life, generation } = run;
   const { directory, store, held, fleet, observer, cacheDirectory, planFor } = around;
-  const recorder = new Recorder(directory);
-  const journal = new RunJournal({
+  const recorder = new Recorder({
+    ...{ directory, leads: around.leads },
+    stuck: (error) => journal.recordsWait(error),
+    unstuck: () => journal.recordsWritten(),
+  });
+  const journal: RunJournal = new RunJournal({
     recorder,
     observer,
     leads: around.leads,
@@ -65,7 +71,8 @@ export function createSupervisor(run: RunToSupervise, around: Surroundings): Sup
       stepsLost: life?.stepsLost ?? 0,
       ...{ plan: undefined, ranks: new Map(), last: undefined, validationLoss: undefined },
       ...{ stepMs: undefined, checkpointStep: 0, goodput: 1, lateControlValues: 0, sample: null },
-      exitCode: 0,
+      flopsPerToken: modelFlopsPerToken(shapeOfJob(job), job.training.sequenceLength),
+      ...{ peakFlops: undefined, exitCode: 0, recordsWait: undefined },
     },
     stateChanged: (state, reason) => store.setLife(runId, held, supervisor.life(state, reason)),
   });

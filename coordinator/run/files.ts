@@ -1,4 +1,12 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { MoestroError } from "../errors.ts";
 
@@ -27,6 +35,15 @@ export function replaceFile(path: string, content: string): void {
   }
 }
 
+/** Makes a folder and those above it, unless they are there. */
+export function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}
+
 /** Makes a rename inside the folder survive a power failure. */
 function syncDirectory(path: string): void {
   const directory = openSync(path, "r");
@@ -37,12 +54,27 @@ function syncDirectory(path: string): void {
   }
 }
 
+/** Something could not be written; it may succeed later, as once there is space. */
+export class WriteError extends MoestroError {
+  /** Which file, and what is wrong with it; no remedy. */
+  readonly problem: string;
+  /** What to do about it before it is tried again. */
+  readonly remedy: string;
+  /** The folder is not there, so it will not succeed later either. */
+  readonly isGone: boolean;
+
+  constructor(path: string, { code, message }: NodeJS.ErrnoException) {
+    const isFull = code === "ENOSPC" || code === "EDQUOT";
+    const problem = `${path}: ${isFull ? "no space left on the disk" : `cannot be written: ${message}`}`;
+    super("environment", isFull ? `${problem}; free some, then continue with --resume` : problem);
+    this.name = "WriteError";
+    this.problem = problem;
+    this.isGone = code === "ENOENT";
+    this.remedy = isFull ? "free some" : "see to it";
+  }
+}
+
 /** A failed write, told to a person. */
-export function writeError(path: string, error: unknown): MoestroError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const why =
-    code === "ENOSPC" || code === "EDQUOT"
-      ? "no space left on the disk; free some, then continue with --resume"
-      : `cannot be written: ${message}`;
-  return new MoestroError("environment", `${path}: ${why}`);
+export function writeError(path: string, error: unknown): WriteError {
+  return new WriteError(path, error as NodeJS.ErrnoException);
 }

@@ -1,55 +1,55 @@
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const CHUNK_BYTES = 64 * 1024;
 const POLL_MS = 200;
 
 /**
- * What a file holds, and what is appended to it until `isOver` says that nothing more
- * comes or `signal` aborts. A file that is not there yet is waited for.
+ * The lines of a file without their ends, and those that are appended to it until `isOver`
+ * says that nothing more comes or `signal` aborts. A file that is not there yet is waited
+ * for, and so is the end of a last line that has none.
  */
-export async function* followFile(
-  path: string,
-  isOver: () => boolean | Promise<boolean>,
-  signal: AbortSignal,
-): AsyncIterable<Uint8Array> {
-  let offset = 0;
-  while (!signal.aborted) {
-    // Asked before the last look, so that nothing written before the end is missed.
-    const over = await isOver();
-    for (let chunk = read(path, offset); chunk.length > 0; chunk = read(path, offset)) {
-      offset += chunk.length;
-      yield chunk;
-      if (signal.aborted) return;
-    }
-    if (over) return;
-    await sleep(POLL_MS);
-  }
-}
-
-/** The same, line by line, without their ends. A last line that has no end yet waits for it. */
 export async function* followLines(
   path: string,
-  isOver: () => boolean | Promise<boolean>,
+  isOver: () => Promise<boolean>,
   signal: AbortSignal,
 ): AsyncIterable<string> {
   const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of followFile(path, isOver, signal)) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
+  let [offset, rest] = [0, ""];
+  while (!signal.aborted) {
+    // Asked before the last look, so that nothing written before the end is missed.
+    const over = await isOver();
+    for (;;) {
+      const chunk = await readFrom(path, offset);
+      if (chunk.length === 0) break;
+      offset += chunk.length;
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      yield* lines;
+      if (signal.aborted) return;
+    }
+    if (over) break;
+    await sleep(POLL_MS);
   }
   if (rest !== "") yield rest;
 }
 
-function read(path: string, offset: number): Uint8Array {
-  if (!existsSync(path)) return new Uint8Array();
-  const file = openSync(path, "r");
+/** The next bytes of a file behind `offset`; none at its end, and of one that is not there. */
+export async function readFrom(path: string, offset: number): Promise<Uint8Array> {
+  let file: Awaited<ReturnType<typeof open>>;
   try {
-    const bytes = new Uint8Array(CHUNK_BYTES);
-    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, offset));
+    file = await open(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Uint8Array();
+    throw error;
+  }
+  try {
+    const { bytesRead, buffer } = await file.read(
+      new Uint8Array(CHUNK_BYTES),
+      ...[0, CHUNK_BYTES, offset],
+    );
+    return buffer.subarray(0, bytesRead);
   } finally {
-    closeSync(file);
+    await file.close();
   }
 }

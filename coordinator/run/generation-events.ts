@@ -10,8 +10,12 @@ import type { AgentVerdict } from "../fleet/agent-health.ts";
 
 /** What a generation tells of itself. A handler that throws ends the generation. */
 export type GenerationEvents = {
+  /** Up to where steps and checkpoints are written down for good. */
+  readonly written: { step: number; checkpointStep: number };
   rankStarted(rank: number, pid: number, agentId: string): void;
   dataPrepared(data: DataPrepared): void;
+  /** The ranks have met: their process group stands. */
+  joined(): void;
   /** All ranks stand and begin with `nextStep`. */
   running(nextStep: number): void;
   /** A step of all ranks. Returns what is to take effect, if anything is. */

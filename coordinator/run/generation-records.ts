@@ -19,6 +19,7 @@ import { MoestroError } from "../errors.ts";
 import type { AgentVerdict } from "../fleet/agent-health.ts";
 import type { Telemetry } from "../observability/telemetry.ts";
 import { ControllerHistory } from "./controller-history.ts";
+import { WriteError } from "./files.ts";
 import type { GenerationEvents } from "./generation-events.ts";
 import { metricsRecord, timelineRecord } from "./metrics.ts";
 import type { Recorder } from "./recorder.ts";
@@ -46,6 +47,8 @@ export type GenerationRecordsOptions = {
   adopted: boolean;
   /** The last of the ranks' processes has started. */
   started(): void;
+  /** All of them have met. */
+  joined(): void;
   /** All ranks stand and begin with this step. */
   running(nextStep: number): void;
   /** After every step, with the newest. */
@@ -65,6 +68,8 @@ export class GenerationRecords implements GenerationEvents {
   #firstStepAtMs = 0;
   #lastStepAtMs = 0;
   #numSteps = 0;
+  #numTokens = 0;
+  #checkpointStep: number;
   #sourceHash = "";
 
   constructor(options: GenerationRecordsOptions) {
@@ -72,6 +77,7 @@ export class GenerationRecords implements GenerationEvents {
     this.#journal = options.journal;
     const [first, ...others] = options.controllers;
     if (!first) throw new Error("there is no state of the controller to go on with");
+    this.#checkpointStep = options.journal.facts.checkpointStep;
     this.#controller = new ControllerHistory(first, options.checkpointEverySteps);
     for (const state of others) this.#controller.add(state);
   }
@@ -80,12 +86,20 @@ export class GenerationRecords implements GenerationEvents {
     return this.#numSteps;
   }
 
+  get numTokens(): number {
+    return this.#numTokens;
+  }
+
   /** From the moment that all ranks stood to the last step. */
   get trainMs(): number {
     return this.#numSteps > 0 ? this.#lastStepAtMs - this.#firstStepAtMs : 0;
   }
 
   // --- GenerationEvents ---
+
+  get written() {
+    return { step: this.#options.recorder.steps.writtenStep, checkpointStep: this.#checkpointStep };
+  }
 
   rankStarted(rank: number, pid: number, agentId: string): void {
     // The same map again and again: there may be thousands of ranks.
@@ -119,6 +133,10 @@ export class GenerationRecords implements GenerationEvents {
     );
   }
 
+  joined(): void {
+    this.#options.joined();
+  }
+
   running(nextStep: number): void {
     this.#firstStepAtMs = performance.now();
     this.#options.running(nextStep);
@@ -127,6 +145,7 @@ export class GenerationRecords implements GenerationEvents {
   step(report: StepReport): Coefficients | undefined {
     const record = metricsRecord(report, new Date());
     this.#numSteps += Math.max(1, report.numSteps);
+    this.#numTokens += Number(report.lossTokens);
     this.#lastStepAtMs = performance.now();
     const weight = this.#stepMs === undefined ? 1 : STEP_TIME_WEIGHT;
     this.#stepMs = (this.#stepMs ?? 0) * (1 - weight) + record.stepMs * weight;
@@ -136,9 +155,11 @@ export class GenerationRecords implements GenerationEvents {
       lateControlValues: Number(report.lateControlValues),
       ...(validationLoss === undefined ? {} : { validationLoss }),
     });
+    const { recorder } = this.#options;
+    recorder.steps.add(report, record);
     this.#fold(record);
     const timeline = timelineRecord(report);
-    if (timeline) this.#options.recorder.timeline(timeline);
+    if (timeline) recorder.steps.timeline(timeline);
     this.#options.telemetry.stepReported();
     this.#options.stepped(record.step);
     if (!changesByStep(this.#options.controlLaw.balancing)) return undefined;
@@ -158,17 +179,34 @@ export class GenerationRecords implements GenerationEvents {
     const step = Number(shards.step);
     const controller = this.#controller.take(step);
     if (!controller) {
-      const message = `the checkpoint of step ${step} is not committed: the controller's state behind it is not known any more`;
-      this.#journal.event("checkpoint.not-committed", message, { step });
+      this.#notCommitted(step, "the controller's state behind it is not known any more");
       return;
     }
-    this.#options.commit(shards, controller, this.#sourceHash);
+    // In its turn: until the disk takes it the ranks' files stay, and the one before is the newest.
+    this.#options.recorder.write(() => this.#commit(shards, controller));
+  }
+
+  #commit(shards: CheckpointShards, controller: ControllerState): void {
+    const step = Number(shards.step);
+    try {
+      this.#options.commit(shards, controller, this.#sourceHash);
+    } catch (error) {
+      if (!(error instanceof WriteError && error.isGone)) throw error;
+      this.#notCommitted(step, error.problem);
+      return;
+    }
+    this.#checkpointStep = step;
     this.#journal.update({ checkpointStep: step });
     this.#journal.event("checkpoint.committed", `checkpoint of step ${step} is committed`, {
       step,
       files: shards.files.length,
       bytes: shards.files.reduce((total, file) => total + Number(file.sizeBytes), 0),
     });
+  }
+
+  #notCommitted(step: number, why: string): void {
+    const message = `the checkpoint of step ${step} is not committed: ${why}`;
+    this.#journal.event("checkpoint.not-committed", message, { step });
   }
 
   sampled(sample: Sample): void {

@@ -23,18 +23,12 @@ import type { AgentVerdict } from "../fleet/agent-health.ts";
 import type { Fleet, Group } from "../fleet/fleet.ts";
 import type { Fencing } from "../rpc/agent-service.ts";
 import type { GenerationEvents } from "./generation-events.ts";
-import { HangDeadline } from "./hang.ts";
+import { HangWatch } from "./hang-watch.ts";
 import type { Decision } from "./policy.ts";
 import { type RankStart, ranksOf, startRanks } from "./start-ranks.ts";
 import { StragglerWatch } from "./straggler-watch.ts";
 import { Verdict } from "./verdict.ts";
 
-/** Between two looks at whether the ranks still make steps. */
-const WATCH_MS = 500;
-/** A last checkpoint, and a sample, may take this long. */
-const ENDING_MS = 10 * 60 * 1000;
-/** From asking for the stacks of ranks that hang to ending them. */
-const STACKS_MS = 1500;
 /** Acknowledgements are for memory, not for correctness: one now and then will do. */
 const ACKNOWLEDGE_EVERY_MS = 500;
 
@@ -58,7 +52,6 @@ export class Generation implements Group {
   readonly agentIds: readonly string[];
   /** Settles once every rank has ended; rejects if a handler failed. */
   readonly outcome: Promise<Decision>;
-  progressAtMs = 0;
   readonly #options: GenerationOptions;
   readonly #events: GenerationEvents;
   readonly #plan: Plan;
@@ -71,12 +64,8 @@ export class Generation implements Group {
   readonly #prepared = new Set<string>();
   readonly #steps: StepGather<string>;
   readonly #checkpoints: Gather<string, CheckpointShards>;
-  readonly #hang = new HangDeadline();
-  /** Since when a step would have been heard of: nobody was away, nor this process stopped. */
-  #listensSinceMs = 0;
-  #watchedAtMs = performance.now();
+  readonly #hang: HangWatch;
   readonly #stragglers = new StragglerWatch();
-  readonly #watch: NodeJS.Timeout;
   #rendezvous: Rendezvous | undefined;
   #isRunning = false;
   #recordedStep: number;
@@ -85,7 +74,6 @@ export class Generation implements Group {
   #acknowledgedStep = -1;
   #stop: { checkpoint: boolean } | undefined;
   #killed = false;
-  #closed = false;
 
   constructor(options: GenerationOptions, events: GenerationEvents) {
     const { fence, placed, plan, recordedStep, checkpointStep, fleet } = options;
@@ -103,7 +91,12 @@ export class Generation implements Group {
       this.#kill();
     });
     if (options.adopt) for (const agentId of this.agentIds) this.#place(agentId);
-    this.#watch = setInterval(() => this.#lookForHang(), WATCH_MS).unref();
+    this.#hang = new HangWatch({
+      isTraining: () => this.#isRunning && !this.#killed && !this.#verdict.isAnyAway,
+      isEnding: () => this.#isEnding,
+      hanging: (reason) => this.#hanging(reason),
+      hung: (reason) => this.#guard(() => this.#verdict.hung(reason)),
+    });
     this.outcome = this.#verdict.outcome.finally(() => this.close());
     fleet.attach(this);
   }
@@ -113,6 +106,10 @@ export class Generation implements Group {
     return this.#started;
   }
 
+  get progressAtMs(): number {
+    return this.#hang.progressAtMs;
+  }
+
   /** When the first sign of its end was seen, of the clock of `performance.now`. */
   get evidenceAtMs(): number {
     return this.#verdict.evidenceAtMs;
@@ -120,8 +117,7 @@ export class Generation implements Group {
 
   /** Hears and says no more; the ranks go on, for another coordinator to take over. */
   close(): void {
-    this.#closed = true;
-    clearInterval(this.#watch);
+    this.#hang.close();
     this.#verdict.close();
     this.#options.fleet.detach(this);
   }
@@ -155,7 +151,7 @@ export class Generation implements Group {
   agentConnected(agentId: string, state: RankGroupState | undefined): void {
     this.#guard(() => {
       this.#verdict.agentBack(agentId);
-      this.#deaf();
+      this.#hang.deaf();
       if (state) {
         this.#takeOver(agentId, state);
         this.#bringUpToDate(agentId);
@@ -174,7 +170,7 @@ export class Generation implements Group {
 
   agentJudged(agentId: string, { verdict, reason }: AgentVerdict): void {
     this.#guard(() => {
-      this.#deaf();
+      this.#hang.deaf();
       this.#events.agentJudged(agentId, verdict, reason);
       if (verdict === "lost") this.#verdict.agentLost(agentId, reason);
       else if (verdict === "silent") this.#verdict.agentAway(agentId);
@@ -266,13 +262,16 @@ export class Generation implements Group {
         this.#prepared.add(agentId);
         this.#events.dataPrepared(message.value);
         break;
+      case "joined":
+        this.#events.joined();
+        break;
       case "rankReady":
         this.#rankReady(message.value.rank, Number(message.value.nextStep));
         break;
       case "step": {
         const receivedAtMs = performance.now();
         this.#checkStep(agentId, message.value);
-        this.#progress(message.value.step);
+        if (message.value.step > this.#steps.newest) this.#hang.step();
         for (const report of this.#steps.add(agentId, message.value)) {
           const value = this.#events.step(report);
           this.#recordedStep = Number(report.step);
@@ -310,7 +309,7 @@ export class Generation implements Group {
     this.#ready.add(rank);
     if (this.#isRunning || this.#ready.size < this.#plan.worldSize) return;
     this.#isRunning = true;
-    this.progressAtMs = performance.now();
+    this.#hang.begin();
     this.#events.running(nextStep);
     if (this.#stop) this.#sendStop();
   }
@@ -321,12 +320,6 @@ export class Generation implements Group {
     if (step >= 1n && step <= last && numSteps >= 0 && BigInt(numSteps) <= step) return;
     const what = `step ${step} for ${numSteps} steps`;
     throw new MoestroError("run_failed", `agent ${agentId} reported ${what}, of ${last} in all`);
-  }
-
-  #progress(step: bigint): void {
-    if (step <= this.#steps.newest) return;
-    this.progressAtMs = performance.now();
-    this.#hang.step(this.progressAtMs);
   }
 
   #checkpointWritten(agentId: string, shards: CheckpointShards): void {
@@ -345,55 +338,30 @@ export class Generation implements Group {
 
   #acknowledge(atOnce: boolean): void {
     const now = performance.now();
-    if (!atOnce && this.#recordedStep === this.#acknowledgedStep) return;
+    const { step, checkpointStep } = this.#events.written;
+    if (!atOnce && step === this.#acknowledgedStep) return;
     if (!atOnce && now - this.#acknowledgedAtMs < ACKNOWLEDGE_EVERY_MS) return;
     this.#acknowledgedAtMs = now;
-    this.#acknowledgedStep = this.#recordedStep;
+    this.#acknowledgedStep = step;
     const value = create(AcknowledgedSchema, {
-      step: BigInt(this.#recordedStep),
-      checkpointStep: BigInt(this.#checkpointStep),
+      step: BigInt(step),
+      checkpointStep: BigInt(checkpointStep),
     });
     this.#broadcast({ case: "acknowledged", value });
   }
 
-  /** Ranks that make no step though all their agents are heard of: take their stacks, then end them. */
-  #lookForHang(): void {
-    const now = performance.now();
-    // A late look: this process was stopped, and what ranks told meanwhile waits in its sockets.
-    if (now - this.#watchedAtMs > 2 * WATCH_MS + STACKS_MS) this.#deaf();
-    this.#watchedAtMs = now;
-    const standMs = now - Math.max(this.progressAtMs, this.#listensSinceMs);
-    const ms = this.#patienceMs;
-    if (!this.#isRunning || ms === undefined || this.#killed || this.#verdict.isAnyAway) return;
-    if (standMs < ms) return;
-    this.#deaf();
-    const heardAtMs = this.progressAtMs;
-    const after = `${(ms / 1000).toFixed(0)} s (the larger of 20 s and 10 × its slowest steps)`;
-    this.#events.hanging(`no step for ${after}; taking the stacks of all ranks`);
+  #hanging(reason: string): void {
+    this.#events.hanging(reason);
     this.#broadcast({ case: "dumpStacks", value: create(DumpStacksSchema) });
-    setTimeout(() => {
-      // A step that came after all is proof of life.
-      if (this.#closed || this.progressAtMs > heardAtMs) return;
-      this.#guard(() => this.#verdict.hung(`the ranks hung: no step for ${after}`));
-    }, STACKS_MS);
   }
 
-  /** How long ranks may go without a step; undefined while that is not known. */
-  get #patienceMs(): number | undefined {
-    const { ms } = this.#hang;
+  /** Behind the last step, and behind that of a stop, ranks write and sample. */
+  get #isEnding(): boolean {
     const lastStep = Number(this.#options.job.training?.steps ?? 0n);
-    // Behind the last step, and behind that of a stop, they write and sample.
-    const isEnding = this.#stop !== undefined || this.#recordedStep >= lastStep;
-    return isEnding ? Math.max(ENDING_MS, ms ?? 0) : ms;
+    return this.#stop !== undefined || this.#recordedStep >= lastStep;
   }
 
-  /** Until now a step might have been made and not been heard of. */
-  #deaf(): void {
-    this.#hang.interrupted();
-    this.#listensSinceMs = performance.now();
-  }
-
-  /** A failure of the coordinator itself, such as a full disk, ends the ranks. */
+  /** A failure of the coordinator itself ends the ranks. */
   #guard(body: () => void): void {
     try {
       body();

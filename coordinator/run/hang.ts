@@ -1,13 +1,15 @@
 /** No run hangs sooner than this. */
 const LEAST_MS = 20_000;
 const FACTOR = 10;
+/** The first steps compile, load and warm up; a collective may take as long. */
+const FIRST_STEPS_MS = 10 * 60 * 1000;
 /** Steps that the deadline is made of. */
 const WINDOW = 500;
 
 /**
  * How long a run may go without a step: max(20 s, 10 × p99 of its steps so far),
- * validations and checkpoints between them included. Undefined before there are
- * two to compare: the first steps compile, load and warm up.
+ * validations and checkpoints between them included. Ten minutes before there are two to
+ * compare.
  */
 export class HangDeadline {
   readonly #gaps: number[] = [];
@@ -27,10 +29,21 @@ export class HangDeadline {
     this.#atMs = undefined;
   }
 
-  get ms(): number | undefined {
-    if (this.#gaps.length < 2) return undefined;
+  get ms(): number {
+    if (this.#isFirst) return FIRST_STEPS_MS;
     const sorted = [...this.#gaps].sort((a, b) => a - b);
     const p99 = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.99))] ?? 0;
     return Math.max(LEAST_MS, FACTOR * p99);
+  }
+
+  /** In words, what the deadline is now. */
+  get rule(): string {
+    return this.#isFirst
+      ? "so long for its first steps"
+      : "the larger of 20 s and 10 × its slowest steps";
+  }
+
+  get #isFirst(): boolean {
+    return this.#gaps.length < 2;
   }
 }

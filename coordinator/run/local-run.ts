@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
 import { Fleet } from "../fleet/fleet.ts";
 import { NO_TELEMETRY } from "../observability/telemetry.ts";
+import { formatAddress } from "../rpc/address.ts";
 import { addAgentService } from "../rpc/agent-service.ts";
 import { loadAuthority } from "../rpc/authority.ts";
 import { type Identity, issue } from "../rpc/certificates.ts";
@@ -98,7 +99,8 @@ export class LocalRun {
     const supervisor = this.#supervisor;
     addAgentService(rpc.server, this.#fleet);
     addRunService(rpc.server, new OneRun(supervisor, this.#options.directory));
-    const address = `${listen.host}:${await rpc.listen(listen.host, listen.port)}`;
+    const port = await rpc.listen(listen.host, listen.port);
+    const address = formatAddress({ host: listen.host, port });
     rpc.setServing(true);
     this.#publishEndpoint(address);
     this.#event("coordinator.listening", `gRPC with mutual TLS on ${address}`, {

@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { StepReportSchema, TimelineEvent_Kind } from "../../proto/gen/moestro/v1/report_pb.js";
 import { metricsRecord, timelineRecord } from "./metrics.ts";
-import { digest, summaryRecord } from "./summary.ts";
 
 const report = create(StepReportSchema, {
   step: 7n,
@@ -68,38 +67,4 @@ test("a timeline is there in the steps that sent one, and only then", () => {
     { kind: "backward", microBatch: 2, startMs: 1, endMs: 3 },
   ]);
   assert.equal(timelineRecord(create(StepReportSchema, { stages: [{ stage: 0 }] })), undefined);
-});
-
-test("the summary takes its drop rates from the first and the last tenth of the steps", () => {
-  const base = metricsRecord(report, new Date(0));
-  const history = Array.from({ length: 20 }, (_, index) =>
-    digest({
-      ...base,
-      step: index + 1,
-      loss: 5 - index / 10,
-      layers: base.layers.map((layer) => ({ ...layer, dropRate: index / 100 })),
-    }),
-  );
-  const summary = summaryRecord({
-    ...{ runId: "r", name: "n", status: "succeeded", reason: "done", history, numStepsHere: 20 },
-    ...{ wallSeconds: 9, trainSeconds: 4, sample: null, checkpointStep: 20, generation: 1 },
-    lateControlValues: 0,
-  });
-  assert.equal(summary.steps, 20);
-  assert.equal(summary.firstLoss, 5);
-  assert.equal(summary.meanDropRateFirst, 0.005);
-  assert.equal(summary.meanDropRateLast, 0.185);
-  assert.equal(summary.tokensPerSecond, (20 * 100) / 4);
-  assert.equal(summary.validationLoss, 1.5);
-});
-
-test("a run that failed before its first step still has a summary", () => {
-  const summary = summaryRecord({
-    ...{ runId: "r", name: "n", status: "failed", reason: "why", history: [], numStepsHere: 0 },
-    ...{ wallSeconds: 1, trainSeconds: null, sample: null, checkpointStep: 0, generation: 1 },
-    lateControlValues: 0,
-  });
-  assert.equal(summary.firstLoss, null);
-  assert.equal(summary.meanDropRateLast, null);
-  assert.equal(summary.tokensPerSecond, null);
 });

@@ -1,8 +1,10 @@
 import type { ReadLogRequest, RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
 import { MoestroError } from "../errors.ts";
 import type { Runs } from "../rpc/run-service.ts";
+import { followLines } from "./follow-file.ts";
+import { followLogs, type LogChunk } from "./follow-logs.ts";
 import type { RunDirectory } from "./run-directory.ts";
-import { readEvents, readLogs } from "./run-files.ts";
+
 import type { Supervisor } from "./supervisor.ts";
 
 /** The one run of a coordinator without a queue. */
@@ -49,13 +51,13 @@ export class OneRun implements Runs {
 
   events(runId: string, follow: boolean, signal: AbortSignal): AsyncIterable<string> {
     const run = this.#find(runId);
-    return readEvents(this.#directory, async () => !follow || run.isEnded(), signal);
+    return followLines(this.#directory.events, async () => !follow || run.isEnded(), signal);
   }
 
-  log(request: ReadLogRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  log(request: ReadLogRequest, signal: AbortSignal): AsyncIterable<LogChunk> {
     const run = this.#find(request.runId);
     const { rank, generation, follow } = request;
-    return readLogs(
+    return followLogs(
       this.#directory,
       { rank, follow, generation: Number(generation) },
       async () => !follow || run.isEnded(),

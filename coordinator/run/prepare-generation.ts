@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { fromJson, toJson } from "@bufbuild/protobuf";
 import type { EngineJob } from "../../proto/gen/moestro/v1/job_pb.js";
 import { type Plan, PlanSchema } from "../../proto/gen/moestro/v1/plan_pb.js";
@@ -8,7 +7,7 @@ import { compileJob } from "../spec/compile-job.ts";
 import type { Job } from "../spec/schema.ts";
 import type { Held, Placed, RunLife, Store } from "../store/store.ts";
 import { controllerBehind, controllersBehindRecords } from "./controller-state.ts";
-import { writeAtomically } from "./files.ts";
+import { makeDirectory, writeAtomically } from "./files.ts";
 import { initialWeights } from "./initial-weights.ts";
 import type { CheckpointLedger, CommittedCheckpoint } from "./ledger.ts";
 import type { Recorder } from "./recorder.ts";
@@ -16,7 +15,7 @@ import { checkpointToResume } from "./resume.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import type { RunJournal } from "./run-journal.ts";
 import { numSlots } from "./slot-source.ts";
-import type { StepDigest } from "./summary.ts";
+import { NOTHING_SUPERSEDED, type Superseded } from "./supersede.ts";
 
 /** What does not change over a run's generations. */
 export type RunContext = {
@@ -48,7 +47,7 @@ export type PreparedGeneration = {
   /** The step that its records go on behind. */
   recordedStep: number;
   /** Steps that will be trained again. */
-  superseded: readonly StepDigest[];
+  superseded: Superseded;
   adopt: boolean;
 };
 
@@ -58,6 +57,8 @@ export async function prepareGeneration(
   placed: readonly Placed[],
 ): Promise<PreparedGeneration> {
   const { runId, job, law, directory, ledger, recorder, journal, store, held } = context;
+  // What waits may be the newest checkpoint.
+  await recorder.written();
   const plan = context.planFor(numSlots(placed));
   const engineJob = engineJobOf(context, placed);
   const restore = await checkpointToResume(ledger, engineJob, ({ kind, message }) =>
@@ -73,9 +74,12 @@ export async function prepareGeneration(
   const number = await store.nextGeneration(runId, held);
   const recordedStep = restore?.manifest.step ?? 0;
   ledger.setAsideAfter(recordedStep);
-  const superseded = recorder.rewind(recordedStep);
-  mkdirSync(directory.logs(number), { recursive: true });
-  writeAtomically(directory.plan, `${JSON.stringify(toJson(PlanSchema, plan), null, 2)}\n`);
+  const superseded = await recorder.steps.rewind(recordedStep);
+  recorder.write(() => {
+    makeDirectory(directory.logs(number));
+    writeAtomically(directory.plan, `${JSON.stringify(toJson(PlanSchema, plan), null, 2)}\n`);
+  });
+  await recorder.written();
   const controllers = [controllerBehind(restore?.manifest, law, job.model.layers)];
   return {
     ...{ number, placed, plan, engineJob, restore, controllers, recordedStep, superseded },
@@ -91,11 +95,12 @@ export function adoptGeneration(
 ): PreparedGeneration {
   const { job, law, directory, ledger, recorder } = context;
   const { placed } = life;
-  recorder.rewind(Number.POSITIVE_INFINITY);
-  const recordedStep = recorder.history.at(-1)?.step ?? 0;
+  recorder.steps.goOn();
+  const recordedStep = recorder.steps.writtenStep;
   const restore = ledger.newestCommitted();
   return {
-    ...{ number, placed, restore, recordedStep, superseded: [], adopt: true },
+    ...{ number, placed, restore, recordedStep, superseded: NOTHING_SUPERSEDED },
+    adopt: true,
     plan: fromJson(PlanSchema, life.plan),
     engineJob: engineJobOf(context, placed),
     controllers: controllersBehindRecords(directory, restore?.manifest, law, job.model.layers),

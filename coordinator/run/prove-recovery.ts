@@ -9,8 +9,9 @@ export function proveRecovery(
   times: Record<string, unknown>,
 ): void {
   const { step: checkpointStep = 0, sourceHash = "" } = restore?.manifest ?? {};
-  const loss = recorder.last?.loss ?? null;
-  const lossBefore = superseded.find((one) => one.step === step)?.loss ?? null;
+  const loss = recorder.steps.last?.loss ?? null;
+  const { first } = superseded;
+  const lossBefore = first?.step === step ? first.loss : null;
   const dataPosition = checkpointStep * job.training.globalBatchSize;
   const dataHash = createHash("sha256")
     .update(`${sourceHash} ${job.training.seed} ${dataPosition}`)

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { MoestroError } from "../errors.ts";
 import type { MetricsRecord } from "../report/records.ts";
-import { Recorder } from "./recorder.ts";
+import { TestRecorder } from "./recorder-fixture.ts";
 import { RunDirectory } from "./run-directory.ts";
 
 let directory: RunDirectory;
@@ -15,58 +14,86 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory.path, { recursive: true }));
 
-const record = (step: number): MetricsRecord => ({
-  ...{ step, loss: 5 - step / 10, gradNorm: 1, lr: 0.001, tokens: 64, stepMs: 10 },
-  tokensPerSecond: 6400,
-  layers: [{ layer: 0, dropRate: 0.1, auxCoeff: 0.01, auxLoss: 0.02, expertLoad: [3, 5] }],
-  memory: { peakBytes: 1, stages: [] },
-  stages: [],
-  time: "2026-01-01T00:00:00.000Z",
-});
-
-function recordSteps(lastStep: number, steps: number[]): Recorder {
-  const recorder = new Recorder(directory);
-  recorder.rewind(lastStep);
-  for (const step of steps) recorder.step(record(step));
+/** A coordinator's life: goes on behind a step, records those up to another one. */
+async function live(lastStep: number, to: number): Promise<void> {
+  const recorder = new TestRecorder(directory);
+  await recorder.steps.rewind(lastStep);
+  recorder.train(lastStep + 1, to);
   recorder.close();
-  return recorder;
 }
 
-const stepsIn = (path: string) =>
+const linesIn = (path: string) =>
   readFileSync(path, "utf8")
-    .trim()
     .split("\n")
-    .map((line) => (JSON.parse(line) as MetricsRecord).step);
+    .flatMap((line) => (line === "" ? [] : (JSON.parse(line) as MetricsRecord)));
+const stepsIn = (path: string) => linesIn(path).map(({ step }) => step);
 
-test("steps behind the checkpoint a run is resumed from are set aside, not lost", () => {
-  recordSteps(0, [1, 2, 3, 4, 5]);
-  const resumed = recordSteps(3, [4, 5, 6]);
+test("steps behind the checkpoint a run is resumed from are set aside, not lost", async () => {
+  await live(0, 5);
+  const recorder = new TestRecorder(directory);
+  const superseded = await recorder.steps.rewind(3);
+  recorder.train(4, 6);
+  recorder.close();
   assert.deepEqual(stepsIn(directory.metrics), [1, 2, 3, 4, 5, 6]);
   assert.deepEqual(stepsIn(directory.supersededMetrics), [4, 5]);
-  assert.deepEqual(
-    resumed.history.map(({ step }) => step),
-    [1, 2, 3, 4, 5, 6],
-  );
+  assert.deepEqual(superseded, { numSteps: 2, first: { step: 4, loss: 640 / 4 / 64 } });
 });
 
-test("a last line that a crash cut short is set aside", () => {
-  recordSteps(0, [1, 2]);
-  const half = JSON.stringify(record(3)).slice(0, 40);
-  writeFileSync(directory.metrics, `${readFileSync(directory.metrics, "utf8")}${half}`);
-  recordSteps(2, [3]);
-  assert.deepEqual(stepsIn(directory.metrics), [1, 2, 3]);
+test("a last line that a crash cut short is not there, for whoever goes on", async () => {
+  await live(0, 2);
+  appendFileSync(directory.metrics, '{"step":3,"loss":');
+  const adopting = new TestRecorder(directory);
+  adopting.steps.goOn();
+  assert.equal(adopting.steps.writtenStep, 2);
+  adopting.train(3, 4);
+  adopting.close();
+  assert.deepEqual(stepsIn(directory.metrics), [1, 2, 3, 4]);
 });
 
-test("a full disk is told in one line that names the file and the remedy", () => {
+test("steps that are trained again leave the sums, and those of a resumed run stay in them", async () => {
+  await live(0, 8);
+  await live(5, 6);
+  const recorder = new TestRecorder(directory);
+  recorder.steps.goOn();
+  assert.equal(recorder.steps.totalMs, 60);
+  assert.equal(recorder.steps.last?.soFar?.steps, 6);
+  recorder.close();
+});
+
+test("a run that wrote no line has an empty file of metrics", async () => {
+  await live(0, 0);
+  assert.deepEqual(linesIn(directory.metrics), []);
+});
+
+test("a run that nobody leads here records nothing, and goes on with it once it does", async () => {
+  let leads = false;
+  const recorder = new TestRecorder(directory, () => leads);
+  recorder.train(1, 2);
+  assert.equal(recorder.steps.writtenStep, 0);
+  assert.deepEqual(recorder.told, []);
+  leads = true;
+  await recorder.written();
+  recorder.close();
+  assert.deepEqual(stepsIn(directory.metrics), [1, 2]);
+});
+
+test("a full disk is told in one line that names the file and the remedy, and throws nothing", () => {
   symlinkSync("/dev/full", directory.events);
-  const recorder = new Recorder(directory);
-  recorder.rewind(0);
-  assert.throws(
-    () => recorder.event({ time: "2026-01-01T00:00:00.000Z", event: "a.b", message: "c" }),
-    (error) =>
-      error instanceof MoestroError &&
-      error.code === "environment" &&
-      /events\.jsonl: no space left on the disk; free some/.test(error.message),
-  );
+  const recorder = new TestRecorder(directory);
+  recorder.event({ time: "2026-01-01T00:00:00.000Z", event: "a.b", message: "c" });
+  recorder.event({ time: "2026-01-01T00:00:00.000Z", event: "a.b", message: "d" });
+  assert.equal(recorder.told.length, 1);
+  assert.match(recorder.told[0] ?? "", /events\.jsonl: no space left on the disk; free some/);
+  recorder.close();
+});
+
+test("what cannot be recorded is not waited for once it is given up", async () => {
+  symlinkSync("/dev/full", directory.metrics);
+  const recorder = new TestRecorder(directory);
+  recorder.train(1, 3);
+  const written = recorder.written();
+  recorder.giveUp();
+  await assert.rejects(written, /metrics\.jsonl: no space left on the disk/);
+  recorder.train(4, 5);
   recorder.close();
 });

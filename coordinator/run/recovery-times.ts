@@ -1,5 +1,5 @@
 /** What a recovery goes through, in order. */
-const STAGES = ["detect", "fence", "plan", "start", "load", "firstStep"] as const;
+const STAGES = ["detect", "fence", "plan", "start", "rendezvous", "load", "firstStep"] as const;
 
 export type RecoveryStage = (typeof STAGES)[number];
 
@@ -9,8 +9,9 @@ export type RecoverySeconds = Record<RecoveryStage, number>;
 /**
  * When each stage of a recovery ended: `detect` from the last step to the first evidence
  * of the failure, `fence` until the last of the old ranks had ended, `plan` until there
- * were slots, a plan and a checkpoint, `start` until all processes ran, `load` until all
- * ranks stood with their weights, `firstStep` until the first new step was reported.
+ * were slots, a plan and a checkpoint, `start` until all processes ran, `rendezvous` until
+ * they had imported what they need and formed the process group, `load` until all stood with
+ * their weights, `firstStep` until the first new step was reported.
  */
 export class RecoveryTimes {
   readonly #fromMs: number;

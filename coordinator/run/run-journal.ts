@@ -1,9 +1,9 @@
 import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
-import { MoestroError } from "../errors.ts";
 import type { EventRecord, MetricsRecord } from "../report/records.ts";
+import type { WriteError } from "./files.ts";
 import type { Recorder } from "./recorder.ts";
 import { canTransition, isEnded, type RunState } from "./run-state.ts";
-import { type RunFacts, runStatus } from "./run-status.ts";
+import { describeWait, type RunFacts, runStatus } from "./run-status.ts";
 
 /** Whoever shows a run to people or programs. */
 export type RunObserver = {
@@ -83,8 +83,8 @@ export class RunJournal {
     if (observer.status) observer.status(this.status());
   }
 
+  /** A step was made; it is recorded by whoever tells of it. */
   step(record: MetricsRecord, change: Partial<RunFacts>): void {
-    this.#options.recorder.step(record);
     this.update({ ...change, last: record });
     this.#options.observer.step(record);
   }
@@ -93,12 +93,17 @@ export class RunJournal {
     if (!this.#options.leads()) return;
     const record = { time: new Date().toISOString(), event, message, ...details };
     this.#options.observer.event(record);
-    try {
-      this.#options.recorder.event(record);
-    } catch (error) {
-      if (!(error instanceof MoestroError)) throw error;
-      // Events come from timers and signals too, where nobody could take a failure.
-      // A disk that takes no event takes no step either, and that ends the run.
-    }
+    this.#options.recorder.event(record);
+  }
+
+  /** Nothing can be recorded just now: the run goes on, and its status says so. */
+  recordsWait(error: WriteError): void {
+    this.update({ recordsWait: error });
+    this.event("records.waiting", describeWait(error, this.state));
+  }
+
+  recordsWritten(): void {
+    this.update({ recordsWait: undefined });
+    this.event("records.written", "what waited to be recorded is recorded");
   }
 }

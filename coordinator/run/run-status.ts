@@ -7,6 +7,7 @@ import {
 } from "../../proto/gen/moestro/v1/run_pb.js";
 import { schemeName } from "../planner/plan-names.ts";
 import type { MetricsRecord } from "../report/records.ts";
+import type { WriteError } from "./files.ts";
 import { isPlaced, type RunState } from "./run-state.ts";
 
 const PROTO_STATES: Record<RunState, ProtoState> = {
@@ -54,10 +55,16 @@ export type RunFacts = {
   restarts: number;
   countedRestarts: number;
   stepsLost: number;
+  /** FLOPs of the model a trained token. */
+  flopsPerToken: number;
+  /** Of all GPUs it has together, a second; undefined where that is not known. */
+  peakFlops: number | undefined;
   /** Share of the time since the first step that went into steps that count, 0..1. */
   goodput: number;
   lateControlValues: number;
   sample: string | null;
+  /** Why what happens cannot be recorded just now; undefined if it can. */
+  recordsWait: WriteError | undefined;
   /** Of a run that failed. */
   exitCode: number;
 };
@@ -67,6 +74,8 @@ export function runStatus(facts: RunFacts): RunStatus {
   const { last, plan } = facts;
   const layers = last?.layers ?? [];
   const coefficients = layers.map((layer) => layer.auxCoeff);
+  const tokensPerSecond = last && facts.stepMs ? (last.tokens / facts.stepMs) * 1000 : 0;
+  const flops = tokensPerSecond * facts.flopsPerToken;
   const stepsLeft = facts.totalSteps - (last?.step ?? 0);
   return create(RunStatusSchema, {
     runId: facts.runId,
@@ -75,13 +84,15 @@ export function runStatus(facts: RunFacts): RunStatus {
     priority: facts.priority,
     submittedAtMs: BigInt(facts.submittedAtMs),
     state: stateCode(facts.state),
-    reason: facts.reason,
+    reason: reasonOf(facts),
     generation: BigInt(facts.generation),
     step: BigInt(last?.step ?? 0),
     totalSteps: BigInt(facts.totalSteps),
     loss: last?.loss ?? 0,
     ...(facts.validationLoss === undefined ? {} : { validationLoss: facts.validationLoss }),
-    tokensPerSecond: last && facts.stepMs ? (last.tokens / facts.stepMs) * 1000 : 0,
+    tokensPerSecond,
+    modelFlopsPerSecond: flops,
+    ...(facts.peakFlops ? { mfu: flops / facts.peakFlops } : {}),
     dropRate: layers.reduce((sum, layer) => sum + layer.dropRate, 0) / Math.max(1, layers.length),
     minCoefficient: coefficients.length > 0 ? Math.min(...coefficients) : 0,
     maxCoefficient: coefficients.length > 0 ? Math.max(...coefficients) : 0,
@@ -103,6 +114,17 @@ export function runStatus(facts: RunFacts): RunStatus {
     })),
     ranks: [...facts.ranks.values()],
   });
+}
+
+function reasonOf({ reason, recordsWait, state }: RunFacts): string {
+  return recordsWait ? `${reason}; ${describeWait(recordsWait, state)}` : reason;
+}
+
+/** Why nothing can be recorded just now, what that means for the run, and what to do. */
+export function describeWait({ problem, remedy }: WriteError, state: RunState): string {
+  const what =
+    state === "running" ? "training goes on, and what it tells" : "what is to be recorded";
+  return `${problem}; ${what} is kept until it can be written: ${remedy}`;
 }
 
 function stagesOf(plan: Plan, last: MetricsRecord | undefined) {

@@ -1,33 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { Fleet } from "../fleet/fleet.ts";
-import { NO_TELEMETRY } from "../observability/telemetry.ts";
-import type { EventRecord, MetricsRecord } from "../report/records.ts";
 import { fixtureJob } from "../spec/job-fixture.ts";
 import type { Job } from "../spec/schema.ts";
-import { currentHolder } from "../store/holder.ts";
-import { openSqliteStore } from "../store/sqlite-store.ts";
-import type { Held, RunSpec, RunWish, Store } from "../store/store.ts";
-import { createSupervisor } from "./create-supervisor.ts";
-import { LegalSizes } from "./legal-sizes.ts";
-import { RunDirectory } from "./run-directory.ts";
-import { canTransition, isEnded, type RunState } from "./run-state.ts";
-import { SimulatedAgent } from "./simulated-agent.ts";
-import type { RunEnd, Supervisor } from "./supervisor.ts";
+import { canTransition, type RunState } from "./run-state.ts";
+import { SimulatedRun } from "./simulated-run.ts";
 
 const STEPS = 12;
 const EVERY_STEPS = 3;
-const PLACED = [
-  { agentId: "a", slots: [0, 1] },
-  { agentId: "b", slots: [0, 1] },
-];
-const LEASE = "leader";
 
 let job: Job;
 let directory: string;
@@ -39,125 +23,6 @@ before(async () => {
   directory = mkdtempSync(join(tmpdir(), "moestro-supervisor-"));
 });
 after(() => rmSync(directory, { recursive: true }));
-
-/** A run, its coordinator and two agents; coordinators may be replaced. */
-class World {
-  readonly runs: RunDirectory;
-  readonly events: EventRecord[] = [];
-  readonly agents: readonly [SimulatedAgent, SimulatedAgent];
-  readonly #store: Store;
-  #fleet: Fleet;
-  #held: Held | undefined;
-  #supervisor: Supervisor | undefined;
-  #end: Promise<RunEnd> = Promise.reject(new Error("not begun"));
-  ended: RunEnd | undefined;
-  failure: Error | undefined;
-
-  constructor(name: string) {
-    this.runs = new RunDirectory(join(directory, name));
-    mkdirSync(this.runs.path);
-    this.#store = openSqliteStore(join(directory, `${name}.db`));
-    this.#fleet = this.#newFleet();
-    this.agents = [new SimulatedAgent("a", this.#fleet), new SimulatedAgent("b", this.#fleet)];
-    this.#end.catch(() => {});
-  }
-
-  async begin(): Promise<void> {
-    const spec: RunSpec = {
-      ...{ name: "r", owner: "", priority: 0, submittedAtMs: 1, maxRestarts: 50 },
-      job: job as unknown as JsonValue,
-    };
-    const wish: RunWish = { phase: "run", minRanks: 4, maxRanks: 4, checkpoints: 0 };
-    await this.#store.create("r", spec, wish);
-    await this.#lead(false);
-  }
-
-  stop(checkpoint: boolean): void {
-    this.#supervisor?.stop(checkpoint);
-  }
-
-  suspend(): void {
-    this.#supervisor?.suspend("suspended", "asked to suspend");
-  }
-
-  /** The coordinator is gone; another one takes over under a later epoch. */
-  async replaceCoordinator(): Promise<void> {
-    this.#supervisor?.detach();
-    for (const agent of this.agents) agent.disconnect();
-    this.#fleet.close();
-    this.#fleet = this.#newFleet();
-    if (this.#held) await this.#store.release(this.#held);
-    await this.#lead(true);
-  }
-
-  async close(): Promise<void> {
-    if (!this.ended && !this.failure) this.#supervisor?.detach();
-    this.#fleet.close();
-    await this.#store.close();
-  }
-
-  async life() {
-    return (await this.#store.get("r"))?.life;
-  }
-
-  metrics(): MetricsRecord[] {
-    return linesOf(this.runs.metrics) as MetricsRecord[];
-  }
-
-  async #lead(adopt: boolean): Promise<void> {
-    const held = await this.#store.acquire(LEASE, currentHolder(), 1000);
-    this.#held = held;
-    const stored = await this.#store.get("r");
-    assert.ok(stored);
-    if (adopt && isEnded(stored.life.state)) return;
-    const { life } = stored;
-    const isPlaced = adopt && (life.placed.length > 0 || life.state === "recovering");
-    const sizes = new LegalSizes(job);
-    const { spec, wish, generation } = stored;
-    const supervisor = createSupervisor(
-      {
-        ...{ runId: "r", spec, job, wish, generation, life },
-        ...{ state: isPlaced ? life.state : "starting", reason: "as it was" },
-      },
-      {
-        ...{ directory: this.runs, store: this.#store, held, fleet: this.#fleet },
-        slots: { next: async () => PLACED },
-        ...{ cacheDirectory: directory, networkInterface: "" },
-        ...{ telemetry: NO_TELEMETRY, trace: () => {}, leads: () => true },
-        observer: { status: () => {}, step: () => {}, event: (record) => this.events.push(record) },
-        planFor: (ranks) => {
-          const plan = sizes.plan(ranks);
-          assert.ok(plan);
-          return plan;
-        },
-      },
-    );
-    this.#supervisor = supervisor;
-    const end =
-      adopt && isPlaced ? supervisor.adopt(life, generation) : supervisor.carryOut(PLACED);
-    this.#end = end;
-    end.then(
-      (ended) => {
-        this.ended = ended;
-      },
-      (error: Error) => {
-        // One that was let go of has nothing more to say.
-        if (this.#supervisor === supervisor) this.failure = error;
-      },
-    );
-    for (const agent of this.agents) agent.connect(this.#fleet);
-  }
-
-  #newFleet(): Fleet {
-    return new Fleet({
-      epoch: () => BigInt(this.#held?.epoch ?? 0),
-      leader: () => undefined,
-      changed: () => {},
-      overtaken: () => {},
-      refusedStale: () => {},
-    });
-  }
-}
 
 type Happening =
   | { kind: "steps"; count: number }
@@ -191,10 +56,10 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
 );
 
-async function happen(world: World, one: Happening): Promise<void> {
+async function happen(world: SimulatedRun, one: Happening): Promise<void> {
   switch (one.kind) {
     case "steps":
-      for (let count = 0; count < one.count; count += 1) await step(world);
+      for (let count = 0; count < one.count; count += 1) await world.step();
       break;
     case "killRank":
       world.agents[one.agent].killRank();
@@ -219,38 +84,15 @@ async function happen(world: World, one: Happening): Promise<void> {
   await sleep(2);
 }
 
-/** Ranks make a step together, or none does. */
-async function step(world: World): Promise<void> {
-  const [a, b] = world.agents.map((one) => one.step);
-  if (a === undefined || a !== b) return;
-  const [first] = world.agents;
-  // Rank 0 is there, and all ranks learn of a stop with the loss reduction.
-  const stopping = first.isStopping;
-  for (const one of world.agents) one.makeStep(STEPS, EVERY_STEPS, stopping);
-  await sleep(1);
-}
-
-/** Heals everything and lets the run go on to its end. */
-async function finish(world: World): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  for (const one of world.agents) one.connect();
-  while (!world.ended && !world.failure) {
-    assert.ok(Date.now() < deadline, `it does not end: ${JSON.stringify(world.events.at(-1))}`);
-    for (const one of world.agents) one.heartbeat();
-    await step(world);
-    await sleep(5);
-  }
-}
-
 let count = 0;
 test("whatever happens, in whatever order, the run ends with every step made once", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(happening, { minLength: 3, maxLength: 12 }), async (history) => {
-      const world = new World(`random-${++count}`);
+      const world = new SimulatedRun(directory, `random-${++count}`, job);
       try {
         await world.begin();
         for (const one of history) await happen(world, one);
-        await finish(world);
+        await world.finish();
         assert.equal(world.failure, undefined, world.failure?.stack);
         const { state, reason } = world.ended ?? { state: "nothing", reason: "" };
         assert.equal((await world.life())?.state, state);
@@ -268,15 +110,11 @@ test("whatever happens, in whatever order, the run ends with every step made onc
 });
 
 test("a run that is suspended is so behind a checkpoint, and holds no slots", async () => {
-  const world = new World("suspended");
+  const world = new SimulatedRun(directory, "suspended", job);
   await world.begin();
-  for (let waits = 0; world.agents[0].step !== 4; waits += 1) {
-    assert.ok(waits < 200 && !world.failure, world.failure?.stack ?? "the fourth step never came");
-    await step(world);
-    await sleep(5);
-  }
+  await world.trainTo(4);
   world.suspend();
-  await finish(world);
+  await world.finish();
   assert.equal(world.ended?.state, "suspended");
   assert.deepEqual((await world.life())?.placed, []);
   assert.equal(world.events.findLast(({ event }) => event === "checkpoint.committed")?.step, 5);
@@ -284,7 +122,7 @@ test("a run that is suspended is so behind a checkpoint, and holds no slots", as
 });
 
 /** Steps follow each other, generations grow, and states follow the table. */
-function checkRecords(world: World, isGivenUp: boolean): void {
+function checkRecords(world: SimulatedRun, isGivenUp: boolean): void {
   const steps = world.metrics().map((one) => one.step);
   const numSteps = isGivenUp ? steps.length : STEPS;
   assert.deepEqual(
@@ -305,11 +143,4 @@ function checkRecords(world: World, isGivenUp: boolean): void {
   for (const { event, firstStep, checkpointStep } of world.events) {
     if (event === "run.recovered") assert.equal(firstStep, Number(checkpointStep) + 1);
   }
-}
-
-function linesOf(path: string): unknown[] {
-  return readFileSync(path, "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line));
 }

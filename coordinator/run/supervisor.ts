@@ -8,8 +8,10 @@ import type { TraceRecovery } from "../observability/trace.ts";
 import type { RunOutcome, SummaryRecord } from "../report/records.ts";
 import type { Placed, RunLife, RunSpec } from "../store/store.ts";
 import { commitCheckpoint } from "./commit-checkpoint.ts";
+import { WriteError } from "./files.ts";
 import { Generation } from "./generation.ts";
 import { GenerationRecords } from "./generation-records.ts";
+import { peakFlops } from "./peak-flops.ts";
 import type { Decision } from "./policy.ts";
 import {
   adoptGeneration,
@@ -23,6 +25,7 @@ import { RecoveryTimes } from "./recovery-times.ts";
 import type { RunState } from "./run-state.ts";
 import type { RunFacts } from "./run-status.ts";
 import type { SlotSource } from "./slot-source.ts";
+import { soFarOf } from "./so-far.ts";
 import { summaryRecord } from "./summary.ts";
 
 /** Above any step of a model; a hung peer is noticed long before by its run's own steps. */
@@ -74,6 +77,7 @@ export class Supervisor {
   #recovery: RecoveryTimes | undefined;
   #trainMs = 0;
   #numSteps = 0;
+  #numTokens = 0;
   #lastStepAtMs = 0;
   #runningAtMs = 0;
   /** The step that the current generation's ranks began behind. */
@@ -177,6 +181,7 @@ export class Supervisor {
     this.#intent = { kind: "stop", checkpoint };
     const how = checkpoint ? "after a checkpoint" : "at once";
     this.#context.journal.setState("stopping", `asked to stop ${how}`);
+    if (!checkpoint) this.#context.recorder.giveUp();
     this.#endRanks(checkpoint);
   }
 
@@ -228,11 +233,11 @@ export class Supervisor {
   async #live(first: () => Promise<Decision>): Promise<RunEnd> {
     const { recorder } = this.#context;
     try {
-      let decision = await first();
+      let decision = await this.#unlessGivenUp(first);
       for (;;) {
         const end = await this.#afterwards(decision);
         if (end) return end;
-        decision = await this.#again();
+        decision = await this.#unlessGivenUp(() => this.#again());
       }
     } catch (error) {
       if (this.#detached) throw error;
@@ -245,6 +250,16 @@ export class Supervisor {
     } finally {
       this.#isOver = true;
       if (!this.#detached) recorder.close();
+    }
+  }
+
+  /** A run that is to end at once does not wait for what cannot be recorded. */
+  async #unlessGivenUp(body: () => Promise<Decision>): Promise<Decision> {
+    try {
+      return await body();
+    } catch (error) {
+      if (!(error instanceof WriteError) || this.#intent?.kind !== "stop") throw error;
+      return { decision: "stop", reason: `stopped before all was recorded: ${error.problem}` };
     }
   }
 
@@ -330,13 +345,13 @@ export class Supervisor {
     this.#fromStep = restore?.manifest.step ?? 0;
     this.#placed = placed;
     this.#plan = toJson(PlanSchema, plan);
-    this.#stepsLost += superseded.length;
-    this.#options.telemetry.lostSteps(superseded.length);
+    this.#stepsLost += superseded.numSteps;
+    this.#options.telemetry.lostSteps(superseded.numSteps);
     this.#recovery?.mark("plan");
     const checkpointStep = restore?.manifest.step ?? 0;
     journal.update({
       ...{ generation: number, plan, checkpointStep, ranks: new Map(), stepsLost: this.#stepsLost },
-      last: recorder.last,
+      ...{ last: recorder.steps.last, validationLoss: soFarOf(recorder.steps.last).validationLoss },
     });
     // What is taken over is stored already, and its agents may be here any moment.
     if (!prepared.adopt) await this.#store();
@@ -349,6 +364,7 @@ export class Supervisor {
       expectedSourceHash: restore?.manifest.sourceHash,
       adopted: prepared.adopt,
       started: () => this.#recovery?.mark("start"),
+      joined: () => this.#recovery?.mark("rendezvous"),
       running: (nextStep) => this.#running(nextStep),
       stepped: (step) => this.#stepped(step, prepared),
     });
@@ -369,7 +385,7 @@ export class Supervisor {
     if (intent) this.#endRanks(intent.kind !== "stop" || intent.checkpoint);
     try {
       const decision = await generation.outcome;
-      generation.dismiss();
+      await this.#dismiss(generation, decision);
       this.#recovery = new RecoveryTimes(this.#lastStepAtMs);
       this.#recovery.mark("detect", generation.evidenceAtMs);
       this.#recovery.mark("fence");
@@ -377,7 +393,18 @@ export class Supervisor {
     } finally {
       this.#generation = undefined;
       this.#numSteps += records.numSteps;
+      this.#numTokens += records.numTokens;
       this.#trainMs += records.trainMs;
+    }
+  }
+
+  /** Its agents forget what they told: first it is recorded, unless it is of no use any more. */
+  async #dismiss(generation: Generation, { decision }: Decision): Promise<void> {
+    const atOnce = this.#intent?.kind === "stop" && !this.#intent.checkpoint;
+    try {
+      if (decision !== "fail" && !atOnce) await this.#context.recorder.written();
+    } finally {
+      if (!this.#detached) generation.dismiss();
     }
   }
 
@@ -388,16 +415,17 @@ export class Supervisor {
 
   #failureOf({ cause = "rank", reason }: Decision): Failure {
     const { recorder } = this.#context;
-    const lastStep = recorder.history.at(-1)?.step ?? 0;
+    const lastStep = recorder.steps.last?.step ?? 0;
     return { cause, reason, fromStep: this.#fromStep, lastStep };
   }
 
   #running(nextStep: number): void {
-    const { journal } = this.#context;
+    const { journal, fleet } = this.#context;
     this.#lastStepAtMs = performance.now();
     this.#runningAtMs = this.#lastStepAtMs;
     this.#recovery?.mark("load");
     if (this.#firstStepAtMs === 0) this.#firstStepAtMs = Date.now();
+    journal.update({ peakFlops: peakFlops(this.#placed, fleet) });
     if (journal.state !== "starting" && journal.state !== "recovering") return;
     journal.setState("running", `all ranks stand, training begins with step ${nextStep}`);
   }
@@ -406,7 +434,7 @@ export class Supervisor {
     const { journal, recorder } = this.#context;
     this.#lastStepAtMs = performance.now();
     const elapsedMs = Date.now() - this.#firstStepAtMs;
-    journal.update({ goodput: Math.min(1, recorder.stepsMs / Math.max(1, elapsedMs)) });
+    journal.update({ goodput: Math.min(1, recorder.steps.totalMs / Math.max(1, elapsedMs)) });
     if (!this.#recovery || this.#restarts === 0) return;
     this.#recovery.mark("firstStep");
     const { seconds, totalSeconds } = this.#recovery;
@@ -439,23 +467,38 @@ export class Supervisor {
     this.#placed = [];
     const summary = summaryRecord({
       ...{ runId, name: facts.name, status: state, generation: facts.generation, reason },
-      history: recorder.history,
-      numStepsHere: this.#numSteps,
+      figures: recorder.steps.figures(),
+      numTokensHere: this.#numTokens,
       wallSeconds: (performance.now() - this.#startedAtMs) / 1000,
       trainSeconds: this.#numSteps > 0 ? this.#trainMs / 1000 : null,
       sample: facts.sample,
       checkpointStep: facts.checkpointStep,
       lateControlValues: facts.lateControlValues,
     });
+    // Only a run that has done its work waits for a disk that does not take it.
+    const unwritten = await this.#summarize(summary, state === "succeeded");
     try {
       journal.update({ exitCode });
       journal.setState(state, reason);
-      recorder.summary(summary);
       await journal.stored;
+      if (unwritten) throw unwritten;
       return { state, reason, exitCode, summary };
     } catch (error) {
       if (!(error instanceof MoestroError)) throw error;
       throw new MoestroError(error.code, [reason, ...error.lines]);
+    }
+  }
+
+  /** Returns why it is not written, if it is not. */
+  async #summarize(summary: SummaryRecord, waits: boolean): Promise<Error | undefined> {
+    const { recorder } = this.#context;
+    try {
+      recorder.summary(summary);
+      if (waits) await recorder.written();
+      return recorder.problem;
+    } catch (error) {
+      if (this.#detached) throw error;
+      return error as Error;
     }
   }
 }

@@ -96,7 +96,7 @@ export class Verdict {
     this.#judge();
   }
 
-  /** A failure of the coordinator itself, such as a full disk, decides everything. */
+  /** A failure of the coordinator itself decides everything. */
   coordinatorFailed(error: Error): void {
     clearTimeout(this.#blaming);
     this.#reject(error);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { MoestroError } from "../errors.ts";
-import { Fleet, notLeading } from "../fleet/fleet.ts";
+import { Fleet } from "../fleet/fleet.ts";
 import { createHttpServer } from "../observability/http.ts";
 import type { Log } from "../observability/log.ts";
 import { Metrics } from "../observability/metrics.ts";
@@ -8,6 +8,7 @@ import type { ServiceState } from "../observability/telemetry.ts";
 import { openTracing, type TraceRecovery } from "../observability/trace.ts";
 import { LookQueue } from "../queue/look-queue.ts";
 import type { Quotas, SchedulingOptions } from "../queue/scheduling.ts";
+import { formatAddress, type HostPort } from "../rpc/address.ts";
 import { addAgentService } from "../rpc/agent-service.ts";
 import { openAuditLog } from "../rpc/audit.ts";
 import { loadAuthority } from "../rpc/authority.ts";
@@ -16,6 +17,7 @@ import { createGuard } from "../rpc/guard.ts";
 import { addIdentityService } from "../rpc/identity-service.ts";
 import { addJoinService } from "../rpc/join-service.ts";
 import { issueCoordinator, keepCertified } from "../rpc/keep-certified.ts";
+import { notLeading } from "../rpc/not-leading.ts";
 import { addRunService } from "../rpc/run-service.ts";
 import { createJoinServer, createRpcServer, type RpcServer } from "../rpc/server.ts";
 import { RunDirectory } from "../run/run-directory.ts";
@@ -23,8 +25,11 @@ import { currentHolder } from "../store/holder.ts";
 import { PrivateRedis } from "../store/redis-server.ts";
 import { openRedisStore } from "../store/redis-store.ts";
 import type { Held, Store } from "../store/store.ts";
+import { type Advertise, advertisedHost, certifiedHosts, localHost } from "./advertised-address.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Leadership } from "./leadership.ts";
+import { machineAddresses } from "./machine-addresses.ts";
+import { keepEndedRuns } from "./retention.ts";
 import { ServiceAgents } from "./service-agents.ts";
 import { ServiceRuns } from "./service-runs.ts";
 
@@ -34,11 +39,15 @@ export type CoordinatorOptions = {
   cacheDirectory: string;
   /** Without one, a private server in the state directory. */
   redisUrl: string | undefined;
-  listen: { host: string; port: number };
+  listen: HostPort;
+  /** Where agents and commands are told that it is; chosen by where it listens if undefined. */
+  advertise: Advertise | undefined;
   /** Of the port where holders of a token join; the other's plus one if undefined. */
   joinPort: number | undefined;
   quotas: Quotas;
   scheduling: SchedulingOptions;
+  /** How many runs that are over the store keeps, the last to end. */
+  keepEnded: number;
   /** The interface ranks talk over, unless their agent names one. */
   networkInterface: string;
   /** Where probes and Prometheus ask; nowhere if undefined. */
@@ -51,11 +60,13 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #closing: (() => Promise<void> | void)[] = [];
   #address = "";
+  #localAddress = "";
   #store: Store | undefined;
   #looks: LookQueue | undefined;
   #fleet: Fleet | undefined;
   #leadership: Leadership | undefined;
   #dispatcher: Dispatcher | undefined;
+  #stopDropping = () => {};
   #isStoreReachable = true;
   #isReady = false;
   readonly #metrics = new Metrics();
@@ -76,9 +87,14 @@ export class Coordinator {
     }
   }
 
-  /** host:port of its gRPC server. */
+  /** host:port by which others reach its gRPC server. */
   get address(): string {
     return this.#address;
+  }
+
+  /** The same for processes of this machine. */
+  get localAddress(): string {
+    return this.#localAddress;
   }
 
   get isLeading(): boolean {
@@ -91,7 +107,7 @@ export class Coordinator {
   }
 
   async #start(): Promise<void> {
-    const { log, listen, stateDirectory } = this.#options;
+    const { log, listen, advertise, stateDirectory } = this.#options;
     const authority = await loadAuthority(stateDirectory, new Date());
     const redisUrl = this.#options.redisUrl ?? (await this.#privateRedis());
     const { store, warnings } = await openRedisStore(redisUrl);
@@ -119,7 +135,8 @@ export class Coordinator {
       dispatcher: () => this.#dispatcher,
       notLeading: () => new MoestroError("environment", notLeading(this.#otherLeader)),
     });
-    const hosts = ["localhost", listen.host];
+    const host = advertisedHost(listen.host, advertise, await machineAddresses());
+    const hosts = certifiedHosts(listen.host, host);
     const identity = await issueCoordinator(authority, hosts);
     const guard = createGuard({ ownerOf: (runId) => runs.owner(runId), audit });
     const rpc = createRpcServer(authority, identity, guard);
@@ -134,7 +151,9 @@ export class Coordinator {
     addFleetService(rpc.server, agents);
     addIdentityService(rpc.server, { issuer, tokens: store });
     addJoinService(joining.server, { issuer, tokens: store });
-    await this.#listen(rpc, joining);
+    const port = await this.#listen(rpc, joining);
+    this.#address = formatAddress({ host, port: advertise?.port ?? port });
+    this.#localAddress = formatAddress({ host: localHost(listen.host), port });
     this.#closing.push(keepCertified(authority, hosts, [rpc, joining]));
     this.#trace = await openTracing();
     this.#lead(store);
@@ -179,13 +198,14 @@ export class Coordinator {
     return fleet;
   }
 
-  async #listen(rpc: RpcServer, joining: Omit<RpcServer, "setServing">): Promise<void> {
+  /** Returns the port. */
+  async #listen(rpc: RpcServer, joining: Omit<RpcServer, "setServing">): Promise<number> {
     const { listen } = this.#options;
     this.#closing.push(() => rpc.close());
     const port = await rpc.listen(listen.host, listen.port);
-    this.#address = `${listen.host}:${port}`;
     this.#closing.push(() => joining.close());
     await joining.listen(listen.host, this.#options.joinPort ?? port + 1);
+    return port;
   }
 
   #lead(store: Store): void {
@@ -244,7 +264,13 @@ export class Coordinator {
     // Now that every run that has ranks waits for its agents, none of them is a stranger.
     this.#isReady = true;
     // The lease may have been lost meanwhile, and even won again.
-    if (this.#dispatcher === dispatcher) this.#looks?.start((runId) => dispatcher.look(runId));
+    if (this.#dispatcher !== dispatcher) return;
+    this.#looks?.start((runId) => dispatcher.look(runId));
+    this.#stopDropping = keepEndedRuns({
+      ...{ store, held, keepEnded: this.#options.keepEnded },
+      dropped: (numRuns) =>
+        log.info(`dropped ${numRuns} runs that ended long ago; their folders stay`),
+    });
   }
 
   #generationOf(runId: string): number | undefined {
@@ -261,7 +287,7 @@ export class Coordinator {
     });
     this.#closing.push(() => server.close());
     const port = await server.listen(http.host, http.port);
-    log.info(`metrics and health on http://${http.host}:${port}`);
+    log.info(`metrics and health on http://${formatAddress({ host: http.host, port })}`);
   }
 
   #state(): ServiceState {
@@ -282,6 +308,7 @@ export class Coordinator {
     if (!dispatcher) return;
     this.#dispatcher = undefined;
     this.#isReady = false;
+    this.#stopDropping();
     dispatcher.detach();
     this.#fleet?.turnAway(notLeading(this.#otherLeader));
     void this.#looks?.stop();

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { toBinary } from "@bufbuild/protobuf";
 import { RunStatusSchema } from "../../proto/gen/moestro/v1/run_pb.js";
 import { EXIT_CODES } from "../errors.ts";
@@ -10,22 +9,20 @@ import { schedule } from "../queue/schedule.ts";
 import type { Action, Quotas, SchedulingOptions } from "../queue/scheduling.ts";
 import type { EventRecord } from "../report/records.ts";
 import { writeReport } from "../report/write-report.ts";
-import { createSupervisor } from "../run/create-supervisor.ts";
 import { countsAfterLoss, type LegalSizes } from "../run/legal-sizes.ts";
 import { RunDirectory } from "../run/run-directory.ts";
 import { isEnded, isPlaced, type RunState } from "../run/run-state.ts";
 import type { SlotSource } from "../run/slot-source.ts";
 import type { RunEnd, Supervisor } from "../run/supervisor.ts";
 import type { Held, Placed, RunLife, Store, StoredRun } from "../store/store.ts";
+import { Passes } from "./passes.ts";
 import { patientStore } from "./patient-store.ts";
-import { jobOf, type QueuedRun, SizesOfJobs } from "./queued-run.ts";
+import { type QueuedRun, SizesOfJobs } from "./queued-run.ts";
 import { schedulingState } from "./scheduling-state.ts";
-import { isOutside, planOf, type SupervisedRun } from "./supervised-run.ts";
+import { type SupervisedRun, supervise } from "./supervised-run.ts";
+import { settled, steer } from "./wishes.ts";
 
 const PASS_EVERY_MS = 5000;
-/** After a longer pass the next one waits so many times as long as it took. */
-const SHORT_PASS_MS = 2;
-const REST_AFTER_PASS = 4;
 /** Between two copies of a run's status for those that stand by. */
 const STATUS_EVERY_MS = 1000;
 
@@ -61,8 +58,7 @@ export class Dispatcher implements SlotSource {
   readonly #sizes = new SizesOfJobs();
   #drained = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  #passing = false;
-  #passAgain = false;
+  readonly #passes = new Passes(() => this.#passNow());
   #detached = false;
 
   constructor(options: DispatcherOptions) {
@@ -89,6 +85,7 @@ export class Dispatcher implements SlotSource {
   /** Lets go of all runs without touching their ranks. */
   detach(): void {
     this.#detached = true;
+    this.#passes.close();
     clearInterval(this.#timer);
     for (const { supervisor } of this.#supervised.values()) supervisor.detach();
     this.#supervised.clear();
@@ -155,8 +152,10 @@ export class Dispatcher implements SlotSource {
     const stored = await this.#options.store.get(runId);
     if (!stored || isEnded(stored.life.state)) return;
     const supervised = this.#supervised.get(runId);
-    if (supervised) this.#steer(supervised, stored);
-    else await this.#settle(stored);
+    if (supervised) {
+      const leaves = steer(supervised, stored);
+      if (leaves !== undefined) this.#requeue(supervised, leaves);
+    } else await this.#settle(stored);
     this.pass();
   }
 
@@ -175,22 +174,7 @@ export class Dispatcher implements SlotSource {
 
   /** Looks at what can start, soon. */
   pass(): void {
-    this.#passAgain = true;
-    if (this.#passing) return;
-    this.#passing = true;
-    void (async () => {
-      while (this.#passAgain && !this.#detached) {
-        this.#passAgain = false;
-        await turn();
-        const began = performance.now();
-        this.#passNow();
-        const tookMs = performance.now() - began;
-        // However much changes, with a long queue too, agents and commands get their turn.
-        if (tookMs > SHORT_PASS_MS)
-          await sleep(REST_AFTER_PASS * tookMs, undefined, { ref: false });
-      }
-      this.#passing = false;
-    })();
+    this.#passes.soon();
   }
 
   // --- inside ---
@@ -309,31 +293,13 @@ export class Dispatcher implements SlotSource {
   }
 
   #supervise(stored: StoredRun, sizes: LegalSizes, state: RunState): SupervisedRun {
-    const { runId, spec, wish, life, generation } = stored;
-    const { store, held, fleet, cacheDirectory, networkInterface, log } = this.#options;
-    const { telemetry, trace } = this.#options;
-    const run: SupervisedRun = {
-      ...{ stored, sizes, placed: [], startedAtMs: Date.now(), isLeaving: false },
-      ...{ checkpoints: wish.checkpoints, savedStatusAtMs: 0, recovering: undefined },
-      supervisor: createSupervisor(
-        {
-          ...{ runId, spec, wish, life, generation, state },
-          job: jobOf(spec.job),
-          reason: life.reason,
-        },
-        {
-          directory: this.directory(runId),
-          ...{ store, held, fleet, slots: this, cacheDirectory, networkInterface },
-          observer: {
-            changed: () => this.#saveStatus(runId),
-            step: () => {},
-            event: (record) => log.event(runId, record),
-          },
-          planFor: (ranks) => planOf(sizes, ranks),
-          ...{ telemetry, trace, leads: this.#options.leads },
-        },
-      ),
-    };
+    const { runId } = stored;
+    const run = supervise(stored, sizes, state, {
+      ...this.#options,
+      directory: this.directory(runId),
+      slots: this,
+      changed: () => this.#saveStatus(runId),
+    });
     this.#supervised.set(runId, run);
     return run;
   }
@@ -384,46 +350,19 @@ export class Dispatcher implements SlotSource {
     run.supervisor.suspend("queued", reason);
   }
 
-  /** What is wished of a run with ranks. */
-  #steer(run: SupervisedRun, stored: StoredRun): void {
-    const { supervisor } = run;
-    const { wish } = stored;
-    run.stored = { ...stored, life: run.stored.life };
-    supervisor.bounds(wish.minRanks, wish.maxRanks);
-    if (wish.checkpoints > run.checkpoints) supervisor.saveCheckpoint();
-    run.checkpoints = wish.checkpoints;
-    if (wish.phase === "stop" || wish.phase === "kill") supervisor.stop(wish.phase === "stop");
-    else if (wish.phase === "suspend") {
-      run.isLeaving = true;
-      supervisor.suspend("suspended", "asked to suspend");
-    } else if (isOutside(run, wish)) {
-      this.#requeue(run, `asked for ${wish.minRanks} to ${wish.maxRanks} ranks`);
-    }
-  }
-
-  /** What is wished of a run without. */
+  /** Sees to what is wished of a run without ranks. */
   async #settle(stored: StoredRun): Promise<void> {
-    const { runId, wish, life } = stored;
+    const { runId } = stored;
     const { store, held } = this.#options;
-    const set = async (state: RunState, reason: string) => {
-      const next: RunLife = { ...life, state, reason, placed: [] };
-      await store.setLife(runId, held, next);
-      return { ...stored, life: next };
-    };
-    if (wish.phase === "stop" || wish.phase === "kill") {
+    const life = settled(stored);
+    const known = this.#queued.get(runId);
+    if (life) {
       // First, so that it does not start meanwhile.
       this.#queued.delete(runId);
-      await set("stopped", "stopped before it started, as asked");
-    } else if (wish.phase === "suspend" && life.state === "queued") {
-      this.#queued.delete(runId);
-      this.#enqueue(await set("suspended", "asked to suspend"));
-    } else if (wish.phase === "run" && life.state === "suspended") {
-      this.#enqueue(await set("queued", "resumed"));
-    } else {
-      const known = this.#queued.get(runId);
-      if (known) known.stored = { ...stored, life: known.stored.life };
-      else this.#enqueue(stored);
-    }
+      await store.setLife(runId, held, life);
+      if (!isEnded(life.state)) this.#enqueue({ ...stored, life });
+    } else if (known) known.stored = { ...stored, life: known.stored.life };
+    else this.#enqueue(stored);
   }
 
   #saveStatus(runId: string, isLast = false): void {

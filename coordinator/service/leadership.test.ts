@@ -78,7 +78,8 @@ test("while the store is away nobody leads, and afterwards the same one does, un
   assert.ok(held);
   redis.signal("SIGSTOP");
   try {
-    await until("its lease is uncertain", () => leadership.held === undefined);
+    const isTold = () => told.includes("out of reach");
+    await until("its lease is uncertain", () => leadership.held === undefined && isTold());
   } finally {
     redis.signal("SIGCONT");
   }

@@ -3,16 +3,26 @@ import { LegalSizes } from "../run/legal-sizes.ts";
 import type { Job } from "../spec/schema.ts";
 import type { StoredRun } from "../store/store.ts";
 
-/** Plans of jobs by their text: runs of equal jobs share them. */
+/** Jobs whose plans are kept beside those of runs that are not over, which hold their own. */
+const MAX_JOBS = 1000;
+
+/** Plans of jobs by their text: runs of equal jobs share them. The latest used are kept. */
 export class SizesOfJobs {
   readonly #known = new Map<string, LegalSizes>();
+  readonly #maxJobs: number;
+
+  constructor(maxJobs = MAX_JOBS) {
+    this.#maxJobs = maxJobs;
+  }
 
   of(job: JsonValue): LegalSizes {
     const key = JSON.stringify(job);
-    const found = this.#known.get(key);
-    if (found) return found;
-    const sizes = new LegalSizes(jobOf(job));
+    const sizes = this.#known.get(key) ?? new LegalSizes(jobOf(job));
+    // A map keeps the order in which keys came.
+    this.#known.delete(key);
     this.#known.set(key, sizes);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > this.#maxJobs && oldest !== undefined) this.#known.delete(oldest);
     return sizes;
   }
 }

@@ -79,7 +79,7 @@ function schedulableAgent(
 ): SchedulableAgent | undefined {
   if (!hello) return undefined;
   return {
-    ...{ agentId, numSlots: hello.numSlots, busySlots: [] },
+    ...{ agentId, numSlots: hello.numSlots },
     state: verdict.verdict === "present" ? "connected" : verdict.verdict,
     isDrained: drained.has(agentId),
     accelerator: hello.inventory?.accelerators[0]?.name ?? "",

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import type { JsonValue } from "@bufbuild/protobuf";
 import type {
   ReadLogRequest,
@@ -9,8 +9,9 @@ import { MoestroError } from "../errors.ts";
 import type { Runs } from "../rpc/run-service.ts";
 import { appendEvent } from "../run/append-event.ts";
 import { replaceFile } from "../run/files.ts";
+import { followLines } from "../run/follow-file.ts";
+import { followLogs, type LogChunk } from "../run/follow-logs.ts";
 import type { RunDirectory } from "../run/run-directory.ts";
-import { readEvents, readLogs } from "../run/run-files.ts";
 import { isEnded } from "../run/run-state.ts";
 import { parseJob } from "../spec/load-job.ts";
 import type { Job } from "../spec/schema.ts";
@@ -128,14 +129,14 @@ export class ServiceRuns implements Runs {
 
   async *events(runId: string, follow: boolean, signal: AbortSignal): AsyncIterable<string> {
     await this.#find(runId);
-    yield* readEvents(this.#options.directory(runId), this.#isOver(runId, follow), signal);
+    yield* followLines(this.#options.directory(runId).events, this.#isOver(runId, follow), signal);
   }
 
-  async *log(request: ReadLogRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  async *log(request: ReadLogRequest, signal: AbortSignal): AsyncIterable<LogChunk> {
     const { runId, rank, generation, follow } = request;
     await this.#find(runId);
     const wanted = { rank, follow, generation: Number(generation) };
-    yield* readLogs(this.#options.directory(runId), wanted, this.#isOver(runId, follow), signal);
+    yield* followLogs(this.#options.directory(runId), wanted, this.#isOver(runId, follow), signal);
   }
 
   /** Who submitted a run. */
@@ -188,7 +189,9 @@ export class ServiceRuns implements Runs {
 
   /** A folder with checkpoints is another run's: of a store that is gone, or of `train`. */
   async #refuseUsed(runId: string, directory: RunDirectory): Promise<void> {
-    if (!existsSync(directory.checkpoints)) return;
+    // An empty one may be a disk of its own, mounted for the run.
+    if (!existsSync(directory.checkpoints) || readdirSync(directory.checkpoints).length === 0)
+      return;
     // The store's own runs it refuses itself, in its words.
     if (await this.#options.store.get(runId)) return;
     throw new MoestroError(

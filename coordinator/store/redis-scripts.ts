@@ -113,6 +113,17 @@ export const SET_LIFE = script(`${FENCE} ${FILE}
   file(KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[2], ARGV[3])
   return 'done'`);
 
+/** Lease, ended, then each one's run and status; epoch, their ids… → how many were over. */
+export const DROP_ENDED = script(`${FENCE}
+  local dropped = 0
+  for index = 2, #ARGV do
+    if redis.call('ZREM', KEYS[2], ARGV[index]) == 1 then
+      redis.call('DEL', KEYS[2 * index - 1], KEYS[2 * index])
+      dropped = dropped + 1
+    end
+  end
+  return dropped`);
+
 /** Lease, run; epoch → the generation. */
 export const NEXT_GENERATION = script(`${FENCE}
   if redis.call('EXISTS', KEYS[2]) == 0 then return 'missing' end

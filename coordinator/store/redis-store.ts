@@ -109,6 +109,21 @@ class RedisStore implements Store {
     return (await this.#read(ids)).filter(({ life }) => isEnded(life.state));
   }
 
+  async dropEnded(keep: number, held: Held): Promise<number> {
+    const { ended } = this.#keys;
+    let numDropped = 0;
+    for (;;) {
+      // The first to end, but never one of the last `keep`.
+      const excess = (await this.#client.run((redis) => redis.zcard(ended))) - keep;
+      if (excess <= 0) return numDropped;
+      const last = Math.min(excess, RUNS_A_READ) - 1;
+      const ids = await this.#client.run((redis) => redis.zrange(ended, "0", `${last}`));
+      const runs = ids.flatMap((id) => [this.#keys.run(id), this.#keys.status(id)]);
+      const keys = [this.#keys.lease(held.lease), ended, ...runs];
+      numDropped += Number(await this.#fenced(scripts.DROP_ENDED, "", held, keys, ids));
+    }
+  }
+
   async wish(runId: string, change: Partial<RunWish>): Promise<RunWish | undefined> {
     const fields = Object.entries(change).filter(([, value]) => value !== undefined);
     const keys = [this.#keys.run(runId)];

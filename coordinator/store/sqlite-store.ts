@@ -85,6 +85,22 @@ class SqliteStore implements Store {
     return this.#database.rows(`${RUN} ${newest}`, limit).map(runOfRow);
   }
 
+  async dropEnded(keep: number, held: Held): Promise<number> {
+    return this.#database.transaction(() => {
+      this.#mustHold(held);
+      const rows = this.#database.rows(
+        `DELETE FROM runs WHERE ended <= (
+           SELECT ended FROM runs WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT 1 OFFSET ?
+         ) RETURNING run_id`,
+        keep,
+      );
+      for (const { run_id } of rows) {
+        this.#database.run("DELETE FROM statuses WHERE run_id = ?", String(run_id));
+      }
+      return rows.length;
+    });
+  }
+
   async wish(runId: string, change: Partial<RunWish>): Promise<RunWish | undefined> {
     const { phase, minRanks, maxRanks, checkpoints } = change;
     const values = [phase, minRanks, maxRanks, checkpoints].map((value) => value ?? null);

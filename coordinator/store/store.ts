@@ -109,6 +109,11 @@ export interface Store {
   active(): Promise<StoredRun[]>;
   /** Runs that are over, the last to end first. */
   ended(limit: number): Promise<StoredRun[]>;
+  /**
+   * Forgets all runs that are over but the last `keep` to end; how many that were. Throws as
+   * `setLife`.
+   */
+  dropEnded(keep: number, held: Held): Promise<number>;
   /** Changes what is wanted, atomically, and returns it; undefined if there is no such run. */
   wish(runId: string, change: Partial<RunWish>): Promise<RunWish | undefined>;
   /** Counts a checkpoint that somebody asks for. */

@@ -52,7 +52,6 @@ const agents = Array.from({ length: numAgents }, (_, index): SchedulableAgent =>
   return {
     agentId,
     numSlots: SLOTS_OF_AGENT,
-    busySlots: [],
     isDrained: false,
     state: "connected",
     accelerator,

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -83,14 +91,22 @@ export class Workplace {
     return readdirSync("/proc").flatMap((pid) => {
       if (!/^\d+$/.test(pid)) return [];
       try {
-        const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
-        if (!environment.split("\0").includes(`MOESTRO_HOME=${this.home}`)) return [];
+        if (!this.#lives(pid)) return [];
         const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
         return command === "" ? [] : [`${pid} ${command}`];
       } catch {
         return [];
       }
     });
+  }
+
+  /** By its environment, or by its folder: a Redis server writes its title over the former. */
+  #lives(pid: string): boolean {
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
+    return (
+      environment.split("\0").includes(`MOESTRO_HOME=${this.home}`) ||
+      readlinkSync(`/proc/${pid}/cwd`).startsWith(`${this.home}/`)
+    );
   }
 
   /** Waits until no process of this workplace is left; fails after `withinMs`. */

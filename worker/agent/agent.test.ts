@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
+import { notLeading } from "../../coordinator/rpc/not-leading.ts";
 import { holderOf } from "../../coordinator/store/holder.ts";
 import {
   AcknowledgedSchema,
@@ -104,7 +105,7 @@ test("an agent that is refused and has no ranks ends with that one line", async 
 
 test("an agent goes to the coordinator that leads, and leaves one that is stopped", async () => {
   const standing = await TestCoordinator.start(place.directory, 1n);
-  const script = join(import.meta.dirname, "stopped-coordinator.ts");
+  const script = join(import.meta.dirname, "stopped-coordinator-fixture.ts");
   const stopped = spawn(process.execPath, [script, place.directory], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -112,7 +113,7 @@ test("an agent goes to the coordinator that leads, and leaves one that is stoppe
   const address = (await lines.next()).value as string;
   standing.refusal = {
     code: status.UNAVAILABLE,
-    details: `not leading; the leader is at ${address}`,
+    details: notLeading(address),
   };
   const agent = await place.agent("rover", [standing.address], "--standby", "0");
   assert.equal((await lines.next()).value, "hello");
@@ -247,7 +248,7 @@ test("ranks outlive connections and generations give way, in one agent's life", 
 
   await t.test("a run that ends unheard tells its reports first, and its exits last", async () => {
     await startRanks("u", await place.start("u", ENDLESS));
-    coordinator.refusal = { code: status.UNAVAILABLE, details: "not leading" };
+    coordinator.refusal = { code: status.UNAVAILABLE, details: notLeading(undefined) };
     const from = coordinator.received.length;
     coordinator.cut();
     for (const { pid } of coordinator.all("rankStarted", "u")) process.kill(pid, "SIGKILL");

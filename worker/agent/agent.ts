@@ -75,6 +75,7 @@ export class Agent {
       reported: () => this.#pump(),
       starting: (fence) => this.#pool.hold(fence),
       settled: (fence) => this.#pool.release(fence),
+      note: (line) => this.#note(line),
     });
     this.#connection = new CoordinatorConnection(
       { coordinators: options.coordinators, tls },

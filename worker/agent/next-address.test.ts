@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { notLeading } from "../../coordinator/rpc/not-leading.ts";
 import { backOffMs, nextAddress } from "./next-address.ts";
 
 const GIVEN = ["a:1", "b:2", "c:3"];
@@ -12,14 +13,14 @@ test("coordinators are tried one after the other, round and round", () => {
 });
 
 test("the leader that a coordinator names comes next, even one this agent was not given", () => {
-  const why = "not leading; the leader is at d:4";
+  const why = notLeading("d:4");
   assert.equal(nextAddress(GIVEN, "a:1", why), "d:4");
   assert.equal(nextAddress(GIVEN, "d:4", "connection refused"), "a:1");
-  assert.equal(nextAddress(GIVEN, "b:2", "not leading"), "c:3");
+  assert.equal(nextAddress(GIVEN, "b:2", notLeading(undefined)), "c:3");
 });
 
 test("one that names itself as the leader and does not lead is passed over", () => {
-  assert.equal(nextAddress(GIVEN, "a:1", "not leading; the leader is at a:1"), "b:2");
+  assert.equal(nextAddress(GIVEN, "a:1", notLeading("a:1")), "b:2");
 });
 
 test("waiting grows from 50 ms to 2 s and no further, and is never the same for all", () => {

@@ -1,13 +1,14 @@
+import { namedLeader } from "../../coordinator/rpc/not-leading.ts";
+
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 2000;
-const LEADER = /not leading; the leader is at (\S+)/;
 
 /**
  * Where to connect next: to the leader that the last coordinator named, or to the next
  * of those this agent was given. Pure.
  */
 export function nextAddress(given: readonly string[], last: string, why: string): string {
-  const leader = LEADER.exec(why)?.[1];
+  const leader = namedLeader(why);
   if (leader !== undefined && leader !== last) return leader;
   // One that is not among them was a leader by hearsay: back to the first.
   return given[(given.indexOf(last) + 1) % given.length] ?? last;

@@ -3,6 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import type { Inventory } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { addressTowards, defaultSlots, takeInventory } from "./inventory.ts";
 import type { AgentOptions } from "./options.ts";
+import { sweepPrivateFolders } from "./private-folder.ts";
 import { listenForProbes, type ProbeListener } from "./probe.ts";
 import { RankLinks } from "./rank-links.ts";
 
@@ -22,7 +23,11 @@ export async function openNode(options: AgentOptions): Promise<Node> {
   const { agentId, coordinators, probeListen, ownCredentials, credentials } = options;
   const incarnation = randomBytes(8).toString("hex");
   const [first = ""] = coordinators;
-  const [inventory, found] = await Promise.all([takeInventory(), addressTowards(first)]);
+  const scratch = ownCredentials ? credentials : tmpdir();
+  const [inventory, found] = await Promise.all([
+    ...([takeInventory(), addressTowards(first)] as const),
+    sweepPrivateFolders(scratch),
+  ]);
   // An address that somebody gave need not be one of this machine's own to listen on.
   const anyPort = { host: options.address ? "" : (found ?? ""), port: 0 };
   const { host, port } = probeListen ?? anyPort;
@@ -31,6 +36,6 @@ export async function openNode(options: AgentOptions): Promise<Node> {
     numSlots: options.numSlots ?? defaultSlots(inventory),
     address: options.address ?? found ?? hostname(),
     probes: await listenForProbes(host, port, `${agentId} ${incarnation}`),
-    links: await RankLinks.open(ownCredentials ? credentials : tmpdir()),
+    links: await RankLinks.open(scratch),
   };
 }

@@ -156,6 +156,7 @@ export class RankGroup {
         break;
       case "rendezvous":
       case "data":
+      case "joined":
         this.#tell(message);
         break;
       case "sample":

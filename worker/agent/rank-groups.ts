@@ -1,4 +1,5 @@
-import type { StartRanks } from "../../proto/gen/moestro/v1/agent_pb.js";
+import type { RankExited, StartRanks } from "../../proto/gen/moestro/v1/agent_pb.js";
+import { boundTails } from "./bound-tails.ts";
 import type { AgentMessage } from "./coordinator-stream.ts";
 import type { GroupFence } from "./group-facts.ts";
 import { KeptReports } from "./kept-reports.ts";
@@ -20,6 +21,8 @@ export type RankGroupsOptions = {
   /** Ranks are about to start, and have made a step or are no more. */
   starting(fence: GroupFence): void;
   settled(fence: GroupFence): void;
+  /** One line for the log. */
+  note(line: string): void;
 };
 
 /**
@@ -34,6 +37,9 @@ export class RankGroups {
   readonly #latest = new Map<string, bigint>();
   /** Groups that gave way or are forgotten, until their processes have ended. */
   readonly #leaving = new Set<RankGroup>();
+  /** When ranks ended, one after the other. */
+  readonly #exitOrder = new WeakMap<RankExited, number>();
+  #numExits = 0;
 
   constructor(options: RankGroupsOptions) {
     this.#options = options;
@@ -54,14 +60,20 @@ export class RankGroups {
   }
 
   states() {
-    return [...this.#groups.values()].map((group) =>
+    const states = [...this.#groups.values()].map((group) =>
       group.state(!this.kept.hasReports(group.fence)),
     );
+    return boundTails(states, (exit) => this.#exitOrder.get(exit) ?? 0);
   }
 
   /** Starts ranks, unless they are here already or a later generation was; older ones end first. */
   async start({ runId, generation }: GroupFence, start: StartRanks): Promise<void> {
-    if (generation <= (this.#latest.get(runId) ?? 0n)) return;
+    const latest = this.#latest.get(runId) ?? 0n;
+    if (generation < latest || (generation === latest && !this.find({ runId, generation }))) {
+      const why = generation < latest ? `generation ${latest} was started here` : "it was here";
+      this.#options.note(`run ${runId}: generation ${generation} is not started: ${why} already`);
+    }
+    if (generation <= latest) return;
     this.#latest.set(runId, generation);
     const older = this.#groups.get(runId);
     if (older) {
@@ -78,6 +90,7 @@ export class RankGroups {
       tell: (message) => tell(fence, message),
       report: (message) => {
         if (message.case === "step") settled(fence);
+        if (message.case === "rankExited") this.#exitOrder.set(message.value, ++this.#numExits);
         // Of a group that is forgotten nobody wants to know; its exits are told all the same.
         if (this.#groups.get(runId) === group) {
           this.kept.add(fence, message);

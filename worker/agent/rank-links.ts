@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { encodeFrame, FrameDecoder } from "../../proto/framing.ts";
 import {
@@ -10,6 +9,7 @@ import {
   type RankToAgent,
   RankToAgentSchema,
 } from "../../proto/gen/moestro/v1/rank_pb.js";
+import { makePrivateFolder, socketIn } from "./private-folder.ts";
 
 /**
  * One process's end of the socket, before and after it connects. What is sent to one
@@ -89,13 +89,13 @@ export class RankLinks {
 
   private constructor(directory: string) {
     this.directory = directory;
-    this.path = join(directory, "ranks.sock");
+    this.path = socketIn(directory);
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
   /** `scratch`: an existing folder that the socket's private folder is made in. */
   static async open(scratch: string): Promise<RankLinks> {
-    const links = new RankLinks(mkdtempSync(join(scratch, "ranks-")));
+    const links = new RankLinks(makePrivateFolder(scratch));
     await new Promise<void>((resolve, reject) => {
       links.#server.once("error", reject);
       links.#server.listen(links.path, resolve);

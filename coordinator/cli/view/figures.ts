@@ -2,6 +2,7 @@ import { RunState, type RunStatus } from "../../../proto/gen/moestro/v1/run_pb.j
 import {
   formatDuration,
   formatFixed,
+  formatFlops,
   formatPercent,
   formatSmall,
   formatWhole,
@@ -48,6 +49,9 @@ export function figures(status: RunStatus, metrics: MetricsRecord | undefined): 
       value: low === high ? formatSmall(low) : `${formatSmall(low)}–${formatSmall(high)}`,
     },
     { name: "tokens/s", value: formatWhole(status.tokensPerSecond) },
+    status.mfu === undefined
+      ? { name: "model", value: `${formatFlops(status.modelFlopsPerSecond)}/s` }
+      : { name: "MFU", value: formatPercent(status.mfu, 1) },
     ...(metrics === undefined
       ? []
       : [

@@ -42,7 +42,7 @@ export function makeStatus(step: number, state = RunState.RUNNING): RunStatus {
     loss: 5 - step / 100,
     validationLoss: 2.4,
     tokensPerSecond: 10_240,
-    dropRate: 0.0223,
+    ...{ dropRate: 0.0223, modelFlopsPerSecond: 1.3e12, mfu: 0.412 },
     minCoefficient: 0.0008,
     maxCoefficient: 0.012,
     etaMs: 72_000n,

@@ -18,7 +18,7 @@ test("80 × 24: everything in its place", () => {
     "4 ranks: attention on PP 2 × TP 2 × DP 1, experts on EP 2 × ExpertDP 1 by EDP; …",
     "███████████████████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 40.0 %  ETA 1 min 12 s",
     "loss 3.800   validation 2.400   drop 2.23 %   α 0.000800–0.0120",
-    "tokens/s 10,240   step 400 ms   grad norm 0.50   lr 0.00200",
+    "tokens/s 10,240   MFU 41.2 %   step 400 ms   grad norm 0.50   lr 0.00200",
     "loss    █████▇▇▇▇▇▇▇▇▇▇▇▆▆▆▆▆▆▆▆▆▆▅▅▅▅▅▅▅▅▅▅▄▄▄▄▄▄▄▄▄▄▃▃▃▃▃▃▃▃▃▃▂▂▂▂▂▂▂▂▂▂▂▁▁▁▁▁",
     "",
     "drop    █▅▃▂▂▁  0.40 %–6.00 %",

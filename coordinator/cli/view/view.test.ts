@@ -37,7 +37,7 @@ test("plain: a line for each event and for the first step, then after a while", 
   assert.equal(
     terminal.text,
     "2026-11-24T05:30:00.000Z run.running: All stand. \n" +
-      "2026-11-24T05:30:59.000Z step 1/300  loss 4.990  validation 2.400  drop 2.23 %  α 0.000800–0.0120  tokens/s 10,240  grad norm 0.50  lr 0.00200  ETA 1 min 12 s\n",
+      "2026-11-24T05:30:59.000Z step 1/300  loss 4.990  validation 2.400  drop 2.23 %  α 0.000800–0.0120  tokens/s 10,240  MFU 41.2 %  grad norm 0.50  lr 0.00200  ETA 1 min 12 s\n",
   );
 });
 

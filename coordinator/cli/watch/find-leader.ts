@@ -7,9 +7,10 @@ import {
 } from "../../../proto/gen/moestro/v1/fleet_pb.js";
 import { grpcMethods } from "../../../proto/grpc.ts";
 import { MoestroError } from "../../errors.ts";
-import { type Coordinators, otherLeader } from "../../rpc/call-leader.ts";
+import type { Coordinators } from "../../rpc/call-leader.ts";
 import { callError, requestUnary } from "../../rpc/call-unary.ts";
 import { openClient, type TlsMaterial } from "../../rpc/client.ts";
+import { otherLeader } from "../../rpc/not-leading.ts";
 import { MAX_MESSAGE_BYTES } from "../../rpc/server.ts";
 
 /** A coordinator that does not answer in this time is passed over. */

@@ -7,6 +7,7 @@ import { loadAuthority } from "../../rpc/authority.ts";
 import { issue } from "../../rpc/certificates.ts";
 import { addFleetService } from "../../rpc/fleet-service.ts";
 import { issueCoordinator } from "../../rpc/keep-certified.ts";
+import { notLeading } from "../../rpc/not-leading.ts";
 import { addRunService, type Runs } from "../../rpc/run-service.ts";
 import { createRpcServer } from "../../rpc/server.ts";
 import { AGENTS, EVENTS, runsAt } from "./fixture.ts";
@@ -30,7 +31,7 @@ export async function openCluster() {
       addFleetService(rpc.server, {
         list: async () => {
           if (leads()) return [...AGENTS];
-          throw new MoestroError("environment", "not leading");
+          throw new MoestroError("environment", notLeading(undefined));
         },
         drain: async () => {},
       });

@@ -71,8 +71,8 @@ function serviceFigures(status: RunStatus): Figure[] {
   const { restarts, countedRestarts, maxRestarts, stepsLost } = status;
   return [
     { name: "goodput", value: formatPercent(status.goodput, 1) },
-    { name: "restarts", value: `${restarts}` },
-    { name: "counted", value: `${countedRestarts}/${maxRestarts}` },
+    // All, and those that count of the most that may.
+    { name: "restarts", value: `${restarts} (${countedRestarts}/${maxRestarts})` },
     ...(stepsLost > 0n ? [{ name: "steps lost", value: `${stepsLost}` }] : []),
     { name: "generation", value: `${status.generation}` },
     { name: "checkpoint", value: `${status.checkpointStep}` },

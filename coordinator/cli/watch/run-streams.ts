@@ -7,6 +7,7 @@ import {
 } from "../../../proto/gen/moestro/v1/run_pb.js";
 import { grpcMethods } from "../../../proto/grpc.ts";
 import type { EventRecord } from "../../report/records.ts";
+import { requestStream } from "../../rpc/request-stream.ts";
 import type { Update } from "./watch-state.ts";
 
 const { watchRun, watchEvents } = grpcMethods(RunService);
@@ -54,17 +55,12 @@ export function followRun({ client, runId, update, lost }: RunStreamsOptions): (
 
 function follow<Request, Response>(
   client: Client,
-  { path, requestSerialize, responseDeserialize }: MethodDefinition<Request, Response>,
+  method: MethodDefinition<Request, Response>,
   request: Request,
   failed: (error: ServiceError) => void,
   received: (response: Response) => void,
 ): () => void {
-  const stream = client.makeServerStreamRequest(
-    path,
-    requestSerialize,
-    responseDeserialize,
-    request,
-  );
+  const stream = requestStream(client, method, request);
   let isEnded = false;
   stream.on("data", received);
   stream.on("error", (error: ServiceError) => {

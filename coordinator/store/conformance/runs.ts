@@ -12,6 +12,8 @@ import {
   WISH,
 } from "./fixture.ts";
 
+const ENDED = { ...LIFE, state: "succeeded" } as const;
+
 /** Runs, their lives and their order. */
 export function checkRuns(check: Check): void {
   check("a run is given back as it was submitted", async (it, store) => {
@@ -57,6 +59,40 @@ export function checkRuns(check: Check): void {
     await assertRuns(store.ended(2), ["d", "a"]);
     await assertRuns(store.ended(0), []);
     await assertRuns(store.active(), ["b"]);
+  });
+
+  check("of runs that are over only the last to end are kept, and all others", async (_, store) => {
+    const held = await leader(store);
+    const ids = Array.from({ length: 600 }, (_, index) => `run-${index}`);
+    for (const id of ids) await store.create(id, SPEC, WISH);
+    const [active = "", ...over] = ids;
+    for (const id of over.toReversed()) await store.setLife(id, held, ENDED);
+    await store.setStatus("run-1", held, new Uint8Array([1]));
+    await store.setStatus("run-599", held, new Uint8Array([1]));
+    assert.equal(await store.dropEnded(2, held), 597);
+    await assertRuns(store.ended(1000), ["run-1", "run-2"]);
+    await assertRuns(store.active(), [active]);
+    assert.equal(await store.get("run-599"), undefined);
+    assert.equal(await store.status("run-599"), undefined);
+    assert.ok(await store.status("run-1"));
+    assert.equal(await store.dropEnded(2, held), 0);
+    // Its name is free again, and the last to end comes last.
+    await store.create("run-599", SPEC, WISH);
+    await store.setLife("run-599", held, ENDED);
+    await assertRuns(store.ended(2), ["run-599", "run-1"]);
+    assert.equal(await store.dropEnded(0, held), 3);
+    await assertRuns(store.ended(1000), []);
+    await assertRuns(store.active(), [active]);
+  });
+
+  check("only who holds the lease drops runs", async (_, store) => {
+    const held = await leader(store);
+    await store.create("r", SPEC, WISH);
+    await store.setLife("r", held, ENDED);
+    await store.release(held);
+    await leader(store);
+    await assert.rejects(store.dropEnded(0, held), isInUse);
+    await assertRuns(store.ended(1), ["r"]);
   });
 
   check("a run that goes on after its end has its old place again", async (_, store) => {

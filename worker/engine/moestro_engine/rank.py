@@ -21,6 +21,8 @@ def run_rank(assignment: rank_pb2.RankAssignment, link: Link, open_store: OpenSt
     check_plan(assignment.plan, assignment.job, mesh)
     device = choose_device(assignment)
     join(assignment, link, open_store, device)
+    if assignment.rank == 0:
+        link.send(joined=rank_pb2.RankJoined())
     with explained(assignment.plan, mesh, device):
         context = build_context(assignment, link, mesh, data or prepare_data(assignment.job), device)
         next_step = restore_checkpoint(context)

@@ -86,7 +86,7 @@ def test_a_message_that_is_not_the_awaited_one_is_kept_for_later():
 def test_an_agent_that_closed_the_socket_is_gone_for_reading_and_ignored_for_writing():
     link, agent = pair()
     agent.close()
-    link.send(hello=rank_pb2.RankHello(rank=1))
+    link.send(hello=rank_pb2.RankHello(token="secret"))
     with pytest.raises(AgentGoneError):
         link.poll()
     with pytest.raises(AgentGoneError):

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { CheckpointReference, Coefficients, RankFailed, RankFinished, Rendezvous, SaveRequest, StopRequest } from "./rank_pb.js";
+import type { CheckpointReference, Coefficients, RankFailed, RankFinished, RankJoined, Rendezvous, SaveRequest, StopRequest } from "./rank_pb.js";
 import type { CheckpointShards, DataPrepared, Sample, StepReport } from "./report_pb.js";
 import type { EngineJob } from "./job_pb.js";
 import type { Plan } from "./plan_pb.js";
@@ -464,6 +464,14 @@ export declare type ConnectRequest = Message<"moestro.v1.ConnectRequest"> & {
      */
     value: StackDump;
     case: "stack";
+  } | {
+    /**
+     * From the agent of rank 0.
+     *
+     * @generated from field: moestro.v1.RankJoined joined = 14;
+     */
+    value: RankJoined;
+    case: "joined";
   } | { case: undefined; value?: undefined };
 };
 

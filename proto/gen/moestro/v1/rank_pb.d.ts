@@ -308,11 +308,6 @@ export declare const AgentToRankSchema: GenMessage<AgentToRank>;
  */
 export declare type RankHello = Message<"moestro.v1.RankHello"> & {
   /**
-   * @generated from field: int32 rank = 1;
-   */
-  rank: number;
-
-  /**
    * The secret the agent gave this process in MOESTRO_RANK_TOKEN.
    *
    * @generated from field: string token = 2;
@@ -325,6 +320,20 @@ export declare type RankHello = Message<"moestro.v1.RankHello"> & {
  * Use `create(RankHelloSchema)` to create a new message.
  */
 export declare const RankHelloSchema: GenMessage<RankHello>;
+
+/**
+ * Rank 0: all ranks have met, the process group stands; weights are read next.
+ *
+ * @generated from message moestro.v1.RankJoined
+ */
+export declare type RankJoined = Message<"moestro.v1.RankJoined"> & {
+};
+
+/**
+ * Describes the message moestro.v1.RankJoined.
+ * Use `create(RankJoinedSchema)` to create a new message.
+ */
+export declare const RankJoinedSchema: GenMessage<RankJoined>;
 
 /**
  * The process group stands, weights are in place: the next thing is a step.
@@ -462,6 +471,12 @@ export declare type RankToAgent = Message<"moestro.v1.RankToAgent"> & {
      */
     value: RankFailed;
     case: "failed";
+  } | {
+    /**
+     * @generated from field: moestro.v1.RankJoined joined = 10;
+     */
+    value: RankJoined;
+    case: "joined";
   } | { case: undefined; value?: undefined };
 };
 

@@ -188,6 +188,20 @@ export declare type RunStatus = Message<"moestro.v1.RunStatus"> & {
    * @generated from field: int32 exit_code = 31;
    */
   exitCode: number;
+
+  /**
+   * FLOPs of the model a second, over all ranks: 6 a parameter and token, and attention.
+   *
+   * @generated from field: double model_flops_per_second = 32;
+   */
+  modelFlopsPerSecond: number;
+
+  /**
+   * Their share of the peak of all GPUs, 0..1; unset where a GPU's peak is not known.
+   *
+   * @generated from field: optional double mfu = 33;
+   */
+  mfu?: number | undefined;
 };
 
 /**
@@ -677,6 +691,8 @@ export declare type ReadLogRequest = Message<"moestro.v1.ReadLogRequest"> & {
   generation: bigint;
 
   /**
+   * Go on until the run is over, into the generations to come.
+   *
    * @generated from field: bool follow = 4;
    */
   follow: boolean;
@@ -693,9 +709,18 @@ export declare const ReadLogRequestSchema: GenMessage<ReadLogRequest>;
  */
 export declare type ReadLogResponse = Message<"moestro.v1.ReadLogResponse"> & {
   /**
+   * Whole lines, if it is of all ranks. Empty where a generation begins.
+   *
    * @generated from field: bytes chunk = 1;
    */
   chunk: Uint8Array;
+
+  /**
+   * The chunk's.
+   *
+   * @generated from field: int64 generation = 2;
+   */
+  generation: bigint;
 };
 
 /**

@@ -99,12 +99,14 @@ class AgentToRank(_message.Message):
     def __init__(self, assignment: _Optional[_Union[RankAssignment, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., stop: _Optional[_Union[StopRequest, _Mapping]] = ..., save: _Optional[_Union[SaveRequest, _Mapping]] = ...) -> None: ...
 
 class RankHello(_message.Message):
-    __slots__ = ("rank", "token")
-    RANK_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("token",)
     TOKEN_FIELD_NUMBER: _ClassVar[int]
-    rank: int
     token: str
-    def __init__(self, rank: _Optional[int] = ..., token: _Optional[str] = ...) -> None: ...
+    def __init__(self, token: _Optional[str] = ...) -> None: ...
+
+class RankJoined(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class RankReady(_message.Message):
     __slots__ = ("next_step",)
@@ -131,7 +133,7 @@ class RankFailed(_message.Message):
     def __init__(self, message: _Optional[str] = ..., user_error: bool = ..., lost_peer: bool = ...) -> None: ...
 
 class RankToAgent(_message.Message):
-    __slots__ = ("hello", "rendezvous", "data", "ready", "step", "checkpoint", "sample", "finished", "failed")
+    __slots__ = ("hello", "rendezvous", "data", "ready", "step", "checkpoint", "sample", "finished", "failed", "joined")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
@@ -141,6 +143,7 @@ class RankToAgent(_message.Message):
     SAMPLE_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
+    JOINED_FIELD_NUMBER: _ClassVar[int]
     hello: RankHello
     rendezvous: Rendezvous
     data: _report_pb2.DataPrepared
@@ -150,4 +153,5 @@ class RankToAgent(_message.Message):
     sample: _report_pb2.Sample
     finished: RankFinished
     failed: RankFailed
-    def __init__(self, hello: _Optional[_Union[RankHello, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., data: _Optional[_Union[_report_pb2.DataPrepared, _Mapping]] = ..., ready: _Optional[_Union[RankReady, _Mapping]] = ..., step: _Optional[_Union[_report_pb2.StepReport, _Mapping]] = ..., checkpoint: _Optional[_Union[_report_pb2.CheckpointShards, _Mapping]] = ..., sample: _Optional[_Union[_report_pb2.Sample, _Mapping]] = ..., finished: _Optional[_Union[RankFinished, _Mapping]] = ..., failed: _Optional[_Union[RankFailed, _Mapping]] = ...) -> None: ...
+    joined: RankJoined
+    def __init__(self, hello: _Optional[_Union[RankHello, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., data: _Optional[_Union[_report_pb2.DataPrepared, _Mapping]] = ..., ready: _Optional[_Union[RankReady, _Mapping]] = ..., step: _Optional[_Union[_report_pb2.StepReport, _Mapping]] = ..., checkpoint: _Optional[_Union[_report_pb2.CheckpointShards, _Mapping]] = ..., sample: _Optional[_Union[_report_pb2.Sample, _Mapping]] = ..., finished: _Optional[_Union[RankFinished, _Mapping]] = ..., failed: _Optional[_Union[RankFailed, _Mapping]] = ..., joined: _Optional[_Union[RankJoined, _Mapping]] = ...) -> None: ...

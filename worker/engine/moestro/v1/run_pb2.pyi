@@ -32,7 +32,7 @@ RUN_STATE_SUSPENDING: RunState
 RUN_STATE_SUSPENDED: RunState
 
 class RunStatus(_message.Message):
-    __slots__ = ("run_id", "state", "reason", "generation", "step", "total_steps", "loss", "validation_loss", "tokens_per_second", "drop_rate", "min_coefficient", "max_coefficient", "eta_ms", "checkpoint_step", "stages", "name", "owner", "priority", "submitted_at_ms", "num_ranks", "min_ranks", "max_ranks", "layout", "restarts", "counted_restarts", "max_restarts", "goodput", "steps_lost", "layers", "ranks", "exit_code")
+    __slots__ = ("run_id", "state", "reason", "generation", "step", "total_steps", "loss", "validation_loss", "tokens_per_second", "drop_rate", "min_coefficient", "max_coefficient", "eta_ms", "checkpoint_step", "stages", "name", "owner", "priority", "submitted_at_ms", "num_ranks", "min_ranks", "max_ranks", "layout", "restarts", "counted_restarts", "max_restarts", "goodput", "steps_lost", "layers", "ranks", "exit_code", "model_flops_per_second", "mfu")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +64,8 @@ class RunStatus(_message.Message):
     LAYERS_FIELD_NUMBER: _ClassVar[int]
     RANKS_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FLOPS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    MFU_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     state: RunState
     reason: str
@@ -95,7 +97,9 @@ class RunStatus(_message.Message):
     layers: _containers.RepeatedCompositeFieldContainer[LayerStatus]
     ranks: _containers.RepeatedCompositeFieldContainer[RankStatus]
     exit_code: int
-    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., generation: _Optional[int] = ..., step: _Optional[int] = ..., total_steps: _Optional[int] = ..., loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., tokens_per_second: _Optional[float] = ..., drop_rate: _Optional[float] = ..., min_coefficient: _Optional[float] = ..., max_coefficient: _Optional[float] = ..., eta_ms: _Optional[int] = ..., checkpoint_step: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[StageStatus, _Mapping]]] = ..., name: _Optional[str] = ..., owner: _Optional[str] = ..., priority: _Optional[int] = ..., submitted_at_ms: _Optional[int] = ..., num_ranks: _Optional[int] = ..., min_ranks: _Optional[int] = ..., max_ranks: _Optional[int] = ..., layout: _Optional[str] = ..., restarts: _Optional[int] = ..., counted_restarts: _Optional[int] = ..., max_restarts: _Optional[int] = ..., goodput: _Optional[float] = ..., steps_lost: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerStatus, _Mapping]]] = ..., ranks: _Optional[_Iterable[_Union[RankStatus, _Mapping]]] = ..., exit_code: _Optional[int] = ...) -> None: ...
+    model_flops_per_second: float
+    mfu: float
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., reason: _Optional[str] = ..., generation: _Optional[int] = ..., step: _Optional[int] = ..., total_steps: _Optional[int] = ..., loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., tokens_per_second: _Optional[float] = ..., drop_rate: _Optional[float] = ..., min_coefficient: _Optional[float] = ..., max_coefficient: _Optional[float] = ..., eta_ms: _Optional[int] = ..., checkpoint_step: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[StageStatus, _Mapping]]] = ..., name: _Optional[str] = ..., owner: _Optional[str] = ..., priority: _Optional[int] = ..., submitted_at_ms: _Optional[int] = ..., num_ranks: _Optional[int] = ..., min_ranks: _Optional[int] = ..., max_ranks: _Optional[int] = ..., layout: _Optional[str] = ..., restarts: _Optional[int] = ..., counted_restarts: _Optional[int] = ..., max_restarts: _Optional[int] = ..., goodput: _Optional[float] = ..., steps_lost: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerStatus, _Mapping]]] = ..., ranks: _Optional[_Iterable[_Union[RankStatus, _Mapping]]] = ..., exit_code: _Optional[int] = ..., model_flops_per_second: _Optional[float] = ..., mfu: _Optional[float] = ...) -> None: ...
 
 class LayerStatus(_message.Message):
     __slots__ = ("layer", "drop_rate", "coefficient", "load")
@@ -274,7 +278,9 @@ class ReadLogRequest(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., rank: _Optional[int] = ..., generation: _Optional[int] = ..., follow: bool = ...) -> None: ...
 
 class ReadLogResponse(_message.Message):
-    __slots__ = ("chunk",)
+    __slots__ = ("chunk", "generation")
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
     chunk: bytes
-    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+    generation: int
+    def __init__(self, chunk: _Optional[bytes] = ..., generation: _Optional[int] = ...) -> None: ...

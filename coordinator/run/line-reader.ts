@@ -1,0 +1,111 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+
+const BLOCK_BYTES = 64 * 1024;
+const NEWLINE = 10;
+
+/** A line without its end; `next` is where the one behind it begins. */
+export type Line = { text: string; offset: number; next: number };
+
+/**
+ * The whole lines of a file of any length, found without reading it through. A last line
+ * without an end was cut short and is none.
+ */
+export class LineReader {
+  readonly #file: number;
+  /** Of the file. */
+  readonly size: number;
+  /** Behind the last line. */
+  readonly end: number;
+
+  private constructor(file: number) {
+    this.#file = file;
+    this.size = fstatSync(file).size;
+    this.end = this.#startOf(this.size);
+  }
+
+  /** Hands the file's lines to `use`; a file that is not there has none. */
+  static read<Result>(path: string, use: (lines: LineReader) => Result): Result | undefined {
+    const file = openIfThere(path);
+    if (file === undefined) return undefined;
+    try {
+      return use(new LineReader(file));
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** The first line; undefined if there is none. */
+  get first(): Line | undefined {
+    return this.end === 0 ? undefined : this.#at(0);
+  }
+
+  get last(): Line | undefined {
+    return this.end === 0 ? undefined : this.#at(this.#startOf(this.end - 1));
+  }
+
+  /**
+   * The first line for which `isBehind` holds, in a file in which it holds for all that
+   * follow such a one; undefined if it holds for none. Few lines are read.
+   */
+  find(isBehind: (text: string) => boolean): Line | undefined {
+    let from = 0;
+    let to = this.end;
+    let found: Line | undefined;
+    while (from < to) {
+      const line = this.#at(this.#startOf(from + Math.floor((to - from) / 2)));
+      if (isBehind(line.text)) {
+        found = line;
+        to = line.offset;
+      } else from = line.next;
+    }
+    return found;
+  }
+
+  /** The lines from this offset on, where one begins. */
+  *from(offset: number): Generator<Line> {
+    for (let next = offset; next < this.end; ) {
+      const line = this.#at(next);
+      next = line.next;
+      yield line;
+    }
+  }
+
+  #at(offset: number): Line {
+    const blocks: Buffer[] = [];
+    for (let from = offset; ; ) {
+      const block = this.#block(from, BLOCK_BYTES);
+      const length = block.indexOf(NEWLINE);
+      if (length >= 0 || block.length === 0) {
+        blocks.push(block.subarray(0, Math.max(0, length)));
+        return { text: Buffer.concat(blocks).toString("utf8"), offset, next: from + length + 1 };
+      }
+      blocks.push(block);
+      from += block.length;
+    }
+  }
+
+  /** Where the line begins that has the byte before or at this offset. */
+  #startOf(offset: number): number {
+    for (let to = offset; to > 0; ) {
+      const from = Math.max(0, to - BLOCK_BYTES);
+      const newline = this.#block(from, to - from).lastIndexOf(NEWLINE);
+      if (newline >= 0) return from + newline + 1;
+      to = from;
+    }
+    return 0;
+  }
+
+  #block(offset: number, numBytes: number): Buffer {
+    const block = Buffer.allocUnsafe(numBytes);
+    return block.subarray(0, readSync(this.#file, block, 0, numBytes, offset));
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
