@@ -8,7 +8,9 @@ const base: AgentFacts = {
   agentId: "b",
   connected: false,
   heardAtMs: NOW - 4000,
-  probes: [{ by: "a", atMs: NOW - 500, answered: false }],
+  probes: [{ by: "a", atMs: NOW - 500, answered: false, connected: false }],
+  wasReached: true,
+  wasHere: true,
   progressAtMs: 0,
   numPeers: 1,
   numSilentPeers: 0,
@@ -30,7 +32,7 @@ const CASES: [sentence: string, facts: Partial<AgentFacts>, verdict: string, rea
   ],
   [
     "one that a peer reaches has lost its connection, not its ranks",
-    { probes: [{ by: "a", atMs: NOW - 500, answered: true }] },
+    { probes: [{ by: "a", atMs: NOW - 500, answered: true, connected: true }] },
     "silent",
     /agent a reaches it/,
   ],
@@ -43,10 +45,37 @@ const CASES: [sentence: string, facts: Partial<AgentFacts>, verdict: string, rea
   [
     "what was answered before it fell silent says nothing",
     {
-      probes: [{ by: "a", atMs: NOW - 5000, answered: true }, ...base.probes],
+      probes: [{ by: "a", atMs: NOW - 5000, answered: true, connected: true }, ...base.probes],
     },
     "lost",
     /lost/,
+  ],
+  [
+    "a machine that takes connections is there: its agent may be stopped",
+    { probes: [{ by: "a", atMs: NOW - 500, answered: false, connected: true }] },
+    "silent",
+    /its machine answers agent a, so it may be stopped: its ranks are left alone for 90 s/,
+  ],
+  [
+    "but not for ever",
+    {
+      heardAtMs: NOW - 91_000,
+      probes: [{ by: "a", atMs: NOW - 500, answered: false, connected: true }],
+    },
+    "lost",
+    /agent a cannot reach it either/,
+  ],
+  [
+    "where no peer could ever reach it, that none can says little",
+    { wasReached: false },
+    "silent",
+    /no other agent ever reached its probe port/,
+  ],
+  [
+    "one that a new coordinator waits for in vain is lost",
+    { wasHere: false, wasReached: false, probes: [], heardAtMs: NOW - 91_000 },
+    "lost",
+    /it has not come in 91\.0 s, and another one has/,
   ],
   ["nobody is lost within the first seconds", { heardAtMs: NOW - 2000 }, "silent", /being asked/],
   [
@@ -82,8 +111,11 @@ test("no agent is lost that a peer reaches, or whose ranks make steps", () => {
             by: fc.constantFrom("a", "c"),
             atMs: fc.integer({ min: 0, max: NOW }),
             answered: fc.boolean(),
+            connected: fc.boolean(),
           }),
         ),
+        wasReached: fc.boolean(),
+        wasHere: fc.boolean(),
         progressAtMs: fc.integer({ min: 0, max: NOW }),
         numPeers: fc.integer({ min: 0, max: 3 }),
         numSilentPeers: fc.integer({ min: 0, max: 3 }),
@@ -95,7 +127,10 @@ test("no agent is lost that a peer reaches, or whose ranks make steps", () => {
         const recent = (atMs: number) => NOW - atMs < HEALTH_OPTIONS.lostAfterMs;
         assert.ok(!facts.probes.some((one) => one.answered && recent(one.atMs)));
         assert.ok(!(recent(facts.progressAtMs) && facts.progressAtMs > facts.heardAtMs));
-        assert.ok(NOW - facts.heardAtMs >= HEALTH_OPTIONS.lostAfterMs);
+        const { lostAfterMs, stoppedAfterMs } = HEALTH_OPTIONS;
+        const isUp = facts.probes.some((one) => one.connected && one.atMs >= facts.heardAtMs);
+        const isSure = facts.wasReached && !isUp;
+        assert.ok(NOW - facts.heardAtMs >= (isSure ? lostAfterMs : stoppedAfterMs));
       },
     ),
   );

@@ -6,18 +6,27 @@ import {
   GoodbyeSchema,
   HeartbeatReplySchema,
   KillRanksSchema,
+  type ProbeResult,
   ProbeSchema,
   type RankGroupState,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import type { AgentEvents, AgentSession, Fencing } from "../rpc/agent-service.ts";
 import { notLeading } from "../rpc/not-leading.ts";
-import { type AgentVerdict, HEALTH_OPTIONS, judgeAgent, SILENT_AFTER_MS } from "./agent-health.ts";
+import {
+  type AgentProbe,
+  type AgentVerdict,
+  HEALTH_OPTIONS,
+  judgeAgent,
+  SILENT_AFTER_MS,
+} from "./agent-health.ts";
 
 /** Between two looks at who is silent. */
 const TICK_MS = 250;
 /** Between two questions to the peers of a silent agent. */
 const PROBE_EVERY_MS = 500;
 const PROBE_TIMEOUT_MS = 1000;
+/** Between two tries to reach an agent that is well and was not reached so far. */
+const REACH_EVERY_MS = 3000;
 /** How long an agent may still tell of ranks that are nobody's any more. */
 const LAST_WORDS_MS = 3000;
 /** Peers asked at a time. */
@@ -64,7 +73,8 @@ type Known = {
   hello: AgentHello | undefined;
   session: AgentSession | undefined;
   heardAtMs: number;
-  probes: { by: string; atMs: number; answered: boolean }[];
+  probes: AgentProbe[];
+  wasReached: boolean;
   askedAtMs: number;
   verdict: AgentVerdict;
 };
@@ -227,6 +237,7 @@ export class Fleet implements AgentEvents {
     if (found) return found;
     const known: Known = {
       ...{ hello: undefined, session: undefined, probes: [], askedAtMs: 0, verdict: PRESENT },
+      wasReached: false,
       heardAtMs: performance.now(),
     };
     this.#known.set(agentId, known);
@@ -298,6 +309,8 @@ export class Fleet implements AgentEvents {
     const verdict = judgeAgent(now, {
       ...{ agentId, connected: known.session !== undefined, heardAtMs: known.heardAtMs },
       probes: known.probes,
+      wasReached: known.wasReached,
+      wasHere: known.hello !== undefined,
       progressAtMs: Math.max(0, ...groups.map(({ progressAtMs }) => progressAtMs)),
       numPeers: peers.length,
       numSilentPeers: this.#known.size - 1 - peers.length,
@@ -308,30 +321,38 @@ export class Fleet implements AgentEvents {
       for (const group of groups) group.agentJudged(agentId, verdict);
       this.#options.changed();
     }
-    if (verdict.verdict !== "present") this.#ask(agentId, known, peers, now);
+    if (verdict.verdict !== "present") {
+      this.#ask(agentId, known, peers.slice(0, NUM_ASKED), PROBE_EVERY_MS);
+    } else if (!known.wasReached) {
+      // While it is well: later, that nobody reaches it says something.
+      const peer = peers[Math.floor(Math.random() * peers.length)];
+      if (peer !== agentId) this.#ask(agentId, known, peer ? [peer] : [], REACH_EVERY_MS);
+    }
   }
 
-  /** Has peers try to reach a silent agent. */
-  #ask(agentId: string, known: Known, peers: readonly string[], now: number): void {
+  /** Has peers try to reach an agent, now and then. */
+  #ask(agentId: string, known: Known, peers: readonly string[], everyMs: number): void {
     const { hello } = known;
     const epoch = this.#options.epoch();
     if (!hello || hello.probePort === 0 || epoch === undefined) return;
-    if (now - known.askedAtMs < PROBE_EVERY_MS) return;
+    const now = performance.now();
+    if (now - known.askedAtMs < everyMs) return;
     known.askedAtMs = now;
     const { address, probePort: port } = hello;
     const timeoutMs = BigInt(PROBE_TIMEOUT_MS);
     const value = create(ProbeSchema, { agentId, address, port, timeoutMs });
-    for (const peer of peers.slice(0, NUM_ASKED)) {
+    for (const peer of peers) {
       this.send(peer, NO_RUN(epoch), { case: "probe", value });
     }
   }
 
-  #probed(by: string, { agentId, answered }: { agentId: string; answered: boolean }): void {
+  #probed(by: string, { agentId, answered, connected }: ProbeResult): void {
     const known = this.#known.get(agentId);
     if (!known) return;
     const sinceMs = known.heardAtMs;
     const kept = known.probes.filter(({ atMs }) => atMs >= sinceMs).slice(-2 * NUM_ASKED);
-    known.probes = [...kept, { by, atMs: performance.now(), answered }];
+    known.probes = [...kept, { by, atMs: performance.now(), answered, connected }];
+    known.wasReached ||= answered;
     this.#judge(agentId, known);
   }
 }

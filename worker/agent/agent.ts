@@ -193,9 +193,8 @@ export class Agent {
   async #probe({ agentId, address, port, timeoutMs }: Probe): Promise<void> {
     const asked = probe(agentId, { host: address, port, timeoutMs: Number(timeoutMs) });
     // A port that is none, such as a coordinator should not send, throws.
-    const why = await asked.catch((error: Error) => error.message);
-    const answered = why === undefined;
-    const value = create(ProbeResultSchema, { agentId, answered, why: why ?? "" });
+    const none = ({ message: why }: Error) => ({ answered: false, connected: false, why });
+    const value = create(ProbeResultSchema, { agentId, ...(await asked.catch(none)) });
     this.#connection.send({ case: "probed", value }, NO_RUN);
   }
 

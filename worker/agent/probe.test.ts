@@ -29,19 +29,24 @@ function answerTo(bytes: Buffer): Promise<string> {
 }
 
 test("an agent that lives is told from another that has taken its place", async () => {
-  assert.equal(await probe("node-7", at(listener.port)), undefined);
-  assert.equal(await probe("node-8", at(listener.port)), "another answers there: node-7");
+  const lives = { answered: true, connected: true, why: "" };
+  assert.deepEqual(await probe("node-7", at(listener.port)), lives);
+  const { answered, why } = await probe("node-8", at(listener.port));
+  assert.deepEqual([answered, why], [false, "another answers there: node-7"]);
 });
 
 test("nobody, somebody who says nothing, and somebody who says something else do not count", async () => {
-  assert.match((await probe("node-7", at(1))) ?? "", /ECONNREFUSED/);
+  const refused = await probe("node-7", at(1));
+  assert.match(refused.why, /ECONNREFUSED/);
+  assert.equal(refused.connected, false);
   const sockets: Socket[] = [];
   const silent = createServer((socket) => sockets.push(socket)).listen(0, HOST);
   const chatty = createServer((socket) => socket.end("x".repeat(1000))).listen(0, HOST);
   await Promise.all([once(silent, "listening"), once(chatty, "listening")]);
   const port = (server: typeof silent) => (server.address() as { port: number }).port;
-  assert.equal(await probe("node-7", at(port(silent), 100)), "no answer within 100 ms");
-  assert.equal(await probe("node-7", at(port(chatty))), "it answers something else");
+  const stopped = { answered: false, connected: true, why: "no answer within 100 ms" };
+  assert.deepEqual(await probe("node-7", at(port(silent), 100)), stopped);
+  assert.equal((await probe("node-7", at(port(chatty)))).why, "it answers something else");
   for (const socket of sockets) socket.destroy();
   silent.close();
   chatty.close();

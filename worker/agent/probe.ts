@@ -50,18 +50,24 @@ export async function listenForProbes(
   };
 }
 
-/** Asks another agent whether it lives; undefined if it does, else one phrase. */
+/** What came of a question: `connected` says whether the other machine took the connection. */
+export type Probed = { answered: boolean; connected: boolean; why: string };
+
+/** Asks another agent whether it lives. */
 export function probe(
   agentId: string,
   { host, port, timeoutMs }: { host: string; port: number; timeoutMs: number },
-): Promise<string | undefined> {
+): Promise<Probed> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
+    let connected = false;
+    const socket = connect({ host, port }, () => {
+      connected = true;
+    });
     let text = "";
-    const settle = (why: string | undefined) => {
+    const settle = (why: string) => {
       clearTimeout(deadline);
       socket.destroy();
-      resolve(why);
+      resolve({ answered: why === "", connected, why });
     };
     const deadline = setTimeout(() => settle(`no answer within ${timeoutMs} ms`), timeoutMs);
     socket.on("error", (error) => settle(error.message));
@@ -73,7 +79,7 @@ export function probe(
         return;
       }
       const [id] = text.split(/\s/);
-      settle(id === agentId ? undefined : `another answers there: ${id?.slice(0, 64)}`);
+      settle(id === agentId ? "" : `another answers there: ${id?.slice(0, 64)}`);
     });
   });
 }

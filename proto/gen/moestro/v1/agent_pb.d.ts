@@ -347,6 +347,14 @@ export declare type ProbeResult = Message<"moestro.v1.ProbeResult"> & {
    * @generated from field: string why = 3;
    */
   why: string;
+
+  /**
+   * Its machine took the connection: it is up, and the agent's process is there, though it
+   * may be stopped.
+   *
+   * @generated from field: bool connected = 4;
+   */
+  connected: boolean;
 };
 
 /**

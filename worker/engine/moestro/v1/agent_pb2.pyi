@@ -116,14 +116,16 @@ class Heartbeat(_message.Message):
     def __init__(self) -> None: ...
 
 class ProbeResult(_message.Message):
-    __slots__ = ("agent_id", "answered", "why")
+    __slots__ = ("agent_id", "answered", "why", "connected")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     ANSWERED_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     answered: bool
     why: str
-    def __init__(self, agent_id: _Optional[str] = ..., answered: bool = ..., why: _Optional[str] = ...) -> None: ...
+    connected: bool
+    def __init__(self, agent_id: _Optional[str] = ..., answered: bool = ..., why: _Optional[str] = ..., connected: bool = ...) -> None: ...
 
 class StackDump(_message.Message):
     __slots__ = ("rank", "lines")
