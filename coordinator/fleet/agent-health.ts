@@ -1,5 +1,5 @@
 /** An agent is asked after by its peers once it has been silent this long. */
-export const SILENT_AFTER_MS = 1500;
+export const SILENT_AFTER_MS = 2000;
 
 /** What came of a peer's question; `connected`: its machine took the connection at least. */
 export type AgentProbe = { by: string; atMs: number; answered: boolean; connected: boolean };

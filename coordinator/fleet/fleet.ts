@@ -203,9 +203,8 @@ export class Fleet implements AgentEvents {
       return;
     }
     const group = fence && this.#groups.get(fence.runId);
-    const isOwn =
-      group?.fence.generation === fence?.generation && group?.agentIds.includes(agentId);
-    if (!group || !isOwn) {
+    const isOwn = group && this.#groupsByAgent.get(agentId)?.has(group);
+    if (!isOwn || group.fence.generation !== fence.generation) {
       this.#options.refusedStale(agentId, request);
       return;
     }

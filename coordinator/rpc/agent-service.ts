@@ -15,7 +15,7 @@ import { printable } from "./printable.ts";
 
 const MAX_SLOTS = 1024;
 /** A node is to be found lost within 5 s, so its silence must show early. */
-const HEARTBEAT_INTERVAL_MS = 500;
+const HEARTBEAT_INTERVAL_MS = 1000;
 
 /** What a message is about; a message about anything else is stale. */
 export type Fencing = { runId: string; generation: bigint; coordinatorEpoch: bigint };

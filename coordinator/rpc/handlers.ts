@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   type ServerUnaryCall,
   type ServerWritableStream,
@@ -54,10 +55,7 @@ export function streaming<Request, Response>(
     // A caller that reads slowly is waited for.
     const send = async (response: Response) => {
       if (gone.signal.aborted || call.write(response)) return;
-      await new Promise<void>((resolve) => {
-        call.once("drain", resolve);
-        gone.signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await once(call, "drain", { signal: gone.signal }).catch(() => {});
     };
     produce(call.request, send, gone.signal).then(
       () => call.end(),

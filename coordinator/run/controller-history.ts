@@ -1,7 +1,7 @@
 import type { ControllerState } from "../controller/controller.ts";
 
 /** A checkpoint that was asked for is written within so many steps. */
-const NUM_RECENT = 500;
+export const NUM_RECENT = 500;
 
 /**
  * The controller's states behind the steps whose checkpoints may still be on

@@ -2,12 +2,13 @@ import {
   type ControllerOptions,
   type ControllerState,
   createController,
-  fold,
 } from "../controller/controller.ts";
 import { restoreController } from "../controller/restore.ts";
+import { NUM_RECENT } from "./controller-history.ts";
+import { markedState, statesBehind } from "./controller-marks.ts";
 import { LineReader } from "./line-reader.ts";
 import type { Manifest } from "./manifest.ts";
-import { firstLineBehind, parseMetrics } from "./metrics-lines.ts";
+import { firstLineBehind, newestRecord, parseMetrics } from "./metrics-lines.ts";
 import type { RunDirectory } from "./run-directory.ts";
 
 /** The controller as it stands behind a checkpoint, or before the first step. */
@@ -22,27 +23,53 @@ export function controllerBehind(
 }
 
 /**
- * The controller as it stood behind each of the records since the checkpoint, the newest
- * last: every recorded step folded in, as the coordinator that wrote them had it. A
- * checkpoint of any of these steps may still be on its way.
+ * The controller as it stood behind records since the checkpoint, the newest last: the
+ * recorded steps folded in, as the coordinator that wrote them had it. Those whose
+ * checkpoints may still be on their way are told: of the last steps, and of the last that
+ * was due, every `everySteps`. However long the run, some hundred lines are read, and all
+ * only of one whose lines are of a version that put no states into them.
  */
 export function controllersBehindRecords(
   directory: RunDirectory,
   manifest: Pick<Manifest, "step" | "controller"> | undefined,
   law: ControllerOptions,
   numLayers: number,
+  everySteps: number,
 ): ControllerState[] {
-  let state = controllerBehind(manifest, law, numLayers);
-  const states = [state];
-  LineReader.read(directory.metrics, (lines) => {
-    const first = firstLineBehind(lines, state.lastStep);
-    for (const { text } of first ? lines.from(first.offset) : []) {
-      const { step = 0, layers = [] } = parseMetrics(text) ?? {};
-      for (let next = state.lastStep + 1; next <= step; next += 1) {
-        state = fold(law, state, next, layers);
-        states.push(state);
+  const first = controllerBehind(manifest, law, numLayers);
+  const states = LineReader.read(directory.metrics, (lines) => {
+    const lastStep = newestRecord(lines)?.record.step ?? 0;
+    const recent = lastStep - NUM_RECENT;
+    const due = everySteps > 0 ? lastStep - (lastStep % everySteps) : 0;
+    const found: ControllerState[] = [];
+    if (due <= recent) {
+      for (const state of statesFrom(lines, law, first, due)) {
+        if (state.lastStep < due) continue;
+        found.push(state);
+        break;
       }
     }
+    for (const state of statesFrom(lines, law, first, recent)) {
+      if (state.lastStep > recent) found.push(state);
+    }
+    return found.filter(({ lastStep }) => lastStep > first.lastStep);
   });
-  return states;
+  return [first, ...(states ?? [])];
+}
+
+/** The states behind each step, from one at or before `step` on. */
+function* statesFrom(
+  lines: LineReader,
+  law: ControllerOptions,
+  first: ControllerState,
+  step: number,
+): Generator<ControllerState> {
+  let state = markedState(lines, law, first, step);
+  yield state;
+  const line = firstLineBehind(lines, state.lastStep);
+  for (const { text } of line ? lines.from(line.offset) : []) {
+    const record = parseMetrics(text);
+    if (!record) continue;
+    for (state of statesBehind(law, state, record)) yield state;
+  }
 }

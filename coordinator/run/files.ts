@@ -18,7 +18,7 @@ export function writeAtomically(path: string, content: string): void {
     renameSync(partial, path);
     syncDirectory(dirname(path));
   } catch (error) {
-    rmSync(partial, { force: true });
+    removeIfPossible(partial);
     throw writeError(path, error);
   }
 }
@@ -30,7 +30,7 @@ export function replaceFile(path: string, content: string): void {
     writeFileSync(partial, content);
     renameSync(partial, path);
   } catch (error) {
-    rmSync(partial, { force: true });
+    removeIfPossible(partial);
     throw writeError(path, error);
   }
 }
@@ -42,6 +42,13 @@ export function makeDirectory(path: string): void {
   } catch (error) {
     throw writeError(path, error);
   }
+}
+
+/** What keeps a file from being written may keep it from being removed too; the next try replaces it. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
 }
 
 /** Makes a rename inside the folder survive a power failure. */

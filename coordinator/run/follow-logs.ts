@@ -16,8 +16,10 @@ export type LogRequest = {
 export type LogChunk = { generation: number; chunk: Uint8Array };
 
 const POLL_MS = 200;
-/** Thousands of ranks are looked at less often: looking takes at most this part of the time. */
+/** Thousands of ranks are looked at less often: looking takes about this part of the time. */
 const SHARE_OF_TIME = 0.1;
+/** Whoever reads slowly, or pauses, need not wait longer for what is new. */
+const LONGEST_PAUSE_MS = 3000;
 
 /**
  * What ranks of one generation printed; asked to follow also what they print until
@@ -47,7 +49,7 @@ export async function* followLogs(
     hasAny ||= logs.hasAny;
     const tookMs = performance.now() - askedAtMs;
     if (next === undefined && !over) {
-      const pauseMs = Math.max(POLL_MS, tookMs / SHARE_OF_TIME);
+      const pauseMs = Math.min(Math.max(POLL_MS, tookMs / SHARE_OF_TIME), LONGEST_PAUSE_MS);
       await sleep(pauseMs, undefined, { signal }).catch(() => {});
       continue;
     }

@@ -271,7 +271,7 @@ export class Generation implements Group {
       case "step": {
         const receivedAtMs = performance.now();
         this.#checkStep(agentId, message.value);
-        if (message.value.step > this.#steps.newest) this.#hang.step();
+        if (message.value.step > this.#steps.newest) this.#hang.step(message.value.stepMs);
         for (const report of this.#steps.add(agentId, message.value)) {
           const value = this.#events.step(report);
           this.#recordedStep = Number(report.step);

@@ -44,10 +44,10 @@ export class HangWatch {
     this.#progressAtMs = performance.now();
   }
 
-  /** A step was made. */
-  step(): void {
+  /** A step was made, in `stepMs`. */
+  step(stepMs: number): void {
     this.#progressAtMs = performance.now();
-    this.#deadline.step(this.#progressAtMs);
+    this.#deadline.step(this.#progressAtMs, stepMs);
   }
 
   /** Until now a step might have been made and not been heard of. */
@@ -68,11 +68,13 @@ export class HangWatch {
     if (now - this.#lookedAtMs > 2 * WATCH_MS + STACKS_MS) this.deaf();
     this.#lookedAtMs = now;
     if (!isTraining()) return;
-    const ms = Math.max(this.#deadline.ms, isEnding() ? ENDING_MS : 0);
+    const isLast = isEnding() && this.#deadline.ms < ENDING_MS;
+    const ms = isLast ? ENDING_MS : this.#deadline.ms;
     if (now - Math.max(this.#progressAtMs, this.#listensSinceMs) < ms) return;
     this.deaf();
     const heardAtMs = this.#progressAtMs;
-    const after = `no step for ${(ms / 1000).toFixed(0)} s (${this.#deadline.rule})`;
+    const rule = isLast ? "so long for a last checkpoint and a sample" : this.#deadline.rule;
+    const after = `no step for ${(ms / 1000).toFixed(0)} s (${rule})`;
     hanging(`${after}; taking the stacks of all ranks`);
     setTimeout(() => {
       // A step that came after all is proof of life.

@@ -5,10 +5,10 @@ import { HangDeadline } from "./hang.ts";
 function after(gapsMs: readonly number[]): HangDeadline {
   const deadline = new HangDeadline();
   let now = 1000;
-  deadline.step(now);
+  deadline.step(now, 0);
   for (const gap of gapsMs) {
     now += gap;
-    deadline.step(now);
+    deadline.step(now, 0);
   }
   return deadline;
 }
@@ -35,6 +35,12 @@ test("one odd step among hundreds does not count", () => {
 test("the time a coordinator was away is no step's", () => {
   const deadline = after([100, 100]);
   deadline.interrupted();
-  deadline.step(1_000_000);
+  deadline.step(1_000_000, 100);
   assert.equal(deadline.ms, 20_000);
+});
+
+test("reports that a new coordinator is sent all at once say how long their steps took", () => {
+  const deadline = new HangDeadline();
+  for (let step = 0; step < 10; step += 1) deadline.step(step, 25_000);
+  assert.equal(deadline.ms, 250_000);
 });

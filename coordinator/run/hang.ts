@@ -15,10 +15,13 @@ export class HangDeadline {
   readonly #gaps: number[] = [];
   #atMs: number | undefined;
 
-  /** A step was reported; `nowMs` is of a monotonic clock. */
-  step(nowMs: number): void {
+  /**
+   * A step was reported that took `stepMs`; `nowMs` is of a monotonic clock. Reports that
+   * were kept while nobody heard them come faster than the steps were made.
+   */
+  step(nowMs: number, stepMs: number): void {
     if (this.#atMs !== undefined) {
-      this.#gaps.push(nowMs - this.#atMs);
+      this.#gaps.push(Math.max(nowMs - this.#atMs, stepMs || 0));
       if (this.#gaps.length > WINDOW) this.#gaps.shift();
     }
     this.#atMs = nowMs;

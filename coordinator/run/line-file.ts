@@ -1,6 +1,10 @@
-import { closeSync, openSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, fstatSync, openSync, truncateSync, writeSync } from "node:fs";
+import { promisify } from "node:util";
 import { writeError } from "./files.ts";
 import { LineReader } from "./line-reader.ts";
+
+/** What a file system says that cannot sync a file: there is nothing to wait for then. */
+const CANNOT_SYNC = new Set(["EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]);
 
 /** Appends JSON lines to a file. A failure leaves none of a line, and is a WriteError. */
 export class LineFile {
@@ -11,10 +15,10 @@ export class LineFile {
     this.#path = path;
   }
 
-  /** Makes the file, unless it is there; the first line does so too. */
-  create(): void {
+  /** Of the file that lines go to, which is made unless it is there, whatever is at its path by now. */
+  get sizeBytes(): number {
     try {
-      this.#open();
+      return fstatSync(this.#open()).size;
     } catch (error) {
       throw writeError(this.#path, error);
     }
@@ -27,15 +31,33 @@ export class LineFile {
       const file = this.#open();
       while (written < line.length) written += writeSync(file, line, written);
     } catch (error) {
-      // A disk that fills up takes a part first, which is cut off when it is opened again.
-      if (written > 0) this.close();
+      // Opened anew, a network's file may be found again; what part a disk that fills up took is cut off.
+      this.close();
       throw writeError(this.#path, error);
     }
   }
 
+  /** Settles once the disk has what is written; a WriteError if it may lack some of it. */
+  async sync(): Promise<void> {
+    if (this.#file === undefined) return;
+    try {
+      await promisify(fdatasync)(this.#file);
+    } catch (error) {
+      if (!CANNOT_SYNC.has((error as NodeJS.ErrnoException).code ?? "")) {
+        throw writeError(this.#path, error);
+      }
+    }
+  }
+
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    const file = this.#file;
+    // Whatever closing says, its number may be another file's from now on.
     this.#file = undefined;
+    try {
+      if (file !== undefined) closeSync(file);
+    } catch {
+      // A network's disk may tell here of what it did not take: what must be there is synced.
+    }
   }
 
   #open(): number {

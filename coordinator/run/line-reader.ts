@@ -16,6 +16,7 @@ export class LineReader {
   readonly size: number;
   /** Behind the last line. */
   readonly end: number;
+  #ahead: { from: number; block: Buffer } = { from: 0, block: Buffer.alloc(0) };
 
   private constructor(file: number) {
     this.#file = file;
@@ -43,20 +44,34 @@ export class LineReader {
     return this.end === 0 ? undefined : this.#at(this.#startOf(this.end - 1));
   }
 
+  /** The line before this one; undefined if it is the first. */
+  before({ offset }: Line): Line | undefined {
+    return offset === 0 ? undefined : this.#at(this.#startOf(offset - 1));
+  }
+
   /**
-   * The first line for which `isBehind` holds, in a file in which it holds for all that
-   * follow such a one; undefined if it holds for none. Few lines are read.
+   * The first line before `end` for which `isBehind` holds, in a file in which it holds for
+   * all that follow such a one; undefined if it holds for none. Of a line that cannot tell,
+   * for which it is undefined, the one before is asked. Few lines are read.
    */
-  find(isBehind: (text: string) => boolean): Line | undefined {
+  find(isBehind: (text: string) => boolean | undefined, end = this.end): Line | undefined {
     let from = 0;
-    let to = this.end;
+    let to = end;
     let found: Line | undefined;
     while (from < to) {
-      const line = this.#at(this.#startOf(from + Math.floor((to - from) / 2)));
-      if (isBehind(line.text)) {
+      const middle = this.#at(this.#startOf(from + Math.floor((to - from) / 2)));
+      let line = middle;
+      let behind = isBehind(line.text);
+      while (behind === undefined && line.offset > from) {
+        line = this.before(line) ?? line;
+        behind = isBehind(line.text);
+      }
+      if (behind) {
         found = line;
         to = line.offset;
-      } else from = line.next;
+        // A file that has become shorter meanwhile ends here.
+      } else if (middle.next > from) from = middle.next;
+      else break;
     }
     return found;
   }
@@ -65,6 +80,8 @@ export class LineReader {
   *from(offset: number): Generator<Line> {
     for (let next = offset; next < this.end; ) {
       const line = this.#at(next);
+      // The file has become shorter meanwhile.
+      if (line.next <= next) return;
       next = line.next;
       yield line;
     }
@@ -73,7 +90,7 @@ export class LineReader {
   #at(offset: number): Line {
     const blocks: Buffer[] = [];
     for (let from = offset; ; ) {
-      const block = this.#block(from, BLOCK_BYTES);
+      const block = this.#blockFrom(from);
       const length = block.indexOf(NEWLINE);
       if (length >= 0 || block.length === 0) {
         blocks.push(block.subarray(0, Math.max(0, length)));
@@ -93,6 +110,14 @@ export class LineReader {
       to = from;
     }
     return 0;
+  }
+
+  /** Of what was read last, for lines that follow each other, or what follows in the file. */
+  #blockFrom(offset: number): Buffer {
+    const { from, block } = this.#ahead;
+    if (offset >= from && offset < from + block.length) return block.subarray(offset - from);
+    this.#ahead = { from: offset, block: this.#block(offset, BLOCK_BYTES) };
+    return this.#ahead.block;
   }
 
   #block(offset: number, numBytes: number): Buffer {

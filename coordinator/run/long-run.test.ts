@@ -12,6 +12,7 @@ import {
 import { controllerOptions } from "../controller/options.ts";
 import type { MetricsRecord } from "../report/records.ts";
 import { fixtureJob } from "../spec/job-fixture.ts";
+import { ControllerMarks } from "./controller-marks.ts";
 import { controllersBehindRecords } from "./controller-state.ts";
 import { LineFile } from "./line-file.ts";
 import { TestRecorder } from "./recorder-fixture.ts";
@@ -38,11 +39,14 @@ before(async () => {
   const file = new LineFile(directory.metrics);
   let soFar = NO_STEPS;
   let state = createController(law, numLayers);
+  let marks = new ControllerMarks(law, state, 0);
   states = [state];
   for (let step = 1; step <= STEPS; step += 1) {
     const record = recordOf(step);
     soFar = addStep(soFar, record);
-    file.append({ ...record, soFar, filler: "x".repeat(LINE_BYTES) });
+    const { controller, mark } = marks.behind(record);
+    marks = controller;
+    file.append({ ...record, soFar, ...mark, filler: "x".repeat(LINE_BYTES) });
     state = fold(law, state, step, record.layers);
     states.push(state);
   }
@@ -60,13 +64,30 @@ test("taking a run over reads the end of its records alone, however long they ar
     recorder.steps.goOn();
     const controller = JSON.parse(JSON.stringify(states[CHECKPOINT]));
     const checkpoint = { step: CHECKPOINT, controller };
-    behind = controllersBehindRecords(directory, checkpoint, law, numLayers);
+    behind = controllersBehindRecords(directory, checkpoint, law, numLayers, 100);
   });
   assert.equal(recorder.steps.writtenStep, STEPS);
   assert.equal(recorder.steps.totalMs, 10 * STEPS);
   assert.deepEqual(behind, states.slice(CHECKPOINT));
   assert.ok(numRead < size / 6, `${numRead} of ${size} bytes`);
   recorder.close();
+});
+
+test("taking over a run without a checkpoint does not go through all it did either", {
+  skip,
+}, () => {
+  const size = statSync(directory.metrics).size;
+  const [first] = states;
+  for (const everySteps of [0, 2100]) {
+    let behind: ControllerState[] = [];
+    const numRead = bytesRead(() => {
+      behind = controllersBehindRecords(directory, undefined, law, numLayers, everySteps);
+    });
+    // A checkpoint that was due may still be on its way, and any of the last steps.
+    const due = everySteps > 0 ? [states[everySteps]] : [];
+    assert.deepEqual(behind, [first, ...due, ...states.slice(STEPS - 500 + 1)]);
+    assert.ok(numRead < size / 3, `${numRead} of ${size} bytes`);
+  }
 });
 
 test("a run's figures are told from a few of its lines", { skip }, () => {

@@ -4,7 +4,6 @@ import type { Runs } from "../rpc/run-service.ts";
 import { followLines } from "./follow-file.ts";
 import { followLogs, type LogChunk } from "./follow-logs.ts";
 import type { RunDirectory } from "./run-directory.ts";
-
 import type { Supervisor } from "./supervisor.ts";
 
 /** The one run of a coordinator without a queue. */

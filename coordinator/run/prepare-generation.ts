@@ -6,6 +6,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { compileJob } from "../spec/compile-job.ts";
 import type { Job } from "../spec/schema.ts";
 import type { Held, Placed, RunLife, Store } from "../store/store.ts";
+import { ControllerMarks } from "./controller-marks.ts";
 import { controllerBehind, controllersBehindRecords } from "./controller-state.ts";
 import { makeDirectory, writeAtomically } from "./files.ts";
 import { initialWeights } from "./initial-weights.ts";
@@ -80,10 +81,11 @@ export async function prepareGeneration(
     writeAtomically(directory.plan, `${JSON.stringify(toJson(PlanSchema, plan), null, 2)}\n`);
   });
   await recorder.written();
-  const controllers = [controllerBehind(restore?.manifest, law, job.model.layers)];
+  const controller = controllerBehind(restore?.manifest, law, job.model.layers);
+  recorder.steps.mark(new ControllerMarks(law, controller, job.checkpoint.everySteps));
   return {
-    ...{ number, placed, plan, engineJob, restore, controllers, recordedStep, superseded },
-    adopt: false,
+    ...{ number, placed, plan, engineJob, restore, recordedStep, superseded },
+    ...{ controllers: [controller], adopt: false },
   };
 }
 
@@ -98,12 +100,17 @@ export function adoptGeneration(
   recorder.steps.goOn();
   const recordedStep = recorder.steps.writtenStep;
   const restore = ledger.newestCommitted();
+  const { everySteps } = job.checkpoint;
+  const controllers = controllersBehindRecords(
+    ...[directory, restore?.manifest, law, job.model.layers, everySteps],
+  );
+  const controller = controllers.at(-1);
+  if (controller) recorder.steps.mark(new ControllerMarks(law, controller, everySteps));
   return {
-    ...{ number, placed, restore, recordedStep, superseded: NOTHING_SUPERSEDED },
+    ...{ number, placed, restore, recordedStep, superseded: NOTHING_SUPERSEDED, controllers },
     adopt: true,
     plan: fromJson(PlanSchema, life.plan),
     engineJob: engineJobOf(context, placed),
-    controllers: controllersBehindRecords(directory, restore?.manifest, law, job.model.layers),
   };
 }
 

@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { MetricsRecord } from "../report/records.ts";
 import { TestRecorder } from "./recorder-fixture.ts";
 import { RunDirectory } from "./run-directory.ts";
@@ -57,6 +58,34 @@ test("steps that are trained again leave the sums, and those of a resumed run st
   recorder.steps.goOn();
   assert.equal(recorder.steps.totalMs, 60);
   assert.equal(recorder.steps.last?.soFar?.steps, 6);
+  recorder.close();
+});
+
+test("the newest step is told by the last whole line, and a line behind it that is damaged or doubled goes", async () => {
+  const line = (step: number) => readFileSync(directory.metrics, "utf8").split("\n")[step - 1];
+  await live(0, 9);
+  for (const behind of ["\0\0\0", '{"step":9,"lo#', line(9), line(6), `\0\n${line(8)}`]) {
+    appendFileSync(directory.metrics, `${behind}\n`);
+    const recorder = new TestRecorder(directory);
+    recorder.steps.goOn();
+    assert.equal(recorder.steps.writtenStep, 9);
+    assert.equal(recorder.steps.totalMs, 90);
+    await recorder.written();
+    recorder.close();
+    assert.deepEqual(stepsIn(directory.metrics), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  }
+});
+
+test("a step counts as written once the disk has it, and is there for readers before", async () => {
+  const recorder = new TestRecorder(directory);
+  await recorder.steps.rewind(0);
+  recorder.train(1, 3);
+  assert.deepEqual(stepsIn(directory.metrics), [1, 2, 3]);
+  assert.equal(recorder.steps.writtenStep, 0);
+  while (recorder.steps.writtenStep < 3) await sleep(20);
+  recorder.train(4, 5);
+  await recorder.written();
+  assert.equal(recorder.steps.writtenStep, 5);
   recorder.close();
 });
 

@@ -65,8 +65,9 @@ export class Recorder {
     this.#files.add({ run });
   }
 
-  /** Settles once all so far is written; rejects if that is given up. */
+  /** Settles once all so far is written, steps to the disk itself; rejects if that is given up. */
   async written(): Promise<void> {
+    this.steps.sync();
     for (const queue of this.#queues) await queue.drained();
   }
 

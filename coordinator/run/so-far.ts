@@ -1,6 +1,6 @@
 import type { MetricsRecord, SoFarRecord } from "../report/records.ts";
 import { LineReader } from "./line-reader.ts";
-import { parseMetrics } from "./metrics-lines.ts";
+import { newestRecord, parseMetrics } from "./metrics-lines.ts";
 
 /** Share of the steps, at each end, over which a run's drop rates are means. */
 const WINDOW_SHARE = 0.1;
@@ -33,14 +33,19 @@ export type RunFigures = {
 /** From a metrics.jsonl, of which a few lines are read. */
 export function runFigures(path: string): RunFigures {
   const figures = LineReader.read(path, (lines) => {
-    const first = parse(lines.first?.text);
-    const last = parse(lines.last?.text);
-    if (!first || !last) return undefined;
+    const last = newestRecord(lines)?.record;
+    const first = last && firstRecord(lines);
+    if (!first) return undefined;
     const all = soFarOf(last);
     const window = Math.max(1, Math.round(all.steps * WINDOW_SHARE));
     /** The sums over the first so many steps, or a few more where lines stand for several. */
-    const after = (steps: number) =>
-      soFarOf(parse(lines.find((text) => soFarOf(parse(text)).steps >= steps)?.text));
+    const after = (steps: number) => {
+      const isAfter = (text: string) => {
+        const record = parseMetrics(text);
+        return record && soFarOf(record).steps >= steps;
+      };
+      return soFarOf(parseMetrics(lines.find(isAfter)?.text ?? ""));
+    };
     const begin = after(window);
     const before = all.steps > window ? after(all.steps - window) : NO_STEPS;
     return {
@@ -58,12 +63,25 @@ const NO_FIGURES: RunFigures = {
   ...{ meanDropRateFirst: null, meanDropRateLast: null },
 };
 
+/** As far as the newest step alone tells. */
+export function figuresOf(last: MetricsRecord | undefined): RunFigures {
+  if (!last) return NO_FIGURES;
+  const validationLoss = last.validationLoss ?? last.soFar?.validationLoss ?? null;
+  return { ...NO_FIGURES, steps: last.step, finalLoss: last.loss, validationLoss };
+}
+
+/** Lines of older versions have no sums: figures of a run that goes on from them begin behind them. */
 export function soFarOf(record: MetricsRecord | undefined): SoFarRecord {
   return record?.soFar ?? NO_STEPS;
 }
 
-function parse(text: string | undefined): MetricsRecord | undefined {
-  return text === undefined ? undefined : parseMetrics(text);
+/** Of the first line that is not damaged. */
+function firstRecord(lines: LineReader): MetricsRecord | undefined {
+  for (const { text } of lines.from(0)) {
+    const record = parseMetrics(text);
+    if (record) return record;
+  }
+  return undefined;
 }
 
 function mean(sum: number, count: number): number | null {

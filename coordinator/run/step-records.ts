@@ -1,34 +1,41 @@
 import type { StepReport } from "../../proto/gen/moestro/v1/report_pb.js";
 import type { MetricsRecord, SoFarRecord, TimelineRecord } from "../report/records.ts";
+import type { ControllerMarks } from "./controller-marks.ts";
 import { replaceFile } from "./files.ts";
-import { LineFile } from "./line-file.ts";
 import { LineReader } from "./line-reader.ts";
-import { parseMetrics } from "./metrics-lines.ts";
+import { newestRecord } from "./metrics-lines.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { addStep, NO_STEPS, type RunFigures, runFigures, soFarOf } from "./so-far.ts";
 import { StepWrite } from "./step-write.ts";
-import { NOTHING_SUPERSEDED, type Superseded, supersede } from "./supersede.ts";
+import { cutBehindNewest, NOTHING_SUPERSEDED, type Superseded, supersede } from "./supersede.ts";
+import { SyncedLines } from "./synced-lines.ts";
 import { WriteQueue, type WriteQueueOptions } from "./write-queue.ts";
+
+/** Steps that are synced together; agents keep them until then. */
+const SYNC_AFTER_MS = 1000;
 
 /**
  * What a run leaves of its steps: metrics.jsonl and the timeline. Of a run of any length a
  * few lines are read, and none but those that wait is kept in memory.
  *
- * A line is with the kernel once it is written, and lost neither by a crash of this process
- * nor by its end; then its report is acknowledged. It is not synced: that would cost every
- * run a wait for the disk, again and again, for what a crash of the whole machine alone
- * could lose, the lines of the seconds that the kernel lets pass before it writes (30 by
- * Linux's defaults). Checkpoints' manifests are synced, so no step is trained again for it.
+ * A line is with the kernel at once, so a crash of this process loses none, and within about
+ * a second it is synced, beside all else. Only then it counts as written and its report is
+ * acknowledged: agents on other machines tell again of what a crash of this one loses, and
+ * what a network's disk drops is written again. Not covered are the lines that a coordinator
+ * wrote and did not live to sync, where the disk drops them after the next one has read them.
  */
 export class StepRecords {
   readonly queue: WriteQueue;
   readonly #options: WriteQueueOptions;
   readonly #directory: RunDirectory;
-  readonly #metrics: LineFile;
+  readonly #metrics: SyncedLines;
   #soFar: SoFarRecord = NO_STEPS;
   #last: MetricsRecord | undefined;
   #totalMs = 0;
+  #appendedStep = 0;
   #writtenStep = 0;
+  #syncTimer: NodeJS.Timeout | undefined;
+  #controller: ControllerMarks | undefined;
   #timeline: TimelineRecord | undefined;
 
   /** `rewind` or `goOn` comes before the first step. */
@@ -36,7 +43,7 @@ export class StepRecords {
     this.queue = new WriteQueue(options);
     this.#options = options;
     this.#directory = directory;
-    this.#metrics = new LineFile(directory.metrics);
+    this.#metrics = new SyncedLines(directory.metrics);
   }
 
   /** The newest step that counts. */
@@ -49,7 +56,7 @@ export class StepRecords {
     return this.#totalMs;
   }
 
-  /** The newest step whose line is written. */
+  /** The newest step whose line the disk has. */
   get writtenStep(): number {
     return this.#writtenStep;
   }
@@ -61,11 +68,19 @@ export class StepRecords {
 
   /** Goes on where the lines end, with the newest step that counts. */
   goOn(): void {
-    const text = LineReader.read(this.#directory.metrics, ({ last }) => last?.text);
-    this.#last = text === undefined ? undefined : parseMetrics(text);
+    const { metrics } = this.#directory;
+    const newest = LineReader.read(metrics, newestRecord);
+    this.#last = newest?.record;
     this.#soFar = soFarOf(this.#last);
     this.#totalMs = this.#soFar.stepMs;
-    this.#writtenStep = this.#last?.step ?? 0;
+    this.#appendedStep = this.#last?.step ?? 0;
+    this.#writtenStep = this.#appendedStep;
+    if (newest && newest.next < newest.end) this.queue.add({ run: () => cutBehindNewest(metrics) });
+  }
+
+  /** The controller, as it stands behind the newest line, whose state lines are to hold now and then. */
+  mark(controller: ControllerMarks): void {
+    this.#controller = controller;
   }
 
   /**
@@ -74,14 +89,15 @@ export class StepRecords {
    */
   async rewind(lastStep: number): Promise<Superseded> {
     let superseded = NOTHING_SUPERSEDED;
-    const mayCut = () => {
+    const mayWrite = () => {
       if (this.queue.end) throw this.queue.end;
       return this.#options.mayWrite();
     };
     this.queue.add({
       run: async () => {
-        superseded = await supersede(this.#directory, lastStep, mayCut);
-        this.#metrics.create();
+        superseded = await supersede(this.#directory, lastStep, mayWrite);
+        cutBehindNewest(this.#directory.metrics);
+        this.#metrics.open();
       },
     });
     await this.queue.drained();
@@ -92,7 +108,19 @@ export class StepRecords {
   add(report: StepReport, record: MetricsRecord): void {
     this.#last = record;
     this.#totalMs += record.stepMs * (record.numSteps ?? 1);
-    this.queue.add(new StepWrite(report, record, (written) => this.#append(written)));
+    const append = (written: MetricsRecord) => this.#append(written);
+    const hasCheckpoint = (step: number) => this.#controller?.isDue(step) ?? false;
+    this.queue.add(new StepWrite(report, record, { append, hasCheckpoint }));
+  }
+
+  /** Has all steps so far synced, in their turn. */
+  sync(): void {
+    clearTimeout(this.#syncTimer);
+    this.#syncTimer = undefined;
+    if (this.queue.end) return;
+    this.queue.add({
+      run: () => (this.#writtenStep < this.#appendedStep ? this.#toDisk() : undefined),
+    });
   }
 
   /** Takes the place of the one before, which nobody misses if it was never written. */
@@ -103,15 +131,25 @@ export class StepRecords {
   }
 
   close(reason: Error): void {
+    clearTimeout(this.#syncTimer);
     this.queue.close(reason);
     this.#metrics.close();
   }
 
   #append(record: MetricsRecord): void {
     const soFar = addStep(this.#soFar, record);
-    this.#metrics.append({ ...record, soFar });
+    const behind = this.#controller?.behind(record);
+    this.#metrics.append({ ...record, soFar, ...behind?.mark });
     this.#soFar = soFar;
-    this.#writtenStep = record.step;
+    this.#controller = behind?.controller;
+    this.#appendedStep = record.step;
+    this.#syncTimer ??= setTimeout(() => this.sync(), SYNC_AFTER_MS).unref();
+  }
+
+  async #toDisk(): Promise<void> {
+    const step = this.#appendedStep;
+    await this.#metrics.sync();
+    this.#writtenStep = step;
   }
 
   #writeTimeline(): void {

@@ -4,26 +4,35 @@ import type { MetricsRecord } from "../report/records.ts";
 import { metricsRecord } from "./metrics.ts";
 import type { Write } from "./write-queue.ts";
 
+/** Where lines go. */
+export type StepSink = {
+  append(record: MetricsRecord): void;
+  /** Whether a step has a checkpoint, behind which the run may go on. */
+  hasCheckpoint(step: number): boolean;
+};
+
 /** A line of metrics.jsonl that is to be written; while it waits it may be joined with the next. */
 export class StepWrite implements Write {
   readonly #report: StepReport;
   readonly #record: MetricsRecord;
-  readonly #append: (record: MetricsRecord) => void;
+  readonly #sink: StepSink;
 
-  constructor(report: StepReport, record: MetricsRecord, append: (record: MetricsRecord) => void) {
+  constructor(report: StepReport, record: MetricsRecord, sink: StepSink) {
     this.#report = report;
     this.#record = record;
-    this.#append = append;
+    this.#sink = sink;
   }
 
   run(): void {
-    this.#append(this.#record);
+    this.#sink.append(this.#record);
   }
 
-  join(next: Write): StepWrite | undefined {
+  /** Not over a checkpoint, behind which lines may have to be cut off, unless memory is short. */
+  join(next: Write, isShort: boolean): StepWrite | undefined {
     if (!(next instanceof StepWrite)) return undefined;
+    if (!isShort && this.#sink.hasCheckpoint(this.#record.step)) return undefined;
     const report = joinStepReports([this.#report, next.#report]);
     const record = metricsRecord(report, new Date(next.#record.time));
-    return new StepWrite(report, record, this.#append);
+    return new StepWrite(report, record, this.#sink);
   }
 }

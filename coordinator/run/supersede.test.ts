@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
-  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +12,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { RunDirectory } from "./run-directory.ts";
-import { supersede } from "./supersede.ts";
+import { cutBehindNewest, supersede } from "./supersede.ts";
 
 const directory = new RunDirectory(mkdtempSync(join(tmpdir(), "moestro-supersede-")));
 after(() => rmSync(directory.path, { recursive: true }));
@@ -60,16 +59,74 @@ test("whatever a crash interrupts, each superseded line is there once and all be
   );
 });
 
-test("nothing is cut off while it is not certain who leads", async () => {
-  const lines = linesOf(1, 4, 1, 0).join("");
+test("nothing is copied or cut off while it is not certain who leads", async () => {
+  // Copied in several blocks.
+  const lines = linesOf(1, 6, 1, 40_000).join("");
   writeFileSync(directory.metrics, lines);
-  truncateSync(directory.supersededMetrics);
-  let asked = 0;
+  writeFileSync(directory.supersededMetrics, "");
+  const copied: number[] = [];
   await supersede(directory, 2, () => {
     assert.equal(read(directory.metrics), lines);
-    asked += 1;
-    return asked > 1;
+    copied.push(read(directory.supersededMetrics).length);
+    return copied.length % 2 === 0;
   });
-  assert.equal(asked, 2);
-  assert.equal(read(directory.metrics), linesOf(1, 2, 1, 0).join(""));
+  assert.ok(new Set(copied).size >= 3, String(copied));
+  // No block was written where the answer had been no.
+  for (let index = 0; index < copied.length; index += 2) {
+    assert.equal(copied[index], copied[index + 1]);
+  }
+  assert.equal(read(directory.metrics), linesOf(1, 2, 1, 40_000).join(""));
+  assert.equal(read(directory.supersededMetrics), linesOf(3, 6, 1, 40_000).join(""));
+});
+
+test("lines before those that a crash left copied are copied too, when a run goes back further", async () => {
+  writeFileSync(directory.metrics, linesOf(1, 12, 1, 0).join(""));
+  writeFileSync(directory.supersededMetrics, linesOf(9, 12, 1, 0).join(""));
+  const { numSteps } = await supersede(directory, 4, () => true);
+  assert.equal(numSteps, 8);
+  assert.equal(read(directory.metrics), linesOf(1, 4, 1, 0).join(""));
+  const copies = read(directory.supersededMetrics);
+  for (const line of linesOf(5, 12, 1, 0)) assert.ok(copies.includes(line), line);
+});
+
+test("whichever line is damaged, what is kept and what is moved are of the right steps", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(20), fc.nat(19), async (kept, damaged) => {
+      const lines = linesOf(1, 20, 1, 0).with(damaged, "\0".repeat(30).concat("\n"));
+      writeFileSync(directory.metrics, lines.join(""));
+      writeFileSync(directory.supersededMetrics, "");
+      const { numSteps } = await supersede(directory, kept, () => true);
+      const lost = damaged === 19 && kept < 20 ? 19 - kept : 20 - kept;
+      assert.equal(numSteps, lost);
+      const whole = (from: number, to: number) =>
+        linesOf(from, to, 1, 0).filter((line) => !line.startsWith(`{"step":${damaged + 1},`));
+      const [before, moved] = [read(directory.metrics), read(directory.supersededMetrics)];
+      const isWhole = (line: string) => line !== "" && !line.startsWith("\0");
+      const wholeIn = (text: string) => text.split("\n").filter(isWhole).join("\n");
+      assert.equal(wholeIn(before), wholeIn(whole(1, kept).join("")));
+      assert.equal(wholeIn(moved), wholeIn(whole(kept + 1, 20).join("")));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a step that two coordinators wrote misleads nobody, wherever its second line lies", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(20), fc.nat(19), fc.nat(19), async (kept, one, other) => {
+      const [step, behind] = [Math.min(one, other) + 1, Math.max(one, other) + 1];
+      const lines = linesOf(1, 20, 1, 0);
+      lines.splice(behind, 0, ...linesOf(step, step, 2, 0));
+      writeFileSync(directory.metrics, lines.join(""));
+      writeFileSync(directory.supersededMetrics, "");
+      const { numSteps } = await supersede(directory, kept, () => true);
+      assert.equal(numSteps, 20 - kept);
+      const ofFirst = linesOf(1, 20, 1, 0);
+      const left = read(directory.metrics).replace(linesOf(step, step, 2, 0).join(""), "");
+      assert.equal(left, ofFirst.slice(0, kept).join(""));
+      cutBehindNewest(directory.metrics);
+      const steps = read(directory.metrics).match(/"step":\d+/g) ?? [];
+      assert.equal(steps.at(-1), kept > 0 ? `"step":${kept}` : undefined);
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { fixtureJob } from "../spec/job-fixture.ts";
 import type { Job } from "../spec/schema.ts";
 import { canTransition, type RunState } from "./run-state.ts";
-import { SimulatedRun } from "./simulated-run.ts";
+import { SimulatedRun } from "./simulated-run-fixture.ts";
 
 const STEPS = 12;
 const EVERY_STEPS = 3;
@@ -118,6 +118,21 @@ test("a run that is suspended is so behind a checkpoint, and holds no slots", as
   assert.equal(world.ended?.state, "suspended");
   assert.deepEqual((await world.life())?.placed, []);
   assert.equal(world.events.findLast(({ event }) => event === "checkpoint.committed")?.step, 5);
+  await world.close();
+});
+
+test("a run that is done is stored as such though its records cannot be read", async () => {
+  const world = new SimulatedRun(directory, "unread", job);
+  await world.begin();
+  await world.trainTo(4);
+  // What is written goes on into the file; whoever reads fails.
+  renameSync(world.files.metrics, `${world.files.metrics}.moved`);
+  mkdirSync(world.files.metrics);
+  await world.finish();
+  assert.equal(world.ended?.state, "succeeded", world.failure?.stack);
+  assert.equal((await world.life())?.state, "succeeded");
+  const { steps, finalLoss, firstLoss } = world.ended?.summary ?? {};
+  assert.deepEqual([steps, finalLoss, firstLoss], [STEPS, 100 / STEPS / 10, null]);
   await world.close();
 });
 

@@ -23,9 +23,9 @@ import { proveRecovery } from "./prove-recovery.ts";
 import { decideRecovery, type Failure, MAX_WITHOUT_PROGRESS } from "./recovery.ts";
 import { RecoveryTimes } from "./recovery-times.ts";
 import type { RunState } from "./run-state.ts";
-import type { RunFacts } from "./run-status.ts";
+import { describeWait, type RunFacts } from "./run-status.ts";
 import type { SlotSource } from "./slot-source.ts";
-import { soFarOf } from "./so-far.ts";
+import { figuresOf, type RunFigures, soFarOf } from "./so-far.ts";
 import { summaryRecord } from "./summary.ts";
 
 /** Above any step of a model; a hung peer is noticed long before by its run's own steps. */
@@ -179,9 +179,13 @@ export class Supervisor {
   stop(checkpoint: boolean): void {
     if (this.isEnded() || (checkpoint && this.#intent?.kind === "stop")) return;
     this.#intent = { kind: "stop", checkpoint };
+    const { journal, recorder } = this.#context;
     const how = checkpoint ? "after a checkpoint" : "at once";
-    this.#context.journal.setState("stopping", `asked to stop ${how}`);
-    if (!checkpoint) this.#context.recorder.giveUp();
+    // What waits for the disk may be that checkpoint.
+    const now = checkpoint && recorder.problem ? "; --now ends it at once" : "";
+    journal.update({ recordsWait: recorder.problem });
+    journal.setState("stopping", `asked to stop ${how}${now}`);
+    if (!checkpoint) recorder.giveUp();
     this.#endRanks(checkpoint);
   }
 
@@ -398,11 +402,21 @@ export class Supervisor {
     }
   }
 
-  /** Its agents forget what they told: first it is recorded, unless it is of no use any more. */
-  async #dismiss(generation: Generation, { decision }: Decision): Promise<void> {
+  /**
+   * Its agents forget what they told: first it is recorded, unless it is of no use any more.
+   * Until then it is the generation that another coordinator would take over, for what waits
+   * may be a checkpoint that only they could tell of again, or the run's last.
+   */
+  async #dismiss(generation: Generation, { decision, reason }: Decision): Promise<void> {
+    const { journal, recorder } = this.#context;
     const atOnce = this.#intent?.kind === "stop" && !this.#intent.checkpoint;
+    if (decision === "fail" && recorder.problem && journal.state === "running") {
+      // Nothing trains any more.
+      const told = `${reason}; ${describeWait(recorder.problem, "recovering")}`;
+      journal.update({ reason: told, recordsWait: undefined });
+    }
     try {
-      if (decision !== "fail" && !atOnce) await this.#context.recorder.written();
+      if (!atOnce) await recorder.written();
     } finally {
       if (!this.#detached) generation.dismiss();
     }
@@ -462,12 +476,12 @@ export class Supervisor {
   }
 
   async #conclude(state: RunOutcome, reason: string, exitCode = 0): Promise<RunEnd> {
-    const { journal, recorder, runId } = this.#context;
+    const { journal, runId } = this.#context;
     const { facts } = journal;
     this.#placed = [];
     const summary = summaryRecord({
       ...{ runId, name: facts.name, status: state, generation: facts.generation, reason },
-      figures: recorder.steps.figures(),
+      figures: this.#figures(),
       numTokensHere: this.#numTokens,
       wallSeconds: (performance.now() - this.#startedAtMs) / 1000,
       trainSeconds: this.#numSteps > 0 ? this.#trainMs / 1000 : null,
@@ -486,6 +500,18 @@ export class Supervisor {
     } catch (error) {
       if (!(error instanceof MoestroError)) throw error;
       throw new MoestroError(error.code, [reason, ...error.lines]);
+    }
+  }
+
+  /** A disk that cannot be read keeps no end from being stored: then what the last step tells. */
+  #figures(): RunFigures {
+    const { journal, recorder } = this.#context;
+    try {
+      return recorder.steps.figures();
+    } catch (error) {
+      const message = `the summary lacks figures: ${(error as Error).message}`;
+      journal.event("summary.incomplete", message);
+      return figuresOf(recorder.steps.last);
     }
   }
 

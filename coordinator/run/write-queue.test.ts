@@ -35,7 +35,7 @@ class NumbersWrite implements Write {
     this.#put(this.items);
   }
 
-  join(next: Write): Write | undefined {
+  join(next: Write, _isShort: boolean): Write | undefined {
     if (!(next instanceof NumbersWrite)) return undefined;
     return new NumbersWrite([...this.items, ...next.items], this.#put);
   }
@@ -87,6 +87,25 @@ test("however much waits, it is joined to a bounded number, and never over what 
     }),
     { numRuns: 8 },
   );
+});
+
+test("memory is bounded even where writes would rather stand alone", async () => {
+  const { state, queue, put } = disk();
+  class Reluctant extends NumbersWrite {
+    override join(next: Write, isShort: boolean): Write | undefined {
+      if (!isShort || !(next instanceof Reluctant)) return undefined;
+      return new Reluctant([...this.items, ...next.items], put);
+    }
+  }
+  state.full = true;
+  for (let item = 0; item < 2000; item += 1) queue.add(new Reluctant([item], put));
+  state.full = false;
+  await queue.drained();
+  assert.deepEqual(
+    state.written.flat(),
+    Array.from({ length: 2000 }, (_, index) => index),
+  );
+  assert.ok(state.written.length <= 257, `${state.written.length} writes`);
 });
 
 test("a write that takes a while holds back those behind it", async () => {

@@ -9,8 +9,8 @@ const MAX_WAITING = 256;
 /** Something to be written: throws WriteError, having written nothing, where it may succeed later. */
 export type Write = {
   run(): void | Promise<void>;
-  /** This one and the next as one; undefined if each must be written by itself. */
-  join?(next: Write): Write | undefined;
+  /** This one and the next as one; undefined if each is to be written by itself, or, if memory `isShort`, must. */
+  join?(next: Write, isShort: boolean): Write | undefined;
 };
 
 export type WriteQueueOptions = {
@@ -135,14 +135,19 @@ export class WriteQueue {
     this.#timer = setTimeout(() => this.#pump(), ms);
   }
 
-  /** Joins neighbours, two into one; the first may be half done. */
   #makeRoom(): void {
+    this.#joinNeighbours(false);
+    if (this.#waiting.length > MAX_WAITING) this.#joinNeighbours(true);
+  }
+
+  /** Two into one; the first may be half done. */
+  #joinNeighbours(isShort: boolean): void {
     const [first, ...others] = this.#waiting;
     const joined: Write[] = first ? [first] : [];
     for (let index = 0; index < others.length; index += 1) {
       const [one, next] = [others[index], others[index + 1]];
       if (!one) break;
-      const both = next && one.join?.(next);
+      const both = next && one.join?.(next, isShort);
       if (both) index += 1;
       joined.push(both ?? one);
     }

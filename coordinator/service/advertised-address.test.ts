@@ -14,7 +14,7 @@ const LINK = { address: "fe80::7", family: "IPv6", internal: false } as const;
 
 function machine(ofHostName: string[], interfaces: MachineAddresses["interfaces"]) {
   const named = ofHostName.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
-  return { hostName: "train-0", ofHostName: named, interfaces };
+  return { ofHostName: named, interfaces };
 }
 
 test("what a person says is told, whatever the machine is called", () => {
@@ -27,8 +27,8 @@ test("who listens on one address is told to be there", () => {
   assert.equal(localHost("10.0.0.7"), "10.0.0.7");
 });
 
-test("on a wildcard the machine's name is told if others get there by it", () => {
-  assert.equal(advertisedHost("0.0.0.0", undefined, machine(["10.0.0.7"], [V4])), "train-0");
+test("on a wildcard it is told what the machine's name stands for, if others get there", () => {
+  assert.equal(advertisedHost("0.0.0.0", undefined, machine(["10.0.0.9"], [V4])), "10.0.0.9");
   // As Debian has it in /etc/hosts.
   const named = machine(["127.0.1.1", "::1"], [LOOPBACK, V4]);
   assert.equal(advertisedHost("0.0.0.0", undefined, named), "10.0.0.7");
@@ -36,10 +36,9 @@ test("on a wildcard the machine's name is told if others get there by it", () =>
 
 test("on IPv4's wildcard an IPv6 address is told to nobody; on IPv6's either is good", () => {
   const interfaces = [LOOPBACK, LINK, V6, V4];
-  const { hostName } = machine([], []);
-  const around = { hostName, ofHostName: [{ address: V6.address, family: 6 }], interfaces };
+  const around = { ofHostName: [{ address: V6.address, family: 6 }], interfaces };
   assert.equal(advertisedHost("0.0.0.0", undefined, around), "10.0.0.7");
-  assert.equal(advertisedHost("::", undefined, around), "train-0");
+  assert.equal(advertisedHost("::", undefined, around), V6.address);
   const unnamed = { ...around, ofHostName: [] };
   assert.equal(advertisedHost("::", undefined, unnamed), "2001:db8::7");
 });
@@ -51,10 +50,10 @@ test("a machine on its own tells its loopback", () => {
 });
 
 test("a wildcard is known in every spelling, and nothing else is one", () => {
-  for (const host of ["0.0.0.0", "::", "0:0:0:0:0:0:0:0", "::0", "::ffff:0.0.0.0"]) {
+  for (const host of ["0.0.0.0", "::", "0:0:0:0:0:0:0:0", "::0", "::ffff:0.0.0.0", "0"]) {
     assert.ok(isWildcard(host), host);
   }
-  for (const host of ["127.0.0.1", "::1", "10.0.0.0", "localhost", "0"]) {
+  for (const host of ["127.0.0.1", "::1", "10.0.0.0", "localhost"]) {
     assert.ok(!isWildcard(host), host);
   }
 });

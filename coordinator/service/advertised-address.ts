@@ -3,9 +3,8 @@ import type { NetworkInterfaceInfo } from "node:os";
 /** What a person says of where a coordinator is; without a port it is that it listens on. */
 export type Advertise = { host: string; port: number | undefined };
 
-/** What a machine is called, and what that and its interfaces stand for. */
+/** What a machine's name and interfaces stand for. */
 export type MachineAddresses = {
-  hostName: string;
   /** What the host name resolves to. */
   ofHostName: readonly { address: string; family: number }[];
   interfaces: readonly Pick<NetworkInterfaceInfo, "address" | "family" | "internal">[];
@@ -13,13 +12,14 @@ export type MachineAddresses = {
 
 /** Whether it is "any address of this machine": good to listen on, not to connect to. */
 export function isWildcard(host: string): boolean {
-  return /^(?:0\.0\.0\.0|[0:]*:[0:]*|::ffff:0\.0\.0\.0)$/i.test(host);
+  return /^(?:0|0\.0\.0\.0|[0:]*:[0:]*|::ffff:0\.0\.0\.0)$/i.test(host);
 }
 
 /**
  * Where agents and commands are told that a coordinator is: what it was given, else where it
- * listens; on a wildcard the machine's name, if others get here by it, else the first address
- * that is no loopback. On a machine without any, only its own processes connect. Pure.
+ * listens; on a wildcard what the machine's name stands for, or the first address that is no
+ * loopback. Not the name: others may not know it. On a machine without any address, only its
+ * own processes connect. Pure.
  */
 export function advertisedHost(
   listening: string,
@@ -40,13 +40,11 @@ export function certifiedHosts(...hosts: string[]): string[] {
   return [...new Set(["localhost", ...hosts])].filter((host) => !isWildcard(host));
 }
 
-function hostOf(wildcard: string, { hostName, ofHostName, interfaces }: MachineAddresses): string {
+function hostOf(wildcard: string, { ofHostName, interfaces }: MachineAddresses): string {
   // Who listens on IPv6's wildcard is reached by IPv4 as well.
   const isReached = (family: number) => wildcard.includes(":") || family === 4;
-  const isNamed = ofHostName.some(
-    ({ address, family }) => isReached(family) && !isLoopback(address),
-  );
-  if (isNamed) return hostName;
+  const named = ofHostName.find(({ address, family }) => isReached(family) && !isLoopback(address));
+  if (named) return named.address;
   const first = interfaces.find(
     ({ address, family, internal }) =>
       !internal && isReached(family === "IPv4" ? 4 : 6) && !isLinkLocal(address),

@@ -283,7 +283,12 @@ test("ranks outlive connections and generations give way, in one agent's life", 
     assert.ok(later.every(isAlive));
     coordinator.send(run("r", 2n), kill);
     await until(() => later.every((pid) => !isAlive(pid)));
-    await until(() => coordinator.all("rankExited", "r").length === 4);
+    // Two a generation, and two that the stale start would have been.
+    await until(() => coordinator.all("rankExited", "r").length === 6);
+    const refused = coordinator
+      .all("rankExited", "r")
+      .filter(({ failure }) => failure !== undefined);
+    assert.match(refused[0]?.failure?.message ?? "", /^not started: generation 2 was started here/);
     coordinator.send(run("r", 2n), goodbye);
   });
 

@@ -11,7 +11,7 @@ import {
 import { backOffMs, nextAddress } from "./next-address.ts";
 
 /** Silence for so many heartbeats, and at least so long, means that nobody is there. */
-const MAX_SILENT_HEARTBEATS = 4;
+const MAX_SILENT_HEARTBEATS = 3;
 const MIN_SILENCE_MS = 3000;
 /** An agent that is refused but has ranks goes on asking, no faster than this. */
 const REFUSED_RETRY_MS = 5000;

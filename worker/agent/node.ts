@@ -3,7 +3,6 @@ import { hostname, tmpdir } from "node:os";
 import type { Inventory } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { addressTowards, defaultSlots, takeInventory } from "./inventory.ts";
 import type { AgentOptions } from "./options.ts";
-import { sweepPrivateFolders } from "./private-folder.ts";
 import { listenForProbes, type ProbeListener } from "./probe.ts";
 import { RankLinks } from "./rank-links.ts";
 
@@ -19,15 +18,17 @@ export type Node = {
   links: RankLinks;
 };
 
+/** Where an agent makes its private folder. */
+export function scratchOf({ ownCredentials, credentials }: AgentOptions): string {
+  return ownCredentials ? credentials : tmpdir();
+}
+
 export async function openNode(options: AgentOptions): Promise<Node> {
-  const { agentId, coordinators, probeListen, ownCredentials, credentials } = options;
+  const { agentId, coordinators, probeListen } = options;
   const incarnation = randomBytes(8).toString("hex");
   const [first = ""] = coordinators;
-  const scratch = ownCredentials ? credentials : tmpdir();
-  const [inventory, found] = await Promise.all([
-    ...([takeInventory(), addressTowards(first)] as const),
-    sweepPrivateFolders(scratch),
-  ]);
+  const scratch = scratchOf(options);
+  const [inventory, found] = await Promise.all([takeInventory(), addressTowards(first)]);
   // An address that somebody gave need not be one of this machine's own to listen on.
   const anyPort = { host: options.address ? "" : (found ?? ""), port: 0 };
   const { host, port } = probeListen ?? anyPort;

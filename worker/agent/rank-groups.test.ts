@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { StartRanksSchema } from "../../proto/gen/moestro/v1/agent_pb.js";
+import type { AgentMessage } from "./coordinator-stream.ts";
 import { RankGroups } from "./rank-groups.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "moestro-groups-"));
@@ -13,6 +14,7 @@ after(() => rmSync(folder, { recursive: true }));
 /** Groups of a node that cannot start any process: their ranks end as they begin. */
 function open() {
   const notes: string[] = [];
+  const told: AgentMessage[] = [];
   const groups = new RankGroups({
     group: () => ({
       ...{ networkInterface: "", numThreads: 1 },
@@ -20,7 +22,8 @@ function open() {
         throw new Error("no room");
       },
     }),
-    ...{ tell: () => {}, reported: () => {}, starting: () => {}, settled: () => {} },
+    ...{ reported: () => {}, starting: () => {}, settled: () => {} },
+    tell: (_, message) => told.push(message),
     note: (line) => notes.push(line),
   });
   const start = (generation: bigint) =>
@@ -28,18 +31,23 @@ function open() {
       { runId: "r", generation },
       create(StartRanksSchema, { ranks: [0, 1], logDirectory: join(folder, String(generation)) }),
     );
-  return { groups, notes, start };
+  return { groups, notes, told, start };
 }
 
 test("a start that is stale is not carried out, and is told of; one that comes twice is not", async () => {
-  const { groups, notes, start } = open();
+  const { groups, notes, told, start } = open();
   await start(2n);
   await start(2n);
   assert.deepEqual(notes, []);
+  told.length = 0;
   await start(1n);
   assert.deepEqual(notes, [
     "run r: generation 1 is not started: generation 2 was started here already",
   ]);
+  assert.deepEqual(
+    told.map(({ case: kind, value }) => [kind, kind === "rankExited" && value.failure?.message]),
+    [0, 1].map(() => ["rankExited", "not started: generation 2 was started here already"]),
+  );
   groups.forget({ runId: "r", generation: 2n });
   await start(2n);
   assert.equal(notes.at(-1), "run r: generation 2 is not started: it was here already");

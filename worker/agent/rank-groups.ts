@@ -1,4 +1,10 @@
-import type { RankExited, StartRanks } from "../../proto/gen/moestro/v1/agent_pb.js";
+import { create } from "@bufbuild/protobuf";
+import {
+  type RankExited,
+  RankExitedSchema,
+  type StartRanks,
+} from "../../proto/gen/moestro/v1/agent_pb.js";
+import { RankFailedSchema } from "../../proto/gen/moestro/v1/rank_pb.js";
 import { boundTails } from "./bound-tails.ts";
 import type { AgentMessage } from "./coordinator-stream.ts";
 import type { GroupFence } from "./group-facts.ts";
@@ -69,11 +75,12 @@ export class RankGroups {
   /** Starts ranks, unless they are here already or a later generation was; older ones end first. */
   async start({ runId, generation }: GroupFence, start: StartRanks): Promise<void> {
     const latest = this.#latest.get(runId) ?? 0n;
-    if (generation < latest || (generation === latest && !this.find({ runId, generation }))) {
+    if (this.find({ runId, generation })) return;
+    if (generation <= latest) {
       const why = generation < latest ? `generation ${latest} was started here` : "it was here";
-      this.#options.note(`run ${runId}: generation ${generation} is not started: ${why} already`);
+      this.#refuse({ runId, generation }, start, `${why} already`);
+      return;
     }
-    if (generation <= latest) return;
     this.#latest.set(runId, generation);
     const older = this.#groups.get(runId);
     if (older) {
@@ -106,6 +113,16 @@ export class RankGroups {
     });
   }
 
+  /** Says so: whoever asked waits for these ranks. */
+  #refuse({ runId, generation }: GroupFence, { ranks }: StartRanks, why: string): void {
+    this.#options.note(`run ${runId}: generation ${generation} is not started: ${why}`);
+    const failure = create(RankFailedSchema, { message: `not started: ${why}` });
+    for (const rank of ranks) {
+      const value = create(RankExitedSchema, { rank, exitCode: 1, failure });
+      this.#options.tell({ runId, generation }, { case: "rankExited", value });
+    }
+  }
+
   /** Ends what ranks are left of a group and forgets it. */
   forget(fence: GroupFence): void {
     const group = this.find(fence);
@@ -124,9 +141,13 @@ export class RankGroups {
   }
 
   #drop(group: RankGroup): void {
-    const { runId } = group.fence;
+    const { runId, generation } = group.fence;
     if (this.#groups.get(runId) !== group) return;
     this.#groups.delete(runId);
+    // Until no message about it can be under way; then the run's id may be another's.
+    setTimeout(() => {
+      if (this.#latest.get(runId) === generation) this.#latest.delete(runId);
+    }, UNCLAIMED_MS).unref();
     this.kept.forget(group.fence);
     this.#leaving.add(group);
     void group.ended.then(() => this.#leaving.delete(group));

@@ -4,7 +4,9 @@ import { MoestroError } from "../../coordinator/errors.ts";
 import type { Credentials } from "../../coordinator/rpc/credentials-file.ts";
 import { Agent } from "./agent.ts";
 import { credentialsPath, obtainCredentials } from "./credentials.ts";
+import { scratchOf } from "./node.ts";
 import type { AgentOptions } from "./options.ts";
+import { sweepPrivateFolders } from "./private-folder.ts";
 import { renewWhenDue } from "./renewal.ts";
 
 /** Between two attempts to join while no coordinator is there. */
@@ -28,6 +30,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const renewal = ownCredentials
     ? undefined
     : renewWhenDue({ coordinators, credentials: current, directory, renewed, failed: note });
+  // Beside everything else: there may be many.
+  void sweepPrivateFolders(scratchOf(options));
   const agent = await Agent.start(options, () => current);
   process.on("SIGTERM", () => void agent.leave("asked to end (SIGTERM)", SIGNALLED));
   if (exitWithParent) {
