@@ -13,7 +13,7 @@ import { CheckpointLedger } from "../run/ledger.ts";
 import { LocalRun } from "../run/local-run.ts";
 import { refuseMismatch } from "../run/resume.ts";
 import { RunDirectory } from "../run/run-directory.ts";
-import type { RunEnd } from "../run/supervisor.ts";
+import type { RunEnd } from "../run/run-end.ts";
 import { compileJob } from "../spec/compile-job.ts";
 import { refuseUntrainable } from "../spec/engine-model.ts";
 import { type JobFile, loadJob } from "../spec/load-job.ts";

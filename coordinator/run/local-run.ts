@@ -15,8 +15,9 @@ import { writeAtomically } from "./files.ts";
 import { LocalAgent, reapRanks } from "./local-agent.ts";
 import { OneRun } from "./one-run.ts";
 import type { RunDirectory } from "./run-directory.ts";
+import type { RunEnd } from "./run-end.ts";
 import type { RunObserver } from "./run-journal.ts";
-import type { RunEnd, Supervisor } from "./supervisor.ts";
+import type { Supervisor } from "./supervisor.ts";
 
 const AGENT_ID = "local";
 /** An agent ends its ranks and itself well within this. */

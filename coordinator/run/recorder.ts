@@ -76,6 +76,11 @@ export class Recorder {
     for (const queue of this.#queues) if (queue.problem) queue.close(queue.problem);
   }
 
+  /** Nothing more is written here: it may be another coordinator's. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -13,9 +13,10 @@ import type { Held, RunSpec, RunWish, Store } from "../store/store.ts";
 import { createSupervisor } from "./create-supervisor.ts";
 import { LegalSizes } from "./legal-sizes.ts";
 import { RunDirectory } from "./run-directory.ts";
+import type { RunEnd } from "./run-end.ts";
 import { isEnded } from "./run-state.ts";
 import { SimulatedAgent } from "./simulated-agent-fixture.ts";
-import type { RunEnd, Supervisor } from "./supervisor.ts";
+import type { Supervisor } from "./supervisor.ts";
 
 const PLACED = [
   { agentId: "a", slots: [0, 1] },

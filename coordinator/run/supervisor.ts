@@ -5,7 +5,7 @@ import { coefficientsMessage } from "../controller/message.ts";
 import { EXIT_CODES, MoestroError } from "../errors.ts";
 import type { RestartCause, Telemetry } from "../observability/telemetry.ts";
 import type { TraceRecovery } from "../observability/trace.ts";
-import type { RunOutcome, SummaryRecord } from "../report/records.ts";
+import type { RunOutcome } from "../report/records.ts";
 import type { Placed, RunLife, RunSpec } from "../store/store.ts";
 import { commitCheckpoint } from "./commit-checkpoint.ts";
 import { WriteError } from "./files.ts";
@@ -20,13 +20,14 @@ import {
   type RunContext,
 } from "./prepare-generation.ts";
 import { proveRecovery } from "./prove-recovery.ts";
-import { decideRecovery, type Failure, MAX_WITHOUT_PROGRESS } from "./recovery.ts";
+import type { Failure } from "./recovery.ts";
 import { RecoveryTimes } from "./recovery-times.ts";
+import { concludeRun, type RunEnd } from "./run-end.ts";
 import type { RunState } from "./run-state.ts";
 import { describeWait, type RunFacts } from "./run-status.ts";
+import { RunTally } from "./run-tally.ts";
 import type { SlotSource } from "./slot-source.ts";
-import { figuresOf, type RunFigures, soFarOf } from "./so-far.ts";
-import { summaryRecord } from "./summary.ts";
+import { soFarOf } from "./so-far.ts";
 
 /** Above any step of a model; a hung peer is noticed long before by its run's own steps. */
 const COLLECTIVE_TIMEOUT_MS = 10 * 60 * 1000;
@@ -36,15 +37,6 @@ type Intent =
   | { kind: "stop"; checkpoint: boolean }
   | { kind: "suspend"; then: "suspended" | "queued"; reason: string }
   | { kind: "move"; placed: readonly Placed[]; reason: string };
-
-export type RunEnd = {
-  state: "succeeded" | "stopped" | "failed" | "suspended" | "queued";
-  reason: string;
-  /** Of a failure, by its cause. */
-  exitCode: number;
-  /** Of a run that is over. */
-  summary: SummaryRecord | undefined;
-};
 
 export type SupervisorOptions = {
   context: RunContext;
@@ -63,28 +55,18 @@ export class Supervisor {
   readonly runId: string;
   readonly #options: SupervisorOptions;
   readonly #context: RunContext;
-  readonly #failures: Failure[] = [];
+  readonly #tally: RunTally;
   readonly #abort = new AbortController();
-  readonly #startedAtMs = performance.now();
   #generation: Generation | undefined;
   #placed: readonly Placed[];
   #plan: JsonValue;
-  #restarts: number;
-  #countedRestarts: number;
-  #stepsLost: number;
-  #firstStepAtMs: number;
   #intent: Intent | undefined;
   #recovery: RecoveryTimes | undefined;
-  #trainMs = 0;
-  #numSteps = 0;
-  #numTokens = 0;
   #lastStepAtMs = 0;
   #runningAtMs = 0;
   /** The step that the current generation's ranks began behind. */
   #fromStep = 0;
   #cause: RestartCause = "move";
-  /** The last step by generation of those that failed. */
-  readonly #failedAt = new Map<number, number>();
   #detached = false;
   /** It has come to its end, or waits and is another supervisor's from then on. */
   #isOver = false;
@@ -96,10 +78,7 @@ export class Supervisor {
     this.runId = context.runId;
     this.#placed = life?.placed ?? [];
     this.#plan = life?.plan ?? null;
-    this.#restarts = life?.restarts ?? 0;
-    this.#countedRestarts = life?.countedRestarts ?? 0;
-    this.#stepsLost = life?.stepsLost ?? 0;
-    this.#firstStepAtMs = life?.startedAtMs ?? 0;
+    this.#tally = new RunTally(life);
   }
 
   status(): RunStatus {
@@ -137,8 +116,7 @@ export class Supervisor {
   life(state: RunState, reason: string): RunLife {
     return {
       ...{ state, reason, placed: this.#placed, plan: this.#plan },
-      ...{ restarts: this.#restarts, countedRestarts: this.#countedRestarts },
-      ...{ stepsLost: this.#stepsLost, startedAtMs: this.#firstStepAtMs },
+      ...this.#tally.life,
       exitCode: this.facts.exitCode,
     };
   }
@@ -148,10 +126,8 @@ export class Supervisor {
    * that they could not have made had they been gone: then the restart was for nothing.
    */
   provesFalseRestart(generation: number, step: number): boolean {
-    const lastStep = this.#failedAt.get(generation);
-    // One may have been on its way.
-    if (lastStep === undefined || step <= lastStep + 1) return false;
-    this.#failedAt.delete(generation);
+    const lastStep = this.#tally.restartedFalselyBehind(generation, step);
+    if (lastStep === undefined) return false;
     const message = `ranks of generation ${generation} had gone on to step ${step}: the restart after step ${lastStep} was for nothing`;
     this.event("run.restarted-falsely", message, { step, lastStep });
     this.#options.telemetry.restartedFalsely();
@@ -282,20 +258,15 @@ export class Supervisor {
     const code = decision.cause === "user" ? EXIT_CODES.invalid_input : EXIT_CODES.run_failed;
     if (intent?.kind === "stop") return this.#conclude("failed", reason, code);
     const failure = this.#failureOf(decision);
-    this.#failures.push(failure);
-    this.#failedAt.set(journal.facts.generation, failure.lastStep);
-    const { maxRestarts } = this.#options.spec;
-    const state = { failures: this.#failures, countedRestarts: this.#countedRestarts };
-    const options = { maxRestarts, maxWithoutProgress: MAX_WITHOUT_PROGRESS };
-    const recovery = decideRecovery(state, options);
+    const { spec, telemetry } = this.#options;
+    const recovery = this.#tally.failed(journal.facts.generation, failure, spec.maxRestarts);
     if (recovery.decision === "give-up") {
       return this.#conclude("failed", recovery.reason, recovery.stuck ? EXIT_CODES.stuck : code);
     }
-    if (recovery.counts) this.#countedRestarts += 1;
     this.#cause = failure.cause;
-    this.#options.telemetry.restarted(failure.cause, recovery.counts);
+    telemetry.restarted(failure.cause, recovery.counts);
     this.#intent = undefined;
-    journal.update({ countedRestarts: this.#countedRestarts });
+    journal.update({ countedRestarts: this.#tally.countedRestarts });
     journal.setState("recovering", recovery.reason);
     return undefined;
   }
@@ -314,8 +285,8 @@ export class Supervisor {
   }
 
   #again(): Promise<Decision> {
-    this.#restarts += 1;
-    this.#context.journal.update({ restarts: this.#restarts });
+    this.#tally.restarts += 1;
+    this.#context.journal.update({ restarts: this.#tally.restarts });
     const intent = this.#intent;
     if (intent?.kind !== "move") return this.#findSlots();
     this.#intent = undefined;
@@ -349,12 +320,18 @@ export class Supervisor {
     this.#fromStep = restore?.manifest.step ?? 0;
     this.#placed = placed;
     this.#plan = toJson(PlanSchema, plan);
-    this.#stepsLost += superseded.numSteps;
+    this.#tally.stepsLost += superseded.numSteps;
     this.#options.telemetry.lostSteps(superseded.numSteps);
     this.#recovery?.mark("plan");
     const checkpointStep = restore?.manifest.step ?? 0;
     journal.update({
-      ...{ generation: number, plan, checkpointStep, ranks: new Map(), stepsLost: this.#stepsLost },
+      ...{
+        generation: number,
+        plan,
+        checkpointStep,
+        ranks: new Map(),
+        stepsLost: this.#tally.stepsLost,
+      },
       ...{ last: recorder.steps.last, validationLoss: soFarOf(recorder.steps.last).validationLoss },
     });
     // What is taken over is stored already, and its agents may be here any moment.
@@ -396,9 +373,7 @@ export class Supervisor {
       return decision;
     } finally {
       this.#generation = undefined;
-      this.#numSteps += records.numSteps;
-      this.#numTokens += records.numTokens;
-      this.#trainMs += records.trainMs;
+      this.#tally.trained(records);
     }
   }
 
@@ -434,12 +409,13 @@ export class Supervisor {
   }
 
   #running(nextStep: number): void {
-    const { journal, fleet } = this.#context;
+    const { journal, fleet, job } = this.#context;
     this.#lastStepAtMs = performance.now();
     this.#runningAtMs = this.#lastStepAtMs;
     this.#recovery?.mark("load");
-    if (this.#firstStepAtMs === 0) this.#firstStepAtMs = Date.now();
-    journal.update({ peakFlops: peakFlops(this.#placed, fleet) });
+    if (this.#tally.firstStepAtMs === 0) this.#tally.firstStepAtMs = Date.now();
+    const isOnGpus = job.cluster.device !== "cpu";
+    journal.update({ peakFlops: isOnGpus ? peakFlops(this.#placed, fleet) : undefined });
     if (journal.state !== "starting" && journal.state !== "recovering") return;
     journal.setState("running", `all ranks stand, training begins with step ${nextStep}`);
   }
@@ -447,9 +423,9 @@ export class Supervisor {
   #stepped(step: number, { restore, superseded }: PreparedGeneration): void {
     const { journal, recorder } = this.#context;
     this.#lastStepAtMs = performance.now();
-    const elapsedMs = Date.now() - this.#firstStepAtMs;
+    const elapsedMs = Date.now() - this.#tally.firstStepAtMs;
     journal.update({ goodput: Math.min(1, recorder.steps.totalMs / Math.max(1, elapsedMs)) });
-    if (!this.#recovery || this.#restarts === 0) return;
+    if (!this.#recovery || this.#tally.restarts === 0) return;
     this.#recovery.mark("firstStep");
     const { seconds, totalSeconds } = this.#recovery;
     this.#recovery = undefined;
@@ -475,57 +451,9 @@ export class Supervisor {
     return { state, reason, exitCode: 0, summary: undefined };
   }
 
-  async #conclude(state: RunOutcome, reason: string, exitCode = 0): Promise<RunEnd> {
-    const { journal, runId } = this.#context;
-    const { facts } = journal;
+  #conclude(state: RunOutcome, reason: string, exitCode = 0): Promise<RunEnd> {
     this.#placed = [];
-    const summary = summaryRecord({
-      ...{ runId, name: facts.name, status: state, generation: facts.generation, reason },
-      figures: this.#figures(),
-      numTokensHere: this.#numTokens,
-      wallSeconds: (performance.now() - this.#startedAtMs) / 1000,
-      trainSeconds: this.#numSteps > 0 ? this.#trainMs / 1000 : null,
-      sample: facts.sample,
-      checkpointStep: facts.checkpointStep,
-      lateControlValues: facts.lateControlValues,
-    });
-    // Only a run that has done its work waits for a disk that does not take it.
-    const unwritten = await this.#summarize(summary, state === "succeeded");
-    try {
-      journal.update({ exitCode });
-      journal.setState(state, reason);
-      await journal.stored;
-      if (unwritten) throw unwritten;
-      return { state, reason, exitCode, summary };
-    } catch (error) {
-      if (!(error instanceof MoestroError)) throw error;
-      throw new MoestroError(error.code, [reason, ...error.lines]);
-    }
-  }
-
-  /** A disk that cannot be read keeps no end from being stored: then what the last step tells. */
-  #figures(): RunFigures {
-    const { journal, recorder } = this.#context;
-    try {
-      return recorder.steps.figures();
-    } catch (error) {
-      const message = `the summary lacks figures: ${(error as Error).message}`;
-      journal.event("summary.incomplete", message);
-      return figuresOf(recorder.steps.last);
-    }
-  }
-
-  /** Returns why it is not written, if it is not. */
-  async #summarize(summary: SummaryRecord, waits: boolean): Promise<Error | undefined> {
-    const { recorder } = this.#context;
-    try {
-      recorder.summary(summary);
-      if (waits) await recorder.written();
-      return recorder.problem;
-    } catch (error) {
-      if (this.#detached) throw error;
-      return error as Error;
-    }
+    return concludeRun(this.#context, this.#tally, { state, reason, exitCode });
   }
 }
 
