@@ -11,6 +11,7 @@ import { parseAddress, runsDirectoryOption } from "./options.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 const KEEP_ENDED = 10_000;
+const LINGER_MS = 2000;
 /**
  * Reports of thousands of ranks wait for one another for up to a step, and then die in the
  * heap's old part. It is collected when it has grown by this many percent: with 1,000 agents
@@ -105,6 +106,8 @@ async function serve(options: ServeOptions): Promise<void> {
   } finally {
     unpublish();
     await coordinator.close();
+    // Nothing is left to do. A socket that was cut as it began must not hold up an upgrade.
+    setTimeout(() => process.exit(), LINGER_MS).unref();
   }
 }
 

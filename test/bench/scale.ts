@@ -3,8 +3,9 @@
 // and a restart of all ranks. At one number of agents also a queue of many runs, and joins.
 // Everything is real but the ranks' processes: `scale/simulated-rank.ts`.
 //
-//   npm run bench:scale -- [--agents 250,500,1000,2000,4000] [--seconds 20] [--pipeline 1]
-//                          [--queued 10000] [--queued-at 1000] [--joins 200] [--profile DIR]
+//   npm run bench:scale -- [--agents 250,500,1000,2000,4000] [--seconds 20] [--step-ms 1000]
+//                          [--pipeline 1] [--queued 10000] [--queued-at 1000] [--joins 200]
+//                          [--profile DIR]
 import { parseArgs } from "node:util";
 import { table } from "../../coordinator/planner/text-table.ts";
 import { linearFit } from "./scale/figures.ts";
@@ -14,6 +15,7 @@ const { values } = parseArgs({
   options: {
     agents: { type: "string", default: "250,500,1000,2000,4000" },
     seconds: { type: "string", default: "20" },
+    "step-ms": { type: "string", default: "1000" },
     pipeline: { type: "string", default: "1" },
     queued: { type: "string", default: "10000" },
     "queued-at": { type: "string", default: "1000" },
@@ -28,6 +30,7 @@ for (const numAgents of values.agents.split(",").map(Number)) {
   const figures = await measure({
     numAgents,
     seconds: Number(values.seconds),
+    stepMs: Number(values["step-ms"]),
     pipelineParallel: Number(values.pipeline),
     numQueued: isQueue ? Number(values.queued) : 0,
     numJoins: isQueue ? Number(values.joins) : 0,

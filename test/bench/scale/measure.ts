@@ -9,7 +9,6 @@ import { jobText, RANKS_PER_AGENT } from "./job.ts";
 import { measureJoins } from "./joins.ts";
 import { measureQueue } from "./queue.ts";
 
-const STEP_MS = 1000;
 /** A coefficient made from step s takes effect this many steps later. */
 const EFFECTIVE_AFTER_STEPS = 2;
 /** Before the measurement: caches fill, code is compiled. */
@@ -19,6 +18,8 @@ const RUN_ID = "scale";
 export type MeasureOptions = {
   numAgents: number;
   seconds: number;
+  /** Between two reports of an agent. */
+  stepMs: number;
   pipelineParallel: number;
   numQueued: number;
   numJoins: number;
@@ -40,14 +41,14 @@ export type Figures = {
 
 /** One coordinator with so many agents, from its start to its end. */
 export async function measure(options: MeasureOptions): Promise<Figures> {
-  const { numAgents, seconds, pipelineParallel, numQueued, numJoins, profile } = options;
+  const { numAgents, seconds, stepMs, pipelineParallel, numQueued, numJoins, profile } = options;
   const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
   const coordinator = await CoordinatorProcess.start(profiling);
   let hosts: Hosts | undefined;
   try {
     const client = await coordinator.client("user:bench");
     const began = performance.now();
-    hosts = await Hosts.start(coordinator, numAgents, STEP_MS);
+    hosts = await Hosts.start(coordinator, numAgents, stepMs);
     const connecting = () => numConnected(client).then((count) => count === numAgents);
     await until("all agents are connected", connecting);
     const connectMs = performance.now() - began;
@@ -65,9 +66,9 @@ export async function measure(options: MeasureOptions): Promise<Figures> {
     const busy = await watchProcess(coordinator, seconds * 1000);
     const untilMs = wallClock();
     const healthMs = await health.end();
-    await sleep(STEP_MS * 2);
+    await sleep(stepMs * 2);
     const delays = controlDelays(hosts, fromMs, untilMs);
-    const recorded = checkRecords(coordinator, hosts, 1);
+    const recorded = await checkRecords(coordinator, hosts, 1);
 
     const queueLines = numQueued > 0 ? await measureQueue(coordinator, client, numQueued) : {};
     const joinLines = numJoins > 0 ? await measureJoins(coordinator, numJoins) : {};
@@ -141,11 +142,16 @@ function controlDelays(hosts: Hosts, fromMs: number, untilMs: number): number[] 
 }
 
 /** Every step that was reported is there, once, with the sums of all ranks. */
-function checkRecords(coordinator: CoordinatorProcess, hosts: Hosts, generation: number) {
+async function checkRecords(coordinator: CoordinatorProcess, hosts: Hosts, generation: number) {
   const told = hosts.told("reported").filter((one) => one.generation === generation);
   const last = Math.max(...told.map(({ step }) => step)) - 1;
-  const lines = coordinator.runFile(RUN_ID, "metrics.jsonl").trimEnd().split("\n");
-  const records = lines.map((line) => JSON.parse(line) as { step: number; tokens: number });
+  const read = () => readRecords(coordinator);
+  const behind = Math.max(0, last - read().length);
+  // What a busy machine is behind with is not lost.
+  const records = await until(`the record of step ${last}`, () => {
+    const found = read();
+    return found.length >= last ? found : undefined;
+  });
   const steps = records.map(({ step }) => step);
   const isWhole = steps.every((step, index) => step === index + 1) && steps.length >= last;
   const tokens = new Set(records.map((record) => record.tokens));
@@ -156,7 +162,13 @@ function checkRecords(coordinator: CoordinatorProcess, hosts: Hosts, generation:
   }
   const spanMs = latest(told) - Math.min(...told.map(({ atMs }) => atMs));
   const perSecond = (Math.max(...told.map(({ step }) => step)) - 1) / (spanMs / 1000);
-  return { perSecond, line: `${steps.length}, none missing` };
+  const late = behind > 0 ? `, ${behind} of them late: the machine is too small` : "";
+  return { perSecond, line: `${steps.length}, none missing${late}` };
+}
+
+function readRecords(coordinator: CoordinatorProcess) {
+  const lines = coordinator.runFile(RUN_ID, "metrics.jsonl").split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as { step: number; tokens: number });
 }
 
 function latest(told: readonly { atMs: number }[]): number {
