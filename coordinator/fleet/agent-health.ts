@@ -76,7 +76,7 @@ export function judgeAgent(
     const alone = numSilentPeers === 0 ? "there is no other agent to ask" : "no agent is heard of";
     return silent(`${alone}, so the fault may be here, and its ranks are left alone`);
   }
-  const refusals = probes.filter(({ answered }) => !answered);
+  const refusals = probes.slice(probes.findLastIndex(({ answered }) => answered) + 1);
   if (silentMs < options.lostAfterMs) return silent("its peers are being asked");
   const [refusal] = refusals;
   if (!facts.wasHere && silentMs >= options.stoppedAfterMs) {

@@ -29,6 +29,8 @@ const PROBE_TIMEOUT_MS = 1000;
 const REACH_EVERY_MS = 3000;
 /** How long an agent may still tell of ranks that are nobody's any more. */
 const LAST_WORDS_MS = 3000;
+/** Agents asked after between two looks: where more are silent, the rest has to wait. */
+const MAX_QUESTIONS = 100;
 /** Peers asked at a time. */
 const NUM_ASKED = 3;
 /** A tick this late means that this process was stopped: what looks silent may wait in its sockets. */
@@ -89,6 +91,9 @@ export class Fleet implements AgentEvents {
   /** The groups with ranks on an agent: with thousands of agents none is looked for. */
   readonly #groupsByAgent = new Map<string, Set<Group>>();
   readonly #timer: NodeJS.Timeout;
+  /** Agents that something was heard of lately, at the last look. */
+  #heard: readonly string[] = [];
+  #questionsLeft = MAX_QUESTIONS;
   #tickedAtMs = performance.now();
 
   constructor(options: FleetOptions) {
@@ -286,25 +291,19 @@ export class Fleet implements AgentEvents {
     const wasStopped = isDeaf || now - this.#tickedAtMs > STOPPED_MS + TICK_MS;
     this.#tickedAtMs = now;
     if (wasStopped) for (const known of this.#known.values()) known.heardAtMs = now;
-    const heard = this.#heard(now);
-    for (const [agentId, known] of this.#known) this.#judge(agentId, known, heard);
-  }
-
-  /** Those that something was heard of lately. */
-  #heard(now: number): string[] {
-    return [...this.#known].flatMap(([agentId, { session, heardAtMs }]) =>
+    this.#questionsLeft = MAX_QUESTIONS;
+    this.#heard = [...this.#known].flatMap(([agentId, { session, heardAtMs }]) =>
       session && now - heardAtMs < SILENT_AFTER_MS ? agentId : [],
     );
+    for (const [agentId, known] of this.#known) this.#judge(agentId, known);
   }
 
-  #judge(agentId: string, known: Known, heard = this.#heard(performance.now())): void {
+  #judge(agentId: string, known: Known): void {
     const groups = this.#groupsOn(agentId);
     const now = performance.now();
     // One that was never here is still on its way.
     if (!known.hello && now - known.heardAtMs < HEALTH_OPTIONS.lostAfterMs) return;
-    const isHeard = known.session !== undefined && now - known.heardAtMs < SILENT_AFTER_MS;
-    // Only of one that is silent the peers are asked.
-    const peers = isHeard ? heard : heard.filter((id) => id !== agentId);
+    const peers = this.#heard;
     const verdict = judgeAgent(now, {
       ...{ agentId, connected: known.session !== undefined, heardAtMs: known.heardAtMs },
       probes: known.probes,
@@ -312,7 +311,7 @@ export class Fleet implements AgentEvents {
       wasHere: known.hello !== undefined,
       progressAtMs: Math.max(0, ...groups.map(({ progressAtMs }) => progressAtMs)),
       numPeers: peers.length,
-      numSilentPeers: this.#known.size - 1 - peers.length,
+      numSilentPeers: Math.max(0, this.#known.size - 1 - peers.length),
     });
     const changed = verdict.verdict !== known.verdict.verdict;
     known.verdict = verdict;
@@ -335,8 +334,9 @@ export class Fleet implements AgentEvents {
     const epoch = this.#options.epoch();
     if (!hello || hello.probePort === 0 || epoch === undefined) return;
     const now = performance.now();
-    if (now - known.askedAtMs < everyMs) return;
+    if (now - known.askedAtMs < everyMs || this.#questionsLeft <= 0) return;
     known.askedAtMs = now;
+    this.#questionsLeft -= 1;
     const { address, probePort: port } = hello;
     const timeoutMs = BigInt(PROBE_TIMEOUT_MS);
     const value = create(ProbeSchema, { agentId, address, port, timeoutMs });
