@@ -3,9 +3,9 @@ import type { Held, Holder, Store } from "../store/store.ts";
 
 export const LEADER_LEASE = "leader";
 /** After a leader's death the next one leads within this and a look. */
-const TTL_MS = 3000;
-const RENEW_MS = 1000;
-const LOOK_MS = 500;
+const TTL_MS = 2500;
+const RENEW_MS = 800;
+const LOOK_MS = 300;
 
 export type LeadershipOptions = {
   store: Pick<Store, "acquire" | "renew" | "release" | "announce" | "announced">;

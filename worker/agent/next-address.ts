@@ -1,7 +1,11 @@
 import { namedLeader } from "../../coordinator/rpc/not-leading.ts";
 
 const FIRST_DELAY_MS = 100;
-const LAST_DELAY_MS = 2000;
+/** While another coordinator may be about to take over. */
+const SOON_MS = 1000;
+const NUM_SOON = 12;
+/** Thousands of agents must not keep those that are there from their work. */
+const LAST_DELAY_MS = 4000;
 
 /**
  * Where to connect next: to the leader that the last coordinator named, or to the next
@@ -16,6 +20,7 @@ export function nextAddress(given: readonly string[], last: string, why: string)
 
 /** How long to wait before the attempt after `numFailed` in a row; `random` is in [0, 1). */
 export function backOffMs(numFailed: number, random: number): number {
-  const middle = Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.max(0, numFailed - 1));
+  const most = numFailed <= NUM_SOON ? SOON_MS : LAST_DELAY_MS;
+  const middle = Math.min(most, FIRST_DELAY_MS * 2 ** Math.max(0, numFailed - 1));
   return middle * (0.5 + random / 2);
 }
