@@ -14,6 +14,8 @@ const cache = process.env.NODE_COMPILE_CACHE ?? `${root}node_modules/.cache/comp
 
 if (Number(process.versions.node.split(".")[0]) >= 24 && existsSync(`${root}node_modules/zod`)) {
   nodeModule.enableCompileCache?.(cache);
+  // For the agent, which is a process of its own.
+  process.env.NODE_COMPILE_CACHE = cache;
   const { run } = await import(cli);
   await run(process.argv.slice(2));
 } else if (existsSync(pinned)) {
