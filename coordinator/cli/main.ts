@@ -47,6 +47,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   drain: async () => (await import("./drain.ts")).drainCommand(),
   token: async () => (await import("./token.ts")).tokenCommand(),
   login: async () => (await import("./login.ts")).loginCommand(),
+  k8s: async () => (await import("./k8s.ts")).k8sCommand(),
   completion: async () => (await import("./completion.ts")).completionCommand(),
 };
 

@@ -20,8 +20,10 @@ export function recomputeForms(
   switch (target) {
     case "any":
       return [constraints];
-    case "moestro":
-      return [{ ...constraints, recompute: runnable(constraints, schedule) }];
+    case "moestro": {
+      const recompute = runnable(constraints, schedule);
+      return recompute.length > 0 ? [{ ...constraints, recompute }] : [];
+    }
     case "torchtitan":
       return alike(constraints, runnable(constraints, schedule));
     case "megatron":

@@ -1,0 +1,21 @@
+import { type JsonSchema, jobJsonSchema } from "../../spec/json-schema.ts";
+
+/**
+ * Of the job file's cluster section: what `nodes` and `gpusPerNode` say here, and files of the
+ * machine that plans.
+ */
+export const CLUSTER_KEYS_ELSEWHERE = ["ranks", "nodes", "gpusPerNode", "file", "profile"] as const;
+
+/**
+ * The sections of the job file that a MoETrainingJob has, each as JSON Schema. Its name is
+ * that of the object.
+ */
+export function jobSections(): Record<string, JsonSchema> {
+  const { name: _, ...sections } = jobJsonSchema().properties ?? {};
+  const { cluster } = sections;
+  const elsewhere: readonly string[] = CLUSTER_KEYS_ELSEWHERE;
+  const kept = Object.entries(cluster?.properties ?? {}).filter(
+    ([key]) => !elsewhere.includes(key),
+  );
+  return { ...sections, cluster: { ...cluster, properties: Object.fromEntries(kept) } };
+}
