@@ -140,6 +140,11 @@ export class Fleet implements AgentEvents {
     this.#known.get(agentId)?.session?.send(fence, message);
   }
 
+  /** Ends an agent's stream: it connects again, and tells again what is not acknowledged. */
+  reconnect(agentId: string, why: string): void {
+    this.#known.get(agentId)?.session?.close(why);
+  }
+
   /** Ends all streams: their agents look for whoever leads. */
   turnAway(why: string): void {
     for (const { session } of this.#known.values()) session?.close(why);

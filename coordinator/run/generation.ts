@@ -152,6 +152,7 @@ export class Generation implements Group {
     this.#guard(() => {
       this.#verdict.agentBack(agentId);
       this.#hang.deaf();
+      this.#steps.sendsAgain(agentId);
       if (state) {
         this.#takeOver(agentId, state);
         this.#bringUpToDate(agentId);
@@ -283,6 +284,9 @@ export class Generation implements Group {
           this.#events.controlled(performance.now() - receivedAtMs);
         }
         this.#acknowledge(false);
+        for (const other of this.#steps.toSendAgain()) {
+          this.#options.fleet.reconnect(other, "what it reported is needed again");
+        }
         break;
       }
       case "checkpoint":
