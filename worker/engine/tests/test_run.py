@@ -73,7 +73,7 @@ def steps_of(ends):
 def test_a_run_tells_its_story_in_order(complete):
     for rank, end in enumerate(complete):
         kinds = [message.WhichOneof("message") for message in end.messages]
-        opening = ["hello", "data", "rendezvous", "ready"] if rank == 0 else ["hello", "ready"]
+        opening = ["hello", "data", "rendezvous", "joined", "ready"] if rank == 0 else ["hello", "ready"]
         # The checkpoint of step 3 is written meanwhile and comes as soon as it is.
         closing = ["step"] * 6 + ["checkpoint", *(["sample"] if rank == 0 else []), "finished"]
         first = kinds.index("checkpoint")
