@@ -91,7 +91,7 @@ const suites = {
     nodeTests(
       2,
       ...["coordinator/**/*.test.ts", "proto/*.test.ts", "worker/agent/*.test.ts"],
-      "test/bench/**/*.test.ts",
+      ...["test/bench/**/*.test.ts", "test/kubernetes/**/*.test.ts"],
     ),
   ],
   engine: () => [pythonTests()],

@@ -1,0 +1,154 @@
+import {
+  ApiException,
+  CoordinationV1Api,
+  type KubeConfig,
+  type V1Lease,
+  V1MicroTime,
+} from "@kubernetes/client-node";
+import { decideLease, type LeaseRecord, type SeenLease, seeLease } from "./lease-decision.ts";
+
+export interface ElectionOptions {
+  namespace: string;
+  name: string;
+  /** Of this process, and no other. */
+  self: string;
+  /** Whoever does not renew for so long has lost it. */
+  durationMs: number;
+  /** How often it is renewed, or looked at. */
+  periodMs: number;
+}
+
+export const ELECTION_OPTIONS = { name: "moestro-operator", durationMs: 15_000, periodMs: 3_000 };
+
+/** One operator of several works at a time: the one that holds the Lease. */
+export class LeaderElection {
+  private readonly api: CoordinationV1Api;
+  private readonly options: ElectionOptions;
+  private readonly changed: (isLeader: boolean) => void;
+  private readonly failed: (error: unknown) => void;
+  private seen: SeenLease | undefined;
+  private lease: V1Lease | undefined;
+  private heldUntilMs = 0;
+  private wasLeader = false;
+  private readonly closing = new AbortController();
+
+  constructor(
+    config: KubeConfig,
+    options: ElectionOptions,
+    changed: (isLeader: boolean) => void,
+    failed: (error: unknown) => void,
+  ) {
+    this.api = config.makeApiClient(CoordinationV1Api);
+    this.options = options;
+    this.changed = changed;
+    this.failed = failed;
+  }
+
+  /** By this process's clock; it ends before another may take the lease. */
+  get isLeader(): boolean {
+    return Date.now() < this.heldUntilMs;
+  }
+
+  /** Stands for election until it is closed; then lets the lease go. */
+  async run(): Promise<void> {
+    const { signal } = this.closing;
+    while (!signal.aborted) {
+      try {
+        await this.step();
+      } catch (error) {
+        // Somebody else was faster, which the next look shows.
+        if (!(error instanceof ApiException && error.code === 409)) this.failed(error);
+      }
+      this.tell();
+      await this.pause(signal);
+    }
+    if (this.isLeader) await this.release();
+    this.tell();
+  }
+
+  close(): void {
+    this.closing.abort();
+  }
+
+  private tell(): void {
+    const { isLeader } = this;
+    if (isLeader === this.wasLeader) return;
+    this.wasLeader = isLeader;
+    this.changed(isLeader);
+  }
+
+  private async step(): Promise<void> {
+    const { self, durationMs } = this.options;
+    this.lease = await this.read();
+    this.seen = seeLease(Date.now(), this.seen, recordOf(this.lease));
+    const decision = decideLease(Date.now(), this.seen, self, durationMs);
+    if (decision === "wait") {
+      this.heldUntilMs = 0;
+      return;
+    }
+    // Counted from before it is written: others count from after.
+    const fromMs = Date.now();
+    await this.write(self, decision === "take" ? 1 : 0);
+    this.heldUntilMs = fromMs + (durationMs * 2) / 3;
+  }
+
+  private async read(): Promise<V1Lease | undefined> {
+    const { name, namespace } = this.options;
+    try {
+      return await this.api.readNamespacedLease({ name, namespace });
+    } catch (error) {
+      if (error instanceof ApiException && error.code === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Refused with 409 if the lease is not the one that was read. */
+  private async write(holderIdentity: string, transitions: number): Promise<void> {
+    const { name, namespace, durationMs } = this.options;
+    const now = new V1MicroTime();
+    const { lease } = this;
+    const isRenewal = lease?.spec?.holderIdentity === holderIdentity;
+    const spec = {
+      holderIdentity,
+      leaseDurationSeconds: Math.max(1, Math.ceil(durationMs / 1000)),
+      acquireTime: (isRenewal ? lease?.spec?.acquireTime : undefined) ?? now,
+      renewTime: now,
+      leaseTransitions: (lease?.spec?.leaseTransitions ?? 0) + transitions,
+    };
+    const kind = { apiVersion: "coordination.k8s.io/v1", kind: "Lease" };
+    this.lease =
+      lease === undefined
+        ? await this.api.createNamespacedLease({
+            namespace,
+            body: { ...kind, metadata: { name, namespace }, spec },
+          })
+        : await this.api.replaceNamespacedLease({ name, namespace, body: { ...lease, spec } });
+  }
+
+  /** So that the next need not wait; where it fails, the lease runs out by itself. */
+  private async release(): Promise<void> {
+    this.heldUntilMs = 0;
+    await this.write("", 0).catch(this.failed);
+  }
+
+  private pause(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { periodMs } = this.options;
+    const waitMs = this.isLeader ? Math.min(periodMs, this.heldUntilMs - Date.now()) : periodMs;
+    const timer = setTimeout(resolve, Math.max(1, waitMs));
+    const end = () => resolve();
+    signal.addEventListener("abort", end, { once: true });
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+    });
+  }
+}
+
+function recordOf(lease: V1Lease | undefined): LeaseRecord | undefined {
+  if (lease === undefined) return undefined;
+  return {
+    holder: lease.spec?.holderIdentity ?? "",
+    resourceVersion: lease.metadata?.resourceVersion ?? "",
+  };
+}

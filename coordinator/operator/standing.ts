@@ -1,0 +1,48 @@
+import type { MoETrainingJobSpec } from "../kubernetes/moe-training-job.ts";
+import { isEnded } from "../run/run-state.ts";
+import { type Agents, agentsIn } from "./agents.ts";
+import { isTrue } from "./job-status.ts";
+import type { Observation } from "./observation.ts";
+
+/** Why a job fails whose spec the coordinator refuses: a better spec ends it. */
+export const REFUSED_REASONS: Record<string, string> = { no_plan: "NoPlan" };
+export const INVALID_SPEC = "InvalidSpec";
+
+/** How a job stands, as everything that is planned for it depends on it. */
+export interface Standing {
+  runId: string;
+  agents: Agents | undefined;
+  /** Checked; undefined while it is refused. */
+  spec: MoETrainingJobSpec | undefined;
+  /** Over for good: nothing is made or submitted any more. */
+  isOver: boolean;
+  /** Whether the run holds no nodes, or there is none. */
+  isRunOff: boolean;
+}
+
+export function standingOf(seen: Observation): Standing {
+  const { job, verdict, children, run } = seen;
+  const spec = verdict.kind === "planned" ? verdict.spec : undefined;
+  const agents = agentsIn(children, spec?.queueName);
+  const hasEnded = run !== undefined && isEnded(run.state);
+  return {
+    ...{ runId: runIdOf(job.metadata), agents, spec },
+    isOver: hasEnded || agents?.end !== undefined || hasBeenOver(seen),
+    isRunOff: run === undefined || hasEnded || run.state === "suspended",
+  };
+}
+
+/** Of this very object: one of the same name that comes later has another run. */
+export function runIdOf({ name, uid }: { name: string; uid: string }): string {
+  return `${name}-${uid}`;
+}
+
+/** So its status says, when run and children may be gone. */
+function hasBeenOver({ job: { status } }: Observation): boolean {
+  if (isTrue(status, "Succeeded")) return true;
+  const failed = status?.conditions?.find(({ type }) => type === "Failed");
+  const isRefusal = [INVALID_SPEC, ...Object.values(REFUSED_REASONS)].includes(
+    failed?.reason ?? "",
+  );
+  return failed?.status === "True" && !isRefusal;
+}

@@ -1,0 +1,111 @@
+/** How long a job that failed waits for its next look. */
+export interface RetryOptions {
+  firstMs: number;
+  mostMs: number;
+  /** 0 ≤ x < 1, so that those that failed together do not come back together. */
+  random: () => number;
+}
+
+export const RETRY_OPTIONS: RetryOptions = {
+  ...{ firstMs: 500, mostMs: 60_000 },
+  random: Math.random,
+};
+
+/** Between half of it and all of it, twice as long each time. Pure. */
+export function retryMs(numFailures: number, { firstMs, mostMs, random }: RetryOptions): number {
+  const wholeMs = Math.min(mostMs, firstMs * 2 ** Math.min(numFailures - 1, 30));
+  return wholeMs * (0.5 + random() / 2);
+}
+
+interface Entry {
+  isRunning: boolean;
+  /** Asked for while it was running. */
+  isDirty: boolean;
+  numFailures: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Which jobs need a look: each is looked at once at a time, however often it is asked for, and
+ * one that fails again after a while that grows. A look that asks for another says in how long.
+ */
+export class WorkQueue {
+  private readonly entries = new Map<string, Entry>();
+  private readonly waiting: string[] = [];
+  private numRunning = 0;
+  private isClosed = false;
+  private readonly look: (key: string) => Promise<number | undefined>;
+  private readonly failed: (key: string, error: unknown, retryMs: number) => void;
+  private readonly options: RetryOptions & { concurrency: number };
+
+  constructor(
+    look: (key: string) => Promise<number | undefined>,
+    failed: (key: string, error: unknown, retryMs: number) => void,
+    options: RetryOptions & { concurrency: number },
+  ) {
+    this.look = look;
+    this.failed = failed;
+    this.options = options;
+  }
+
+  /** Asks for a look, now; one that waits for its time is not waited for. */
+  add(key: string): void {
+    if (this.isClosed) return;
+    const entry = this.entryOf(key);
+    clearTimeout(entry.timer);
+    entry.timer = undefined;
+    if (entry.isRunning) entry.isDirty = true;
+    else if (!this.waiting.includes(key)) this.waiting.push(key);
+    this.start();
+  }
+
+  /** Starts no more looks; those under way end by themselves. */
+  close(): void {
+    this.isClosed = true;
+    for (const { timer } of this.entries.values()) clearTimeout(timer);
+    this.waiting.length = 0;
+  }
+
+  private entryOf(key: string): Entry {
+    const known = this.entries.get(key);
+    if (known !== undefined) return known;
+    const entry: Entry = { isRunning: false, isDirty: false, numFailures: 0, timer: undefined };
+    this.entries.set(key, entry);
+    return entry;
+  }
+
+  private start(): void {
+    while (this.numRunning < this.options.concurrency) {
+      const key = this.waiting.shift();
+      if (key === undefined) return;
+      this.numRunning += 1;
+      void this.run(key, this.entryOf(key));
+    }
+  }
+
+  private async run(key: string, entry: Entry): Promise<void> {
+    entry.isRunning = true;
+    entry.isDirty = false;
+    let againMs: number | undefined;
+    try {
+      againMs = await this.look(key);
+      entry.numFailures = 0;
+    } catch (error) {
+      entry.numFailures += 1;
+      againMs = retryMs(entry.numFailures, this.options);
+      this.failed(key, error, againMs);
+    }
+    entry.isRunning = false;
+    this.numRunning -= 1;
+    this.next(key, entry, againMs);
+    this.start();
+  }
+
+  private next(key: string, entry: Entry, againMs: number | undefined): void {
+    if (this.isClosed) return;
+    // What fails waits its time also if it is asked for: asking is what fails it.
+    if (entry.isDirty && entry.numFailures === 0) this.add(key);
+    else if (againMs === undefined) this.entries.delete(key);
+    else entry.timer = setTimeout(() => this.add(key), againMs);
+  }
+}
