@@ -15,7 +15,7 @@ const LINGER_MS = 2000;
 /**
  * Reports of thousands of ranks wait for one another for up to a step, and then die in the
  * heap's old part. It is collected when it has grown by this many percent: with 1,000 agents
- * a quarter less memory for a tenth more processor time (`npm run bench:scale`).
+ * a quarter less memory for a seventh more processor time (`npm run bench:scale`).
  */
 const HEAP_GROWING_PERCENT = 40;
 

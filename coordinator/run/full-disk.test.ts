@@ -50,6 +50,20 @@ afterEach(async () => {
   execFileSync("umount", [disk]);
 });
 
+/** A rank of one agent dies, and those of the other one notice. */
+function loseRank(): void {
+  run.agents[0].killRank();
+  run.agents[1].losePeers();
+}
+
+/** With space again the run goes through, in these generations, and all of it is recorded. */
+async function succeedWithSpace(generations: number[]): Promise<void> {
+  rmSync(filler);
+  await run.finish();
+  assert.equal(run.ended?.state, "succeeded", run.failure?.stack);
+  checkAllRecorded(generations);
+}
+
 test("a coordinator's full disk holds up no healthy run, and all is recorded once there is space", {
   skip,
 }, async () => {
@@ -58,10 +72,7 @@ test("a coordinator's full disk holds up no healthy run, and all is recorded onc
   assert.match(reason ?? "", /no space left on the disk; training goes on.*: free some$/);
   assert.deepEqual([step, checkpointStep], [BigInt(2 * EVERY_STEPS + 2), BigInt(EVERY_STEPS)]);
   assert.equal(new CheckpointLedger(run.files.checkpoints).newestCommitted()?.manifest.step, 3);
-  rmSync(filler);
-  await run.finish();
-  assert.equal(run.ended?.state, "succeeded", run.failure?.stack);
-  checkAllRecorded([1]);
+  await succeedWithSpace([1]);
 });
 
 test("a run whose ranks are done is so once their last checkpoint is committed", {
@@ -70,10 +81,7 @@ test("a run whose ranks are done is so once their last checkpoint is committed",
   while (run.agents[0].step !== undefined) await run.step();
   await sleep(500);
   assert.equal((await run.life())?.state, "running");
-  rmSync(filler);
-  await run.finish();
-  assert.equal(run.ended?.state, "succeeded", run.failure?.stack);
-  checkAllRecorded([1]);
+  await succeedWithSpace([1]);
 });
 
 test("what a coordinator could not record its successor is told again", { skip }, async () => {
@@ -81,28 +89,21 @@ test("what a coordinator could not record its successor is told again", { skip }
   await run.replaceCoordinator();
   await sleep(20);
   assert.equal(run.status()?.step, BigInt(2 * EVERY_STEPS + 2));
-  rmSync(filler);
-  await run.finish();
-  assert.equal(run.ended?.state, "succeeded", run.failure?.stack);
-  checkAllRecorded([1]);
+  await succeedWithSpace([1]);
 });
 
 test("ranks that die while the disk is full are started again once there is space, behind the newest checkpoint", {
   skip,
 }, async () => {
   await run.trainTo(2 * EVERY_STEPS + 2);
-  run.agents[0].killRank();
-  run.agents[1].losePeers();
+  loseRank();
   await sleep(800);
   assert.deepEqual(run.agents[0].generations, [1]);
   assert.match(
     run.status()?.reason ?? "",
     /no space left on the disk; what is to be recorded is kept until.*: free some$/,
   );
-  rmSync(filler);
-  await run.finish();
-  assert.equal(run.ended?.state, "succeeded", run.failure?.stack);
-  checkAllRecorded([1, 2]);
+  await succeedWithSpace([1, 2]);
   const recovered = run.events.find(({ event }) => event === "run.recovered");
   assert.equal(recovered?.checkpointStep, 2 * EVERY_STEPS);
 });
@@ -111,15 +112,11 @@ test("the checkpoint that a full disk did not take is taken by the next coordina
   skip,
 }, async () => {
   await run.trainTo(2 * EVERY_STEPS + 2);
-  run.agents[0].killRank();
-  run.agents[1].losePeers();
+  loseRank();
   await sleep(50);
   await run.replaceCoordinator();
   await sleep(50);
-  rmSync(filler);
-  await run.finish();
-  assert.equal(run.ended?.state, "succeeded", run.failure?.stack);
-  checkAllRecorded([1, 2]);
+  await succeedWithSpace([1, 2]);
   const recovered = run.events.find(({ event }) => event === "run.recovered");
   assert.equal(recovered?.checkpointStep, 2 * EVERY_STEPS);
 });
@@ -135,18 +132,14 @@ test("a run whose last checkpoint waits for space has succeeded then, however it
   b.killRank();
   await sleep(50);
   assert.equal((await run.life())?.state, "running");
-  rmSync(filler);
-  await run.finish();
-  assert.equal(run.ended?.state, "succeeded", run.failure?.stack);
-  checkAllRecorded([1]);
+  await succeedWithSpace([1]);
 });
 
 test("whoever asks a run to stop whose checkpoint waits for space is told how to end it at once", {
   skip,
 }, async () => {
   await run.trainTo(2 * EVERY_STEPS + 2);
-  run.agents[0].killRank();
-  run.agents[1].losePeers();
+  loseRank();
   await sleep(50);
   run.stop(true);
   const told = /asked to stop .*; --now ends it at once; .*no space left on the disk; what is/;

@@ -35,11 +35,6 @@ export class LineReader {
     }
   }
 
-  /** The first line; undefined if there is none. */
-  get first(): Line | undefined {
-    return this.end === 0 ? undefined : this.#at(0);
-  }
-
   get last(): Line | undefined {
     return this.end === 0 ? undefined : this.#at(this.#startOf(this.end - 1));
   }

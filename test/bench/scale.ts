@@ -1,5 +1,5 @@
 // What a coordinator costs by its number of agents, each with 8 ranks that report 52 layers
-// of 16 experts once a second: processor, memory, reports lost, the way of a coefficient,
+// of 16 experts every --step-ms: processor, memory, reports lost, the way of a coefficient,
 // and a restart of all ranks. At one number of agents also a queue of many runs, and joins.
 // Everything is real but the ranks' processes: `scale/simulated-rank.ts`.
 //
