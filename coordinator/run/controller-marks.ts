@@ -2,45 +2,17 @@ import { type ControllerOptions, type ControllerState, fold } from "../controlle
 import { restoreController } from "../controller/restore.ts";
 import type { MetricsRecord } from "../report/records.ts";
 import type { LineReader } from "./line-reader.ts";
-import { firstLineBehind, type MetricsLine, parseMetrics } from "./metrics-lines.ts";
-
-/** The first line at or behind each multiple of this holds the controller's state. */
-const EVERY_STEPS = 250;
+import { firstLineBehind, parseMetrics } from "./metrics-lines.ts";
 
 /**
- * The controller's state in the lines of metrics.jsonl: it depends on all steps since the
- * first, and whoever takes a run over must not have to go through them.
+ * The first line at or behind each multiple of this holds the controller's state: it depends on
+ * all steps since the first, and whoever takes a run over must not have to go through them.
  */
-export class ControllerMarks {
-  readonly #law: ControllerOptions;
-  readonly #state: ControllerState;
-  readonly #checkpointEverySteps: number;
+const EVERY_STEPS = 250;
 
-  /** `checkpointEverySteps`: the job's steps between checkpoints, 0 for none but the last. */
-  constructor(law: ControllerOptions, state: ControllerState, checkpointEverySteps: number) {
-    this.#law = law;
-    this.#state = state;
-    this.#checkpointEverySteps = checkpointEverySteps;
-  }
-
-  /** Whether a step is to have a checkpoint. */
-  isDue(step: number): boolean {
-    return this.#checkpointEverySteps > 0 && step % this.#checkpointEverySteps === 0;
-  }
-
-  /** The same behind one more line, and what that line is to hold. */
-  behind(record: MetricsRecord): {
-    controller: ControllerMarks;
-    mark: Pick<MetricsLine, "controller">;
-  } {
-    const before = this.#state.lastStep;
-    const state = [...statesBehind(this.#law, this.#state, record)].at(-1) ?? this.#state;
-    const isMarked = Math.floor(state.lastStep / EVERY_STEPS) > Math.floor(before / EVERY_STEPS);
-    return {
-      controller: new ControllerMarks(this.#law, state, this.#checkpointEverySteps),
-      mark: isMarked ? { controller: state } : {},
-    };
-  }
+/** Whether the line that comes behind that of step `before` holds the controller's state. */
+export function holdsState(before: number, step: number): boolean {
+  return Math.floor(step / EVERY_STEPS) > Math.floor(before / EVERY_STEPS);
 }
 
 /** The states behind each step that a line stands for: of several, each is folded as their mean. */

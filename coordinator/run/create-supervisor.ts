@@ -53,6 +53,7 @@ export function createSupervisor(run: RunToSupervise, around: Surroundings): Sup
   const { directory, store, held, fleet, observer, cacheDirectory, planFor } = around;
   const recorder = new Recorder({
     ...{ directory, leads: around.leads },
+    checkpointEverySteps: job.checkpoint.everySteps,
     stuck: (error) => journal.recordsWait(error),
     unstuck: () => journal.recordsWritten(),
   });

@@ -12,13 +12,13 @@ import {
   type ControllerState,
   changesByStep,
   effective,
-  fold,
 } from "../controller/controller.ts";
 import { coefficientsMessage } from "../controller/message.ts";
 import { MoestroError } from "../errors.ts";
 import type { AgentVerdict } from "../fleet/agent-health.ts";
 import type { Telemetry } from "../observability/telemetry.ts";
 import { ControllerHistory } from "./controller-history.ts";
+import { statesBehind } from "./controller-marks.ts";
 import { WriteError } from "./files.ts";
 import type { GenerationEvents } from "./generation-events.ts";
 import { metricsRecord, timelineRecord } from "./metrics.ts";
@@ -156,8 +156,10 @@ export class GenerationRecords implements GenerationEvents {
       ...(validationLoss === undefined ? {} : { validationLoss }),
     });
     const { recorder } = this.#options;
-    recorder.steps.add(report, record);
-    this.#fold(record);
+    for (const state of statesBehind(this.#options.controlLaw, this.#controller.newest, record)) {
+      this.#controller.add(state);
+    }
+    recorder.steps.add(report, record, this.#controller.newest);
     const timeline = timelineRecord(report);
     if (timeline) recorder.steps.timeline(timeline);
     this.#options.telemetry.stepReported();
@@ -249,13 +251,5 @@ export class GenerationRecords implements GenerationEvents {
 
   failing(reason: string): void {
     this.#journal.event("run.failing", `${reason}; ending all ranks`);
-  }
-
-  /** A report that stands for several steps is folded as so many of the mean. */
-  #fold({ step, layers }: ReturnType<typeof metricsRecord>): void {
-    const { controlLaw } = this.#options;
-    for (let next = this.#controller.newest.lastStep + 1; next <= step; next += 1) {
-      this.#controller.add(fold(controlLaw, this.#controller.newest, next, layers));
-    }
   }
 }

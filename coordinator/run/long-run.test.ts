@@ -12,7 +12,7 @@ import {
 import { controllerOptions } from "../controller/options.ts";
 import type { MetricsRecord } from "../report/records.ts";
 import { fixtureJob } from "../spec/job-fixture.ts";
-import { ControllerMarks } from "./controller-marks.ts";
+import { holdsState } from "./controller-marks.ts";
 import { controllersBehindRecords } from "./controller-state.ts";
 import { LineFile } from "./line-file.ts";
 import { TestRecorder } from "./recorder-fixture.ts";
@@ -39,16 +39,14 @@ before(async () => {
   const file = new LineFile(directory.metrics);
   let soFar = NO_STEPS;
   let state = createController(law, numLayers);
-  let marks = new ControllerMarks(law, state, 0);
   states = [state];
   for (let step = 1; step <= STEPS; step += 1) {
     const record = recordOf(step);
     soFar = addStep(soFar, record);
-    const { controller, mark } = marks.behind(record);
-    marks = controller;
-    file.append({ ...record, soFar, ...mark, filler: "x".repeat(LINE_BYTES) });
     state = fold(law, state, step, record.layers);
     states.push(state);
+    const mark = holdsState(step - 1, step) ? { controller: state } : {};
+    file.append({ ...record, soFar, ...mark, filler: "x".repeat(LINE_BYTES) });
   }
   file.close();
 });

@@ -6,7 +6,6 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { compileJob } from "../spec/compile-job.ts";
 import type { Job } from "../spec/schema.ts";
 import type { Held, Placed, RunLife, Store } from "../store/store.ts";
-import { ControllerMarks } from "./controller-marks.ts";
 import { controllerBehind, controllersBehindRecords } from "./controller-state.ts";
 import { makeDirectory, writeAtomically } from "./files.ts";
 import { initialWeights } from "./initial-weights.ts";
@@ -82,7 +81,6 @@ export async function prepareGeneration(
   });
   await recorder.written();
   const controller = controllerBehind(restore?.manifest, law, job.model.layers);
-  recorder.steps.mark(new ControllerMarks(law, controller, job.checkpoint.everySteps));
   return {
     ...{ number, placed, plan, engineJob, restore, recordedStep, superseded },
     ...{ controllers: [controller], adopt: false },
@@ -104,8 +102,6 @@ export function adoptGeneration(
   const controllers = controllersBehindRecords(
     ...[directory, restore?.manifest, law, job.model.layers, everySteps],
   );
-  const controller = controllers.at(-1);
-  if (controller) recorder.steps.mark(new ControllerMarks(law, controller, everySteps));
   return {
     ...{ number, placed, restore, recordedStep, superseded: NOTHING_SUPERSEDED, controllers },
     adopt: true,

@@ -20,7 +20,7 @@ export class TestRecorder extends Recorder {
 
   constructor(directory: RunDirectory, leads = () => true) {
     super({
-      ...{ directory, leads },
+      ...{ directory, leads, checkpointEverySteps: 0 },
       stuck: (error: WriteError) => this.told.push(error.message),
       unstuck: () => this.told.push(""),
     });

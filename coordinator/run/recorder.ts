@@ -7,6 +7,8 @@ import { WriteQueue } from "./write-queue.ts";
 
 export type RecorderOptions = {
   directory: RunDirectory;
+  /** Steps between checkpoints; 0 for none but the last. */
+  checkpointEverySteps: number;
   /** Whether this coordinator certainly leads: another one may write the records by now. */
   leads(): boolean;
   /** Records wait to be written, for this reason. */
@@ -31,14 +33,14 @@ export class Recorder {
   #isClosed = false;
 
   constructor(options: RecorderOptions) {
-    const { directory, leads: mayWrite } = options;
+    const { directory, checkpointEverySteps, leads: mayWrite } = options;
     this.#options = options;
     const told = {
       mayWrite,
       stuck: (error: WriteError) => this.#tell(error),
       unstuck: () => this.#tell(this.problem),
     };
-    this.steps = new StepRecords(directory, told);
+    this.steps = new StepRecords(directory, checkpointEverySteps, told);
     this.#files = new WriteQueue(told);
     this.#events = new WriteQueue(told);
     this.#eventsFile = new LineFile(directory.events);

@@ -1,12 +1,13 @@
 import type { StepReport } from "../../proto/gen/moestro/v1/report_pb.js";
+import type { ControllerState } from "../controller/controller.ts";
 import type { MetricsRecord, SoFarRecord, TimelineRecord } from "../report/records.ts";
-import type { ControllerMarks } from "./controller-marks.ts";
+import { holdsState } from "./controller-marks.ts";
 import { replaceFile } from "./files.ts";
 import { LineReader } from "./line-reader.ts";
 import { newestRecord } from "./metrics-lines.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { addStep, NO_STEPS, type RunFigures, runFigures, soFarOf } from "./so-far.ts";
-import { StepWrite } from "./step-write.ts";
+import { type StepSink, StepWrite } from "./step-write.ts";
 import { cutBehindNewest, NOTHING_SUPERSEDED, type Superseded, supersede } from "./supersede.ts";
 import { SyncedLines } from "./synced-lines.ts";
 import { WriteQueue, type WriteQueueOptions } from "./write-queue.ts";
@@ -29,20 +30,28 @@ export class StepRecords {
   readonly #options: WriteQueueOptions;
   readonly #directory: RunDirectory;
   readonly #metrics: SyncedLines;
+  readonly #checkpointEverySteps: number;
   #soFar: SoFarRecord = NO_STEPS;
   #last: MetricsRecord | undefined;
   #totalMs = 0;
   #appendedStep = 0;
   #writtenStep = 0;
   #syncTimer: NodeJS.Timeout | undefined;
-  #controller: ControllerMarks | undefined;
   #timeline: TimelineRecord | undefined;
+  readonly #sink: StepSink = {
+    append: (record, controller) => this.#append(record, controller),
+    hasCheckpoint: (step) => this.#hasCheckpoint(step),
+  };
 
-  /** `rewind` or `goOn` comes before the first step. */
-  constructor(directory: RunDirectory, options: WriteQueueOptions) {
+  /**
+   * `rewind` or `goOn` comes before the first step. `checkpointEverySteps`: the job's steps
+   * between checkpoints, 0 for none but the last.
+   */
+  constructor(directory: RunDirectory, checkpointEverySteps: number, options: WriteQueueOptions) {
     this.queue = new WriteQueue(options);
     this.#options = options;
     this.#directory = directory;
+    this.#checkpointEverySteps = checkpointEverySteps;
     this.#metrics = new SyncedLines(directory.metrics);
   }
 
@@ -78,11 +87,6 @@ export class StepRecords {
     if (newest && newest.next < newest.end) this.queue.add({ run: () => cutBehindNewest(metrics) });
   }
 
-  /** The controller, as it stands behind the newest line, whose state lines are to hold now and then. */
-  mark(controller: ControllerMarks): void {
-    this.#controller = controller;
-  }
-
   /**
    * Goes on behind `lastStep`, 0 for a new run: lines of later steps, which will be trained
    * again, are moved to metrics.superseded.jsonl.
@@ -105,12 +109,11 @@ export class StepRecords {
     return superseded;
   }
 
-  add(report: StepReport, record: MetricsRecord): void {
+  /** `controller`: as it stands behind the step, for the lines that hold it. */
+  add(report: StepReport, record: MetricsRecord, controller?: ControllerState): void {
     this.#last = record;
     this.#totalMs += record.stepMs * (record.numSteps ?? 1);
-    const append = (written: MetricsRecord) => this.#append(written);
-    const hasCheckpoint = (step: number) => this.#controller?.isDue(step) ?? false;
-    this.queue.add(new StepWrite(report, record, { append, hasCheckpoint }));
+    this.queue.add(new StepWrite(report, record, this.#sink, controller));
   }
 
   /** Has all steps so far synced, in their turn. */
@@ -136,12 +139,15 @@ export class StepRecords {
     this.#metrics.close();
   }
 
-  #append(record: MetricsRecord): void {
+  #hasCheckpoint(step: number): boolean {
+    return this.#checkpointEverySteps > 0 && step % this.#checkpointEverySteps === 0;
+  }
+
+  #append(record: MetricsRecord, controller: ControllerState | undefined): void {
     const soFar = addStep(this.#soFar, record);
-    const behind = this.#controller?.behind(record);
-    this.#metrics.append({ ...record, soFar, ...behind?.mark });
+    const isHeld = controller !== undefined && holdsState(this.#appendedStep, record.step);
+    this.#metrics.append({ ...record, soFar, ...(isHeld ? { controller } : {}) });
     this.#soFar = soFar;
-    this.#controller = behind?.controller;
     this.#appendedStep = record.step;
     this.#syncTimer ??= setTimeout(() => this.sync(), SYNC_AFTER_MS).unref();
   }
