@@ -4,7 +4,7 @@ import { it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { parse } from "yaml";
-import { until } from "../../test/kubernetes/fixture.ts";
+import { until } from "../../test/faults/patience.ts";
 import type { JsonObject } from "../../test/kubernetes/json.ts";
 import { startCluster } from "../../test/kubernetes/start.ts";
 import { CHILDREN_OPTIONS } from "../kubernetes/children/options.ts";

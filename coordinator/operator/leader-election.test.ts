@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
-import { until } from "../../test/kubernetes/fixture.ts";
+import { until } from "../../test/faults/patience.ts";
 import { startCluster, type TestCluster } from "../../test/kubernetes/start.ts";
 import { LeaderElection } from "./leader-election.ts";
 import { decideLease, seeLease } from "./lease-decision.ts";

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type KubeConfig, KubernetesObjectApi, Watch } from "@kubernetes/client-node";
+import { type RetryOptions, retryMs } from "../retry.ts";
 import type { ObservedObject } from "./observation.ts";
-import { type RetryOptions, retryMs } from "./work-queue.ts";
 
 /** What is watched. */
 export interface WatchedKind {
@@ -82,7 +83,7 @@ export class ListWatch {
         numFailures += 1;
         const waitMs = retryMs(numFailures, this.options);
         this.listener.failed(error, waitMs);
-        await pause(waitMs, signal);
+        await sleep(waitMs, undefined, { signal }).catch(() => {});
       }
     }
   }
@@ -143,7 +144,9 @@ export class ListWatch {
     const { labelSelector } = this.kind;
     const { resolve, reject, promise } = Promise.withResolvers<void>();
     let opened: AbortController | undefined;
+    let isOver = false;
     const end = () => {
+      isOver = true;
       opened?.abort();
       resolve();
     };
@@ -165,7 +168,8 @@ export class ListWatch {
       )
       .then((controller) => {
         opened = controller;
-        if (this.closing.signal.aborted) controller.abort();
+        // It was given up before it was open, and would stay so.
+        if (isOver || this.closing.signal.aborted) controller.abort();
       }, reject);
     return promise.finally(() => {
       clearTimeout(silence);
@@ -198,11 +202,4 @@ export class ListWatch {
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && ["AbortError", "TimeoutError"].includes(error.name);
-}
-
-function pause(waitMs: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, waitMs);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  return promise.finally(() => clearTimeout(timer));
 }

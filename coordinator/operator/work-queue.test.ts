@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
-import { until } from "../../test/kubernetes/fixture.ts";
-import { RETRY_OPTIONS, retryMs, WorkQueue } from "./work-queue.ts";
+import { until } from "../../test/faults/patience.ts";
+import { retryMs } from "../retry.ts";
+import { RETRY_OPTIONS, WorkQueue } from "./work-queue.ts";
 
 const FAST = { firstMs: 1, mostMs: 4, random: () => 0, concurrency: 2 };
 const never = () => assert.fail("nothing fails here");

@@ -1,21 +1,9 @@
-/** How long a job that failed waits for its next look. */
-export interface RetryOptions {
-  firstMs: number;
-  mostMs: number;
-  /** 0 ≤ x < 1, so that those that failed together do not come back together. */
-  random: () => number;
-}
+import { type RetryOptions, retryMs } from "../retry.ts";
 
 export const RETRY_OPTIONS: RetryOptions = {
   ...{ firstMs: 500, mostMs: 60_000 },
   random: Math.random,
 };
-
-/** Between half of it and all of it, twice as long each time. Pure. */
-export function retryMs(numFailures: number, { firstMs, mostMs, random }: RetryOptions): number {
-  const wholeMs = Math.min(mostMs, firstMs * 2 ** Math.min(numFailures - 1, 30));
-  return wholeMs * (0.5 + random() / 2);
-}
 
 interface Entry {
   isRunning: boolean;

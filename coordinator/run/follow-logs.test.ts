@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../../test/faults/patience.ts";
 import { followLogs, type LogRequest } from "./follow-logs.ts";
 import { RunDirectory } from "./run-directory.ts";
 
@@ -41,10 +42,6 @@ function reading(
   return reader;
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(5);
-}
-
 test("what all ranks printed has their numbers, a last line without an end too", async () => {
   const { directory, print } = newRun();
   print(1, 0, "old\n");
@@ -71,11 +68,11 @@ test("who follows a run sees its ranks start again, and everything of the ones b
   let isOver = false;
   print(1, 0, "one\n");
   const reader = reading(directory, { follow: true }, async () => isOver);
-  await until(() => reader.text !== "");
+  await until("what is printed is shown", () => reader.text !== "");
   print(1, 1, "a rank that is late\n");
   print(1, 0, "its last words");
   print(3, 0, "three\n");
-  await until(() => reader.text.includes("three"));
+  await until("what is printed is shown", () => reader.text.includes("three"));
   print(3, 0, "more\n");
   isOver = true;
   await reader.ended;
@@ -93,11 +90,11 @@ test("who follows a rank waits for it, where the run has yet to start and where 
   await sleep(20);
   print(1, 0, "no\n");
   print(1, 1, "one\n");
-  await until(() => reader.text === "one\n");
+  await until("what is printed is shown", () => reader.text === "one\n");
   print(2, 0, "no\n");
-  await until(() => reader.begun.includes(2));
+  await until("what is printed is shown", () => reader.begun.includes(2));
   print(3, 1, "three\n");
-  await until(() => reader.text === "one\nthree\n");
+  await until("what is printed is shown", () => reader.text === "one\nthree\n");
   isOver = true;
   await reader.ended;
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TOYS, toy, until } from "./fixture.ts";
+import { until } from "../faults/patience.ts";
+import { TOYS, toy } from "./fixture.ts";
 import { at, type Json, type JsonObject, type KubeObject } from "./json.ts";
 import { startCluster, type TestCluster } from "./start.ts";
 import { openWatch } from "./watch-client.ts";

@@ -1,18 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Json, JsonObject } from "./json.ts";
-
-const PATIENCE_MS = 60_000;
-
-/** Waits until `look` finds something. */
-export async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined>) {
-  const end = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`${what} did not happen`);
-    await sleep(20);
-  }
-}
 
 /** A small CRD with everything that the stand-in has to know of one. */
 export const TOYS: JsonObject = {

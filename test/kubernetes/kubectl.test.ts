@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TOYS, toy, until } from "./fixture.ts";
+import { until } from "../faults/patience.ts";
+import { TOYS, toy } from "./fixture.ts";
 import { kubectl, whyNoKubectl } from "./kubectl.ts";
 import { startCluster, type TestCluster } from "./start.ts";
 

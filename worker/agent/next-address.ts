@@ -1,3 +1,4 @@
+import { retryMs } from "../../coordinator/retry.ts";
 import { namedLeader } from "../../coordinator/rpc/not-leading.ts";
 
 const FIRST_DELAY_MS = 100;
@@ -20,7 +21,6 @@ export function nextAddress(given: readonly string[], last: string, why: string)
 
 /** How long to wait before the attempt after `numFailed` in a row; `random` is in [0, 1). */
 export function backOffMs(numFailed: number, random: number): number {
-  const most = numFailed <= NUM_SOON ? SOON_MS : LAST_DELAY_MS;
-  const middle = Math.min(most, FIRST_DELAY_MS * 2 ** Math.max(0, numFailed - 1));
-  return middle * (0.5 + random / 2);
+  const mostMs = numFailed <= NUM_SOON ? SOON_MS : LAST_DELAY_MS;
+  return retryMs(numFailed, { firstMs: FIRST_DELAY_MS, mostMs, random: () => random });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { until } from "../fixture.ts";
+import { until } from "../../faults/patience.ts";
 import { at, type JsonObject, type KubeObject, objectsAt, textAt } from "../json.ts";
 import { kubectl, whyNoKubectl } from "../kubectl.ts";
 import { startCluster, type TestCluster } from "../start.ts";
