@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   ApiException,
   CoordinationV1Api,
@@ -131,17 +132,10 @@ export class LeaderElection {
     await this.write("", 0).catch(this.failed);
   }
 
-  private pause(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+  private async pause(signal: AbortSignal): Promise<void> {
     const { periodMs } = this.options;
     const waitMs = this.isLeader ? Math.min(periodMs, this.heldUntilMs - Date.now()) : periodMs;
-    const timer = setTimeout(resolve, Math.max(1, waitMs));
-    const end = () => resolve();
-    signal.addEventListener("abort", end, { once: true });
-    return promise.finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-    });
+    await sleep(Math.max(1, waitMs), undefined, { signal }).catch(() => {});
   }
 }
 
