@@ -4,9 +4,10 @@ import { parseOptions } from "../../worker/agent/options.ts";
 import { agentArguments, agentCommand } from "./agent.ts";
 
 /** Options the agent's process has for whoever starts it, and people have no use for. */
+const POD_VALUES = { "--token-file": "/t", "--authority": "/a.crt" };
+const TOKEN_VALUES = { "--token": "t" };
 const VALUES: Record<string, string> = {
   "--coordinator": "a:1,b:2",
-  "--token": "t",
   "--join": "a:2",
   "--agent-id": "node-a",
   "--credentials": "/c",
@@ -26,12 +27,19 @@ function given(...args: string[]) {
 
 test("the agent takes every option that the command has", () => {
   const longs = agentCommand().options.map(({ long }) => long ?? "");
-  assert.deepEqual(longs.sort(), Object.keys(VALUES).sort());
-  assert.deepEqual(given(...Object.entries(VALUES).flat()), {
-    ...{ coordinators: ["a:1", "b:2"], agentId: "node-a", credentials: "/c", token: "t" },
+  const all = { ...VALUES, ...TOKEN_VALUES, ...POD_VALUES };
+  assert.deepEqual(longs.sort(), Object.keys(all).sort());
+  const taken = {
+    ...{ coordinators: ["a:1", "b:2"], agentId: "node-a", credentials: "/c" },
     ...{ joinAddresses: ["a:2"], python: "/p", numSlots: 4, numStandbys: 2 },
     ...{ address: "10.0.0.1", probeListen: { host: "10.0.0.1", port: 0 } },
     ...{ networkInterface: "eth0", ownCredentials: false, exitWithParent: false },
+  };
+  assert.deepEqual(given(...Object.entries({ ...VALUES, ...TOKEN_VALUES }).flat()), {
+    ...{ ...taken, token: "t", tokenFiles: undefined },
+  });
+  assert.deepEqual(given(...Object.entries({ ...VALUES, ...POD_VALUES }).flat()), {
+    ...{ ...taken, token: undefined, tokenFiles: { token: "/t", authority: "/a.crt" } },
   });
 });
 

@@ -17,6 +17,8 @@ export function agentCommand(): Command {
         "MOESTRO_TOKEN",
       ),
     )
+    .option("--token-file <path>", "in a pod: the service-account token it joins with")
+    .option("--authority <path>", "in a pod: the certificate, PEM, that coordinators are known by")
     .option("--join <host:port,...>", "where tokens are taken (default: one port above each)")
     .option("--agent-id <id>", "its name, one of its own on each node (default: the host's)")
     .option(

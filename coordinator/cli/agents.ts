@@ -16,7 +16,7 @@ import { formatAge } from "./run-table.ts";
 
 export const fleetMethods = grpcMethods(FleetService);
 
-const HEADING = ["agent", "state", "host", "slots", "GPUs", "memory", "heard", "runs", "why"];
+const HEADING = ["agent", "state", "host", "slots", "GPUs", "memory", "heard"];
 const STATES: Record<AgentState, string> = {
   [AgentState.UNSPECIFIED]: "unknown",
   [AgentState.CONNECTED]: "connected",
@@ -35,27 +35,40 @@ export function agentsCommand(): Command {
       if (json) {
         console.log(JSON.stringify(agents.map((agent) => plainMessage(AgentStatusSchema, agent))));
       } else if (agents.length > 0) {
-        const nowMs = Date.now();
-        printTable(
-          HEADING,
-          agents.map((agent) => agentRow(agent, nowMs)),
-        );
+        const [heading = [], ...rows] = agentTable(agents, Date.now());
+        printTable(heading, rows);
       } else {
         console.log("there are no agents; start one on each node with: moestro agent");
       }
     });
 }
 
-/** An agent's row; `nowMs` is the time it is read at. */
-export function agentRow(agent: AgentStatus, nowMs: number): string[] {
-  const { agentId, state, host, numSlots, numUsedSlots, drained, inventory, runIds } = agent;
+/**
+ * A heading and a row for each agent; `nowMs` is the time they are read at. What run an agent
+ * is for is told where one is for a run alone.
+ */
+export function agentTable(agents: readonly AgentStatus[], nowMs: number): string[][] {
+  const isAnyReserved = agents.some(({ runId }) => runId !== "");
+  const reserved = (cell: string) => (isAnyReserved ? [cell] : []);
+  return [
+    [...HEADING, ...reserved("only for"), "runs", "why"],
+    ...agents.map((agent) => [
+      ...agentCells(agent, nowMs),
+      ...reserved(agent.runId || "–"),
+      ...[agent.runIds.join(" ") || "–", agent.reason],
+    ]),
+  ];
+}
+
+function agentCells(agent: AgentStatus, nowMs: number): string[] {
+  const { agentId, state, host, numSlots, numUsedSlots, drained, inventory } = agent;
   const heard = state === AgentState.CONNECTED ? "now" : `${formatAge(agent.heardAtMs, nowMs)} ago`;
   return [
     ...[agentId, drained ? `${STATES[state]}, drained` : STATES[state], host],
     `${numUsedSlots}/${numSlots}`,
     gpusOf(agent),
     inventory ? formatBytes(Number(inventory.memoryBytes)) : "–",
-    ...[heard, runIds.join(" ") || "–", agent.reason],
+    heard,
   ];
 }
 

@@ -12,6 +12,7 @@ import {
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import type { AgentEvents, AgentSession, Fencing } from "../rpc/agent-service.ts";
 import { notLeading } from "../rpc/not-leading.ts";
+import { printable } from "../rpc/printable.ts";
 import {
   type AgentProbe,
   type AgentVerdict,
@@ -53,9 +54,15 @@ export type Group = {
 export type Member = {
   readonly agentId: string;
   readonly hello: AgentHello | undefined;
+  /** The one run whose ranks it may have; undefined if it may have any. */
+  readonly runId: string | undefined;
   readonly verdict: AgentVerdict;
+  /** Why it is about to end; undefined if it is not. */
+  readonly leaving: string | undefined;
   /** Milliseconds since something was heard of it. */
   readonly silentMs: number;
+  /** Milliseconds since this process of it came here first. */
+  readonly hereMs: number;
 };
 
 export type FleetOptions = {
@@ -65,6 +72,8 @@ export type FleetOptions = {
   leader(): string | undefined;
   /** Agents, or what they are good for, have changed. */
   changed(): void;
+  /** An agent is about to end: what it has is to go elsewhere. */
+  leaving?(agentId: string, reason: string): void;
   /** An agent has seen a coordinator of a later epoch. */
   overtaken(): void;
   /** A message of another run or generation was refused. */
@@ -73,11 +82,15 @@ export type FleetOptions = {
 
 type Known = {
   hello: AgentHello | undefined;
+  /** Of the last session. */
+  runId: string | undefined;
   session: AgentSession | undefined;
   heardAtMs: number;
+  cameAtMs: number;
   probes: AgentProbe[];
   wasReached: boolean;
   askedAtMs: number;
+  leaving: string | undefined;
   verdict: AgentVerdict;
 };
 
@@ -137,7 +150,8 @@ export class Fleet implements AgentEvents {
 
   /** Sends to an agent that is connected; what it misses otherwise is told it when it comes back. */
   send(agentId: string, fence: Fencing, message: ConnectResponse["message"]): void {
-    this.#known.get(agentId)?.session?.send(fence, message);
+    const session = this.#known.get(agentId)?.session;
+    if (session && mayHear(session, fence)) session.send(fence, message);
   }
 
   /** Ends an agent's stream: it connects again, and tells again what is not acknowledged. */
@@ -164,8 +178,12 @@ export class Fleet implements AgentEvents {
   // --- AgentEvents ---
 
   connected(session: AgentSession): string | undefined {
-    const { hello } = session;
+    const { hello, runId } = session;
     const { agentId } = hello;
+    const foreign = this.#groupsOn(agentId).find(({ fence }) => !mayHear(session, fence));
+    if (foreign) {
+      return `agent ${agentId} has ranks of run ${foreign.fence.runId}, and this certificate is for run ${runId} alone; give it another --agent-id`;
+    }
     const before = this.#known.get(agentId);
     const isSecond = before?.session && before.hello?.incarnation !== hello.incarnation;
     if (isSecond && performance.now() - before.heardAtMs < SILENT_AFTER_MS) {
@@ -174,7 +192,12 @@ export class Fleet implements AgentEvents {
     }
     before?.session?.close("it has connected again");
     const known = this.#expect(agentId);
-    Object.assign(known, { hello, session, heardAtMs: performance.now(), probes: [] });
+    // A new process of this name is not the one that was about to end.
+    const isSame = known.hello?.incarnation === hello.incarnation;
+    const leaving = isSame ? known.leaving : undefined;
+    const heardAtMs = performance.now();
+    const cameAtMs = isSame ? known.cameAtMs : heardAtMs;
+    Object.assign(known, { hello, session, runId, leaving, heardAtMs, cameAtMs, probes: [] });
     // The welcome goes out first.
     setImmediate(() => {
       if (known.session !== session) return;
@@ -207,13 +230,18 @@ export class Fleet implements AgentEvents {
       case "probed":
         this.#probed(agentId, message.value);
         return;
+      case "leaving":
+        known.leaving = printable(message.value.reason);
+        this.#options.leaving?.(agentId, known.leaving);
+        return;
     }
     if (fence && fence.coordinatorEpoch > epoch) {
       this.#options.overtaken();
       return;
     }
     const group = fence && this.#groups.get(fence.runId);
-    const isOwn = group && this.#groupsByAgent.get(agentId)?.has(group);
+    const isOwn =
+      group && this.#groupsByAgent.get(agentId)?.has(group) && mayHear(session, group.fence);
     if (!isOwn || group.fence.generation !== fence.generation) {
       this.#options.refusedStale(agentId, request);
       return;
@@ -246,8 +274,9 @@ export class Fleet implements AgentEvents {
     if (found) return found;
     const known: Known = {
       ...{ hello: undefined, session: undefined, probes: [], askedAtMs: 0, verdict: PRESENT },
-      wasReached: false,
+      ...{ runId: undefined, wasReached: false, leaving: undefined },
       heardAtMs: performance.now(),
+      cameAtMs: performance.now(),
     };
     this.#known.set(agentId, known);
     return known;
@@ -361,14 +390,24 @@ export class Fleet implements AgentEvents {
   }
 }
 
-function memberOf(agentId: string, { hello, verdict, heardAtMs }: Known, now: number): Member {
-  return { agentId, hello, verdict, silentMs: now - heardAtMs };
+function memberOf(
+  agentId: string,
+  { hello, runId, verdict, leaving, heardAtMs, cameAtMs }: Known,
+  now: number,
+): Member {
+  const [silentMs, hereMs] = [now - heardAtMs, now - cameAtMs];
+  return { agentId, hello, runId, verdict, leaving, silentMs, hereMs };
 }
 
 /** A message about no run. */
 const NO_RUN = (coordinatorEpoch: bigint): Fencing => ({
   ...{ runId: "", generation: 0n, coordinatorEpoch },
 });
+
+/** Whether a message is about no run, or about one that the agent may have ranks of. */
+function mayHear({ runId }: AgentSession, fence: Fencing): boolean {
+  return runId === undefined || fence.runId === "" || fence.runId === runId;
+}
 
 function groupIn(hello: AgentHello | undefined, fence: Fencing): RankGroupState | undefined {
   return hello?.groups.find(

@@ -10,7 +10,7 @@ import {
   WelcomeSchema,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
-import { peerName } from "./peer.ts";
+import { peerOf } from "./peer.ts";
 import { printable } from "./printable.ts";
 
 const MAX_SLOTS = 1024;
@@ -23,6 +23,8 @@ export type Fencing = { runId: string; generation: bigint; coordinatorEpoch: big
 /** One connected agent. */
 export type AgentSession = {
   readonly hello: AgentHello;
+  /** The one run whose ranks the agent may have, by its certificate; undefined for any. */
+  readonly runId?: string | undefined;
   send(fence: Fencing, message: ConnectResponse["message"]): void;
   /** Ends the stream; the agent will connect again, here or elsewhere. */
   close(why: string): void;
@@ -67,7 +69,7 @@ function serve(stream: Stream, events: AgentEvents): void {
     if (elsewhere !== undefined) return refuse(status.UNAVAILABLE, elsewhere);
     const found = identify(stream, request);
     if (typeof found === "string") return refuse(status.PERMISSION_DENIED, found);
-    const opened = open(stream, found, (why) => refuse(status.UNAVAILABLE, why));
+    const opened = { ...found, ...streamTo(stream, (why) => refuse(status.UNAVAILABLE, why)) };
     const refusal = events.connected(opened);
     if (refusal !== undefined) return refuse(status.ALREADY_EXISTS, refusal);
     session = opened;
@@ -86,13 +88,16 @@ function serve(stream: Stream, events: AgentEvents): void {
   });
 }
 
-/** The first message of a stream, if it is of whom the certificate names; else why it is refused. */
-function identify(stream: Stream, request: ConnectRequest): AgentHello | string {
+/** Who opens a stream, if its first message and the certificate agree; else why it is refused. */
+function identify(
+  stream: Stream,
+  request: ConnectRequest,
+): Pick<AgentSession, "hello" | "runId"> | string {
   if (request.message.case !== "hello") return "the first message must be AgentHello";
   const hello = request.message.value;
-  const name = peerName(stream);
-  if (name !== `agent:${hello.agentId}`) {
-    return `the certificate is of ${name ?? "nobody"}, not of agent ${hello.agentId}`;
+  const peer = peerOf(stream);
+  if (peer?.name !== `agent:${hello.agentId}`) {
+    return `the certificate is of ${peer?.name ?? "nobody"}, not of agent ${hello.agentId}`;
   }
   if (hello.numSlots < 0 || hello.numSlots > MAX_SLOTS) {
     return `${hello.numSlots} slots: a node has at most ${MAX_SLOTS}`;
@@ -100,12 +105,14 @@ function identify(stream: Stream, request: ConnectRequest): AgentHello | string 
   if (hello.probePort < 0 || hello.probePort > 65_535) {
     return `${hello.probePort} is no port to ask on`;
   }
-  return hello;
+  return { hello, runId: peer.runId };
 }
 
-function open(stream: Stream, hello: AgentHello, close: (why: string) => void): AgentSession {
+function streamTo(
+  stream: Stream,
+  close: (why: string) => void,
+): Pick<AgentSession, "send" | "close"> {
   return {
-    hello,
     close,
     send: (fence, message) => {
       if (stream.destroyed) return;

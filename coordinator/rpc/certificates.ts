@@ -48,17 +48,19 @@ export type LeafRequest = {
   hosts: readonly string[];
   /** Of a person; who has the authority's key at hand and says nothing is an admin. */
   role?: Role;
+  /** The one run that an agent is for. */
+  runId?: string;
   lifetimeMs?: number;
 };
 
 /** Makes a key and issues a certificate for it, as `certify` does. */
 export async function issue(
   authority: Identity,
-  { name, hosts, role = roleByName(name), lifetimeMs = LEAF_LIFETIME_MS }: LeafRequest,
+  { name, hosts, runId, role = roleByName(name), lifetimeMs = LEAF_LIFETIME_MS }: LeafRequest,
   now: Date,
 ): Promise<Identity> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-  const holder = { name, role, hosts, lifetimeMs, publicKey: keys.publicKey };
+  const holder = { name, role, runId, hosts, lifetimeMs, publicKey: keys.publicKey };
   return {
     certificate: await certify(authority, holder, now),
     key: await exportKey(keys.privateKey),
@@ -74,13 +76,16 @@ export type Holder = {
   name: string;
   /** Undefined for a coordinator, which has none. */
   role: Role | undefined;
+  /** The one run that an agent is for; undefined for any. */
+  runId?: string | undefined;
   hosts: readonly string[];
   lifetimeMs: number;
   publicKey: webcrypto.CryptoKey;
 };
 
 /**
- * Issues a certificate for one holder: the subject's CN is its name, its OU the role.
+ * Issues a certificate for one holder: the subject's CN is its name, its OU the role, its O
+ * the one run that an agent is for.
  * Good as client, and as server if it has hosts.
  */
 export async function certify(authority: Identity, holder: Holder, now: Date): Promise<string> {
@@ -93,7 +98,11 @@ export async function certify(authority: Identity, holder: Holder, now: Date): P
   }));
   const certificate = await X509CertificateGenerator.create({
     // As a structure: nothing in a name can be read as another part of the subject.
-    subject: [{ CN: [holder.name] }, ...(holder.role ? [{ OU: [holder.role] }] : [])],
+    subject: [
+      { CN: [holder.name] },
+      ...(holder.role ? [{ OU: [holder.role] }] : []),
+      ...(holder.runId === undefined ? [] : [{ O: [holder.runId] }]),
+    ],
     issuer: issuer.subject,
     publicKey: holder.publicKey,
     signingKey: await importKey(authority.key),

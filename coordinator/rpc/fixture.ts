@@ -20,7 +20,7 @@ import { type Identity, issue } from "./certificates.ts";
 import { openClient } from "./client.ts";
 import { createGuard, type GuardOptions } from "./guard.ts";
 import { addIdentityService } from "./identity-service.ts";
-import { addJoinService } from "./join-service.ts";
+import { addJoinService, type PodIdentities } from "./join-service.ts";
 import type { Role } from "./roles.ts";
 import { addRunService, type Runs } from "./run-service.ts";
 import { createJoinServer, createRpcServer } from "./server.ts";
@@ -32,7 +32,10 @@ const OWNERS: Record<string, string> = { r: "sam", s: "sue" };
  * A coordinator's two servers on loopback with all that guards them, and runs that only
  * write down what they are asked.
  */
-export async function startTestCoordinator(guard: Partial<GuardOptions> = {}) {
+export async function startTestCoordinator(
+  guard: Partial<GuardOptions> = {},
+  pods?: PodIdentities,
+) {
   const directory = mkdtempSync(join(tmpdir(), "moestro-rpc-"));
   const authority = await loadAuthority(directory, new Date());
   const identity = await issue(
@@ -58,15 +61,15 @@ export async function startTestCoordinator(guard: Partial<GuardOptions> = {}) {
   addRunService(rpc.server, runsThat(heard, run));
   addAgentService(rpc.server, {
     refusal: () => undefined,
-    connected: ({ hello }) => {
-      heard.push(`connected ${hello.agentId}`);
+    connected: ({ hello, runId }) => {
+      heard.push(`connected ${hello.agentId}${runId === undefined ? "" : ` for ${runId}`}`);
       return hello.agentId === "stranger" ? "an agent of this name is here" : undefined;
     },
     received: (_session, request) => void heard.push(`received ${request.message.case}`),
     lost: ({ hello }) => void heard.push(`lost ${hello.agentId}`),
   });
   addIdentityService(rpc.server, { issuer, tokens: store });
-  addJoinService(joining.server, { issuer, tokens: store });
+  addJoinService(joining.server, { issuer, tokens: store, pods });
   const address = `127.0.0.1:${await rpc.listen("127.0.0.1", 0)}`;
   const joinAddress = `127.0.0.1:${await joining.listen("127.0.0.1", 0)}`;
   rpc.setServing(true);

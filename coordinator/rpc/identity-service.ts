@@ -69,8 +69,17 @@ export function addIdentityService(server: Server, { issuer, tokens }: JoinOptio
   });
 }
 
-/** The same name and role again: they come from the caller's certificate, not from the request. */
+/**
+ * The same name and role again: they come from the caller's certificate, not from the request.
+ * Who is there for one run shows its pod's token anew: the pod may be gone.
+ */
 async function renew(request: RenewRequest, peer: Peer, issuer: Issuer): Promise<RenewResponse> {
+  if (peer.runId !== undefined) {
+    throw new MoestroError(
+      "invalid_input",
+      `the certificate of ${peer.name} is for run ${peer.runId} alone and is not renewed; join again with the pod's token`,
+    );
+  }
   const { publicKey } = await readCertificateRequest(request.certificateRequest);
   return create(RenewResponseSchema, { certificate: await issueTo(issuer, peer, publicKey) });
 }

@@ -1,6 +1,7 @@
 import type { webcrypto } from "node:crypto";
 import { certify, type Identity } from "./certificates.ts";
-import { certificateName, type Role } from "./roles.ts";
+import type { Peer } from "./peer.ts";
+import { certificateName } from "./roles.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 export const AGENT_LIFETIME_MS = DAY_MS;
@@ -14,14 +15,14 @@ export type Issuer = {
   personLifetimeMs?: number;
 };
 
-/** A certificate for an agent or a person, PEM. */
+/** A certificate for an agent, of one run or of any, or for a person; PEM. */
 export function issueTo(
   issuer: Issuer,
-  { id, role }: { id: string; role: Role },
+  { id, role, runId }: Omit<Peer, "name">,
   publicKey: webcrypto.CryptoKey,
 ): Promise<string> {
   const { agentLifetimeMs = AGENT_LIFETIME_MS, personLifetimeMs = PERSON_LIFETIME_MS } = issuer;
   const lifetimeMs = role === "agent" ? agentLifetimeMs : personLifetimeMs;
-  const holder = { name: certificateName(role, id), role, publicKey, lifetimeMs, hosts: [] };
-  return certify(issuer.authority, holder, issuer.now());
+  const who = { name: certificateName(role, id), role, runId };
+  return certify(issuer.authority, { ...who, publicKey, lifetimeMs, hosts: [] }, issuer.now());
 }

@@ -28,12 +28,30 @@ export type Joining = {
  */
 export async function joinCluster({ address, token, name }: Joining): Promise<TlsMaterial> {
   const authority = await fetchAuthority(address, token.fingerprint);
+  return certified({ address, authority, name }, { token: `${token.id}.${token.secret}` });
+}
+
+export type PodJoining = Pick<Joining, "address" | "name"> & {
+  /** What the coordinator is known by, PEM. */
+  authority: string;
+  serviceAccountToken: string;
+};
+
+/** Changes a pod's service-account token for a certificate. Throws as `joinCluster`. */
+export function joinAsPod({ serviceAccountToken, ...where }: PodJoining): Promise<TlsMaterial> {
+  return certified(where, { serviceAccountToken });
+}
+
+async function certified(
+  { address, authority, name }: Omit<PodJoining, "serviceAccountToken">,
+  proof: { token: string } | { serviceAccountToken: string },
+): Promise<TlsMaterial> {
   const { request, key } = await createCertificateRequest(name);
   const { certificate } = await callUnary(
     { address, trust: { authority } },
     join,
     create(JoinRequestSchema, {
-      token: `${token.id}.${token.secret}`,
+      ...proof,
       name: name.slice(name.indexOf(":") + 1),
       certificateRequest: request,
     }),

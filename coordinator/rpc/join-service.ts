@@ -11,15 +11,35 @@ import { MoestroError } from "../errors.ts";
 import { readCertificateRequest } from "./certificate-request.ts";
 import { statusOf } from "./handlers.ts";
 import { type Issuer, issueTo } from "./issuer.ts";
+import type { Peer } from "./peer.ts";
+import { printable } from "./printable.ts";
 import { certificateName, isName, NAME_RULE } from "./roles.ts";
 import { findToken, TokenRefused, type TokenStore } from "./tokens.ts";
 
-export type JoinOptions = { issuer: Issuer; tokens: TokenStore };
+/** Who stands behind a pod's service-account token. */
+export interface PodIdentities {
+  /**
+   * The one run that the agent in a pod is for, if the token is that pod's own.
+   *
+   * @throws TokenRefused, and MoestroError `environment` where a later attempt may do better
+   */
+  identify(token: string, podName: string): Promise<{ runId: string }>;
+}
+
+export type JoinOptions = {
+  issuer: Issuer;
+  tokens: TokenStore;
+  /** Without them no agent joins by a service-account token. */
+  pods?: PodIdentities | undefined;
+};
+
+/** What a token gives, before and after it is used up. */
+type Grant = Pick<Peer, "role"> & { take(): Promise<Pick<Peer, "runId">> };
 
 /**
  * Serves JoinService: one token for one certificate. Of the request only the key gets into
- * the certificate; name and role are the token's to give. Nothing uses the token up before
- * all else is known to be right.
+ * the certificate; name, role and run are the token's to give. Nothing uses the token up, or
+ * asks anybody about it, before all else is known to be right.
  */
 export function addJoinService(server: Server, options: JoinOptions): void {
   server.addService(grpcMethods(JoinService), {
@@ -34,24 +54,42 @@ export function addJoinService(server: Server, options: JoinOptions): void {
 
 function refusal(error: unknown) {
   if (!(error instanceof TokenRefused)) return statusOf(error);
-  return { code: status.PERMISSION_DENIED, details: error.message };
+  return { code: status.PERMISSION_DENIED, details: printable(error.message) };
 }
 
-async function join(request: JoinRequest, { issuer, tokens }: JoinOptions): Promise<JoinResponse> {
+async function join(request: JoinRequest, options: JoinOptions): Promise<JoinResponse> {
+  const { issuer } = options;
   const { name } = request;
   if (!isName(name)) throw new MoestroError("invalid_input", `name: give ${NAME_RULE}`);
   const wanted = await readCertificateRequest(request.certificateRequest);
-  const now = issuer.now().getTime();
-  const token = await findToken(tokens, { text: request.token, name }, now);
-  const certified = certificateName(token.role, name);
+  const { role, take } = await grantOf(request, options);
+  const certified = certificateName(role, name);
   if (wanted.name !== certified) {
     throw new TokenRefused(
       `the token makes ${certified}, and ${wanted.name ?? "nobody"} was asked for; take a token of another role`,
     );
   }
-  await token.take();
+  const holder = { id: name, role, ...(await take()) };
   return create(JoinResponseSchema, {
-    certificate: await issueTo(issuer, { id: name, role: token.role }, wanted.publicKey),
+    certificate: await issueTo(issuer, holder, wanted.publicKey),
     authority: issuer.authority.certificate,
   });
+}
+
+async function grantOf(request: JoinRequest, options: JoinOptions): Promise<Grant> {
+  const { token: text, name, serviceAccountToken } = request;
+  const { issuer, tokens, pods } = options;
+  if (serviceAccountToken === "") {
+    const token = await findToken(tokens, { text, name }, issuer.now().getTime());
+    return { role: token.role, take: () => token.take().then(() => ({})) };
+  }
+  if (text !== "") {
+    throw new MoestroError("invalid_input", "token: give one, of moestro's or of a pod's");
+  }
+  if (!pods) {
+    throw new TokenRefused(
+      "this coordinator knows no pods: join with --token, or start it in Kubernetes with moestro operator",
+    );
+  }
+  return { role: "agent", take: () => pods.identify(serviceAccountToken, name) };
 }

@@ -10,6 +10,8 @@ export type Peer = {
   /** The name without its kind: an agent's id, a person's name. */
   id: string;
   role: Role;
+  /** The one run that an agent is for; undefined if it is for any. */
+  runId?: string;
 };
 
 /**
@@ -29,16 +31,16 @@ export function peerOf(call: AnyCall): Peer | undefined {
   return peerOfSubject(certificateOf(call)?.subject);
 }
 
-/** The name on a caller's certificate; undefined without one. */
-export function peerName(call: AnyCall): string | undefined {
-  const name = certificateOf(call)?.subject?.CN;
-  return typeof name === "string" ? name : undefined;
-}
-
-/** Reads a certificate's subject: CN is the name, OU the role. */
-export function peerOfSubject(subject: { CN?: unknown; OU?: unknown } | undefined) {
-  const { CN: name, OU: role } = subject ?? {};
+/** Reads a certificate's subject: CN is the name, OU the role, O the run that an agent is for. */
+export function peerOfSubject(
+  subject: { CN?: unknown; OU?: unknown; O?: unknown } | undefined,
+): Peer | undefined {
+  const { CN: name, OU: role, O: runId } = subject ?? {};
   if (typeof name !== "string" || !isRole(role)) return undefined;
   const kind = role === "agent" ? "agent:" : "user:";
-  return name.startsWith(kind) ? { name, role, id: name.slice(kind.length) } : undefined;
+  if (!name.startsWith(kind)) return undefined;
+  const peer = { name, role, id: name.slice(kind.length) };
+  if (runId === undefined) return peer;
+  // Whoever is for several runs, or a person for one, is nobody that was ever certified.
+  return typeof runId === "string" && role === "agent" ? { ...peer, runId } : undefined;
 }

@@ -299,6 +299,7 @@ export class Generation implements Group {
         if (this.#ended.has(message.value.rank)) break;
         this.#ended.add(message.value.rank);
         this.#events.rankExited(message.value);
+        if (message.value.signal === "SIGTERM") this.#seeLeaving(agentId);
         this.#verdict.rankExited(message.value);
         break;
       case "stack":
@@ -307,6 +308,13 @@ export class Generation implements Group {
       default:
         throw new Error(`agent ${agentId} sent ${message.case ?? "nothing"} out of turn`);
     }
+  }
+
+  /** Ranks of an agent that leaves end with it, if they did not move away in time. */
+  #seeLeaving(agentId: string): void {
+    const leaving = this.#options.fleet.member(agentId)?.leaving;
+    if (leaving !== undefined)
+      this.#verdict.agentLost(agentId, `agent ${agentId} left: ${leaving}`);
   }
 
   #rankReady(rank: number, nextStep: number): void {

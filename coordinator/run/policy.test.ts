@@ -125,6 +125,14 @@ const CASES: [sentence: string, given: GenerationFacts, decision: string, reason
     /^agent a is lost: its connection broke$/,
   ],
   [
+    "ranks that end with an agent that leaves are its failure",
+    facts([{ rank: 1, signal: "SIGTERM" }], {
+      lostAgents: [{ agentId: "a", why: "agent a left: asked to end (SIGTERM)" }],
+    }),
+    "fail",
+    /^agent a left: asked to end \(SIGTERM\)$/,
+  ],
+  [
     "an agent that is merely away is no failure",
     facts([], { agentsAway: ["a"] }),
     "continue",

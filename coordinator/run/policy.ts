@@ -68,7 +68,7 @@ export function decide(facts: GenerationFacts): Decision {
  */
 function whoIsGone(facts: GenerationFacts, culprit: RankExited | undefined): string | undefined {
   const { exits, lostAgents, agentsAway, plan } = facts;
-  if (culprit && strength(culprit) > 0) return undefined;
+  if (culprit && strength(culprit) > NO_CAUSE) return undefined;
   const [lost] = lostAgents;
   if (lost && (culprit || exits.length < plan.worldSize)) return lost.why;
   const [away] = agentsAway;
@@ -89,11 +89,15 @@ function blame(exits: readonly RankExited[]): RankExited | undefined {
   );
 }
 
+/** As much as it explains that somebody ended a rank in order, an agent that leaves for one. */
+const NO_CAUSE = 1;
+
 /** How much an exit explains. */
 function strength(exit: RankExited): number {
-  if (exit.signal !== "" && exit.signal !== "SIGTERM") return 3;
-  if (exit.failure) return exit.failure.lostPeer ? 0 : 2;
-  return 1;
+  if (exit.signal === "SIGTERM") return NO_CAUSE;
+  if (exit.signal !== "") return 4;
+  if (exit.failure) return exit.failure.lostPeer ? 0 : 3;
+  return 2;
 }
 
 function describeExit(exit: RankExited): string {

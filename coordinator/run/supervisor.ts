@@ -138,7 +138,10 @@ export class Supervisor {
 
   /** Slots are there, for `reason`: the run begins. */
   begin(reason: string): void {
-    this.#context.journal.setState("starting", reason);
+    const { journal } = this.#context;
+    // It had slots before, and gave them back.
+    if (journal.facts.generation > 0) this.#countRestart();
+    journal.setState("starting", reason);
   }
 
   /** Why a recovering run waits for slots. */
@@ -284,9 +287,13 @@ export class Supervisor {
     return undefined;
   }
 
-  #again(): Promise<Decision> {
+  #countRestart(): void {
     this.#tally.restarts += 1;
     this.#context.journal.update({ restarts: this.#tally.restarts });
+  }
+
+  #again(): Promise<Decision> {
+    this.#countRestart();
     const intent = this.#intent;
     if (intent?.kind !== "move") return this.#findSlots();
     this.#intent = undefined;

@@ -15,7 +15,7 @@ import { loadAuthority } from "../rpc/authority.ts";
 import { addFleetService } from "../rpc/fleet-service.ts";
 import { createGuard } from "../rpc/guard.ts";
 import { addIdentityService } from "../rpc/identity-service.ts";
-import { addJoinService } from "../rpc/join-service.ts";
+import { addJoinService, type PodIdentities } from "../rpc/join-service.ts";
 import { issueCoordinator, keepCertified } from "../rpc/keep-certified.ts";
 import { notLeading } from "../rpc/not-leading.ts";
 import { addRunService } from "../rpc/run-service.ts";
@@ -52,6 +52,8 @@ export type CoordinatorOptions = {
   networkInterface: string;
   /** Where probes and Prometheus ask; nowhere if undefined. */
   http: { host: string; port: number } | undefined;
+  /** Whom agents in pods are; without them none joins by a service-account token. */
+  pods?: PodIdentities | undefined;
   log: Log;
 };
 
@@ -69,7 +71,10 @@ export class Coordinator {
   #stopDropping = () => {};
   #isStoreReachable = true;
   #isReady = false;
-  readonly #metrics = new Metrics();
+  /** What is told of all this. */
+  readonly metrics = new Metrics();
+  #authority = "";
+  #runs: ServiceRuns | undefined;
   #trace: TraceRecovery = () => {};
 
   private constructor(options: CoordinatorOptions) {
@@ -97,6 +102,17 @@ export class Coordinator {
     return this.#localAddress;
   }
 
+  /** The certificate of the authority that coordinators are known by, PEM. */
+  get authority(): string {
+    return this.#authority;
+  }
+
+  /** Its runs, as its gRPC services have them. */
+  get runs(): ServiceRuns {
+    if (!this.#runs) throw new Error("the coordinator has not started");
+    return this.#runs;
+  }
+
   get isLeading(): boolean {
     return this.#leadership?.held !== undefined;
   }
@@ -109,6 +125,7 @@ export class Coordinator {
   async #start(): Promise<void> {
     const { log, listen, advertise, stateDirectory } = this.#options;
     const authority = await loadAuthority(stateDirectory, new Date());
+    this.#authority = authority.certificate;
     const redisUrl = this.#options.redisUrl ?? (await this.#privateRedis());
     const { store, warnings } = await openRedisStore(redisUrl);
     this.#store = store;
@@ -130,6 +147,7 @@ export class Coordinator {
       directory: (runId) => new RunDirectory(join(this.#options.runsDirectory, runId)),
       now: () => Date.now(),
     });
+    this.#runs = runs;
     const agents = new ServiceAgents({
       ...{ store, fleet },
       dispatcher: () => this.#dispatcher,
@@ -150,7 +168,7 @@ export class Coordinator {
     addRunService(rpc.server, runs);
     addFleetService(rpc.server, agents);
     addIdentityService(rpc.server, { issuer, tokens: store });
-    addJoinService(joining.server, { issuer, tokens: store });
+    addJoinService(joining.server, { issuer, tokens: store, pods: this.#options.pods });
     const port = await this.#listen(rpc, joining);
     this.#address = formatAddress({ host, port: advertise?.port ?? port });
     this.#localAddress = formatAddress({ host: localHost(listen.host), port });
@@ -182,6 +200,7 @@ export class Coordinator {
       },
       leader: () => this.#otherLeader,
       changed: () => this.#dispatcher?.pass(),
+      leaving: (agentId, reason) => this.#dispatcher?.agentLeaves(agentId, reason),
       overtaken: () => this.#leadership?.overtaken(),
       refusedStale: (agentId, { message, fence }) => {
         const [run, generation] = [fence?.runId ?? "", Number(fence?.generation ?? 0n)];
@@ -246,7 +265,7 @@ export class Coordinator {
     const dispatcher = new Dispatcher({
       ...{ store, held, fleet, runsDirectory, cacheDirectory, networkInterface },
       ...{ quotas, scheduling },
-      ...{ telemetry: this.#metrics, trace: this.#trace },
+      ...{ telemetry: this.metrics, trace: this.#trace },
       leads: () => this.#leadership?.held !== undefined,
       log: {
         event: (runId, { event, message, rank, agent }) =>
@@ -279,10 +298,10 @@ export class Coordinator {
 
   async #serveHttp(): Promise<void> {
     const { http, log } = this.#options;
-    this.#metrics.observe(() => this.#state());
+    this.metrics.observe(() => this.#state());
     if (!http) return;
     const server = createHttpServer({
-      metrics: this.#metrics,
+      metrics: this.metrics,
       notReady: () => (this.#isStoreReachable ? undefined : "the store is out of reach"),
     });
     this.#closing.push(() => server.close());

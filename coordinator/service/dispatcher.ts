@@ -5,7 +5,6 @@ import { EXIT_CODES } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { ServiceState, Telemetry } from "../observability/telemetry.ts";
 import type { TraceRecovery } from "../observability/trace.ts";
-import { schedule } from "../queue/schedule.ts";
 import type { Action, Quotas, SchedulingOptions } from "../queue/scheduling.ts";
 import type { EventRecord } from "../report/records.ts";
 import { writeReport } from "../report/write-report.ts";
@@ -18,6 +17,7 @@ import type { Supervisor } from "../run/supervisor.ts";
 import type { Held, Placed, RunLife, Store, StoredRun } from "../store/store.ts";
 import { Passes } from "./passes.ts";
 import { patientStore } from "./patient-store.ts";
+import { schedulePools } from "./pools.ts";
 import { type QueuedRun, SizesOfJobs } from "./queued-run.ts";
 import { schedulingState } from "./scheduling-state.ts";
 import { type SupervisedRun, supervise } from "./supervised-run.ts";
@@ -169,6 +169,16 @@ export class Dispatcher implements SlotSource {
     this.pass();
   }
 
+  /** An agent is about to end: runs with ranks there move away, as from one that is drained. */
+  agentLeaves(agentId: string, why: string): void {
+    if (this.#detached || !this.#options.leads()) return;
+    for (const run of this.#supervised.values()) {
+      if (!run.placed.some((one) => one.agentId === agentId)) continue;
+      this.#requeue(run, `agent ${agentId} leaves (${why}): the run moves away`);
+    }
+    this.pass();
+  }
+
   isDrained(agentId: string): boolean {
     return this.#drained.has(agentId);
   }
@@ -199,7 +209,7 @@ export class Dispatcher implements SlotSource {
       members: fleet.members(),
       drained: this.#drained,
     });
-    return schedule(now, { ...state, quotas }, scheduling);
+    return schedulePools(now, { ...state, quotas }, scheduling);
   }
 
   /** Makes the plan of the first action that has none; whether there was one. */

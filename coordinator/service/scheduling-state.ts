@@ -1,12 +1,8 @@
 import type { Member } from "../fleet/fleet.ts";
-import type {
-  PlacedRun,
-  SchedulableAgent,
-  SchedulingState,
-  WaitingRun,
-} from "../queue/scheduling.ts";
+import type { PlacedRun, WaitingRun } from "../queue/scheduling.ts";
 import type { LegalSizes } from "../run/legal-sizes.ts";
 import type { Placed, StoredRun } from "../store/store.ts";
+import { COMMON_POOL, type Pooled, type PooledAgent, type PooledState } from "./pools.ts";
 import type { QueuedRun } from "./queued-run.ts";
 import type { SupervisedRun } from "./supervised-run.ts";
 
@@ -22,12 +18,7 @@ export type Situation = {
 };
 
 /** What the scheduler decides by. */
-export function schedulingState({
-  queued,
-  supervised,
-  members,
-  drained,
-}: Situation): Omit<SchedulingState, "quotas"> {
+export function schedulingState({ queued, supervised, members, drained }: Situation): PooledState {
   return {
     waiting: [...waitingRuns(queued, supervised)],
     placed: supervised.filter(({ recovering }) => !recovering).map(placedRun),
@@ -38,7 +29,7 @@ export function schedulingState({
 function* waitingRuns(
   queued: Iterable<QueuedRun>,
   supervised: readonly SupervisedRun[],
-): Iterable<WaitingRun> {
+): Iterable<Pooled<WaitingRun>> {
   for (const run of supervised) {
     if (!run.recovering) continue;
     const { sinceMs } = run.recovering;
@@ -54,34 +45,41 @@ function* waitingRuns(
 function waitingRun(
   { stored, sizes }: { stored: StoredRun; sizes: LegalSizes },
   how: { sinceMs: number; isRecovering: boolean; previous: readonly Placed[] },
-): WaitingRun {
+): Pooled<WaitingRun> {
   const { runId, spec, wish } = stored;
   return {
+    pool: poolOf(stored),
     ...{ runId, owner: spec.owner, priority: spec.priority, submittedAtMs: spec.submittedAtMs },
     ...{ isRecovering: how.isRecovering, previous: how.previous, queuedSinceMs: how.sinceMs },
     sizes: sizes.between(wish.minRanks, wish.maxRanks),
   };
 }
 
-function placedRun(run: SupervisedRun): PlacedRun {
+function placedRun(run: SupervisedRun): Pooled<PlacedRun> {
   const { stored, placed, startedAtMs, isLeaving, sizes, supervisor } = run;
   const { spec, wish, runId } = stored;
   const isSettled = supervisor.runningMs > SETTLED_MS;
   return {
     ...{ runId, owner: spec.owner, priority: spec.priority, startedAtMs, placed, isLeaving },
+    pool: poolOf(stored),
     sizes: isSettled && !isLeaving ? sizes.between(wish.minRanks, wish.maxRanks) : [],
   };
 }
 
+function poolOf({ runId, spec }: StoredRun): string {
+  return spec.hasOwnAgents ? runId : COMMON_POOL;
+}
+
 function schedulableAgent(
-  { agentId, hello, verdict }: Member,
+  { agentId, hello, runId = COMMON_POOL, verdict, leaving, hereMs }: Member,
   drained: ReadonlySet<string>,
-): SchedulableAgent | undefined {
+): PooledAgent | undefined {
   if (!hello) return undefined;
   return {
-    ...{ agentId, numSlots: hello.numSlots },
+    pool: runId,
+    ...{ agentId, hereMs, numSlots: hello.numSlots },
     state: verdict.verdict === "present" ? "connected" : verdict.verdict,
-    isDrained: drained.has(agentId),
+    isDrained: drained.has(agentId) || leaving !== undefined,
     accelerator: hello.inventory?.accelerators[0]?.name ?? "",
   };
 }

@@ -58,13 +58,13 @@ export class ServiceAgents implements Agents {
 }
 
 function statusOf(
-  { agentId, hello, verdict, silentMs }: Member,
+  { agentId, hello, runId, verdict, leaving, silentMs }: Member,
   dispatcher: Dispatcher,
 ): AgentStatus {
   const runs = dispatcher.runsOn(agentId);
   return create(AgentStatusSchema, {
     ...{ agentId, state: STATES[verdict.verdict] },
-    reason: verdict.verdict === "present" ? "" : verdict.reason,
+    reason: verdict.verdict !== "present" ? verdict.reason : leaving ? `leaves: ${leaving}` : "",
     host: hello?.host ?? "",
     address: hello?.address ?? "",
     numSlots: hello?.numSlots ?? 0,
@@ -72,6 +72,7 @@ function statusOf(
     drained: dispatcher.isDrained(agentId),
     ...(hello?.inventory ? { inventory: hello.inventory } : {}),
     heardAtMs: BigInt(Date.now() - Math.round(silentMs)),
-    runIds: runs.map(({ runId }) => runId),
+    runIds: runs.map((run) => run.runId),
+    runId: runId ?? "",
   });
 }

@@ -69,7 +69,12 @@ export class ServiceRuns implements Runs {
     );
   }
 
-  async submit(request: SubmitRunRequest, owner: string): Promise<string> {
+  /** `how.hasOwnAgents`: see `RunSpec`. */
+  async submit(
+    request: SubmitRunRequest,
+    owner: string,
+    how: { hasOwnAgents?: boolean } = {},
+  ): Promise<string> {
     const { store, now } = this.#options;
     const job = await this.#check(request.jobJson);
     const minRanks = request.minRanks || request.maxRanks || job.cluster.ranks;
@@ -86,6 +91,7 @@ export class ServiceRuns implements Runs {
       ...{ name: job.name, owner, priority: request.priority, submittedAtMs: now() },
       job: job as unknown as JsonValue,
       maxRestarts: request.maxRestarts ?? DEFAULT_RESTARTS,
+      ...(how.hasOwnAgents ? { hasOwnAgents: true } : {}),
     };
     const directory = this.#options.directory(runId);
     await this.#refuseUsed(runId, directory);

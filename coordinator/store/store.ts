@@ -18,6 +18,8 @@ export type RunSpec = {
   job: JsonValue;
   /** Restarts for failures of the run's own before it is given up. */
   maxRestarts: number;
+  /** Its ranks go to agents that are for this run alone; without it to those that are for any. */
+  hasOwnAgents?: true;
 };
 
 /** What people want of a run. Any coordinator takes it; the leader sees to it. */

@@ -139,6 +139,32 @@ test("an agent that has seen a later epoch leaves the coordinator of an older on
   older.close();
 });
 
+test("an agent that is asked to end has its ranks go elsewhere first; at once if asked again", async () => {
+  const agent = await place.agent("l", [coordinator.address], "--standby", "0");
+  await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "l"));
+  const [pid = 0] = await startRanks("l", await place.start("l", ENDLESS));
+  agent.child.kill("SIGTERM");
+  const { reason } = await until(() => coordinator.all("leaving")[0]);
+  assert.equal(reason, "asked to end (SIGTERM)");
+  // A coordinator that comes meanwhile is told too.
+  coordinator.cut();
+  await until(() => coordinator.all("leaving").length === 2 || undefined);
+  assert.ok(isAlive(pid));
+  coordinator.send(run("l"), kill);
+  await until(() => coordinator.all("rankExited", "l").length === 2 || undefined);
+  coordinator.send(run("l"), goodbye);
+  assert.equal(await agent.ended, 130);
+
+  const hasty = await place.agent("h", [coordinator.address], "--standby", "0");
+  await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "h"));
+  const [other = 0] = await startRanks("h", await place.start("h", ENDLESS));
+  hasty.child.kill("SIGINT");
+  await until(() => coordinator.all("leaving").length === 3 || undefined);
+  hasty.child.kill("SIGINT");
+  assert.equal(await hasty.ended, 130);
+  assert.equal(isAlive(other), false);
+});
+
 test("ranks outlive connections and generations give way, in one agent's life", async (t) => {
   const agent = await place.agent("a", [coordinator.address], "--standby", "0");
   await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "a"));

@@ -1,9 +1,11 @@
 import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import type { TlsMaterial } from "../../coordinator/rpc/client.ts";
 import {
   AgentHelloSchema,
   type Fence,
+  LeavingSchema,
   type Probe,
   ProbeResultSchema,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
@@ -17,7 +19,10 @@ import { RankGroups } from "./rank-groups.ts";
 import { type RankHandle, RankProcess, threadsPerRank } from "./rank-process.ts";
 import { StandbyPool } from "./standby-pool.ts";
 
-/** How long ranks have to end by themselves when the agent is asked to end. */
+/** How long a coordinator has to have ranks go elsewhere when the agent is asked to end. */
+const MOVE_AWAY_MS = 60_000;
+const MOVE_AWAY_POLL_MS = 100;
+/** How long ranks have to end by themselves after that. */
 const LEAVE_GRACE_MS = 1000;
 
 /**
@@ -36,6 +41,8 @@ export class Agent {
   readonly #handled = new Map<string, Promise<void>>();
   #finish: (exitCode: number) => void = () => {};
   #leaving = false;
+  /** Why its ranks are to go elsewhere; undefined while they may stay. */
+  #movingAway: string | undefined;
 
   /** `startProcess`: what a rank is where no process stands by; measurements give something lighter. */
   static async start(
@@ -82,6 +89,7 @@ export class Agent {
       {
         hello: () => this.#hello(),
         connected: () => {
+          this.#sayLeaving();
           this.#groups.kept.rewind();
           this.#pump();
         },
@@ -92,6 +100,23 @@ export class Agent {
       },
     );
     this.#connection.open();
+  }
+
+  /**
+   * Has the coordinator move the ranks elsewhere, behind a checkpoint, and leaves then: at once
+   * if there are none, nobody hears it, or it is asked again.
+   */
+  async leaveInOrder(why: string, exitCode = 1): Promise<void> {
+    const isAlone = this.#groups.isEmpty || !this.#connection.isConnected;
+    if (this.#movingAway !== undefined || isAlone) return this.leave(why, exitCode);
+    this.#movingAway = why;
+    this.#note(`${why}; asking for its ${this.#groups.numRunning} ranks to go elsewhere`);
+    this.#sayLeaving();
+    const deadline = performance.now() + MOVE_AWAY_MS;
+    while (!this.#groups.isEmpty && !this.#leaving && performance.now() < deadline) {
+      await sleep(MOVE_AWAY_POLL_MS);
+    }
+    await this.leave(why, exitCode);
   }
 
   /** Ends the ranks, says why on standard error, and is done. */
@@ -117,6 +142,13 @@ export class Agent {
         ...{ probePort: probes.port, inventory, groups: this.#groups.states() },
       }),
     };
+  }
+
+  /** Also to a coordinator that was not there when it was said. */
+  #sayLeaving(): void {
+    if (this.#movingAway === undefined) return;
+    const value = create(LeavingSchema, { reason: this.#movingAway });
+    this.#connection.send({ case: "leaving", value }, NO_RUN);
   }
 
   /** Sends what is kept and was not sent over this connection, as long as it takes it. */

@@ -16,6 +16,7 @@ test("options are read into the types the agent works with", () => {
     agentId: "a",
     credentials: "/c",
     token: undefined,
+    tokenFiles: undefined,
     joinAddresses: [],
     python: "/p",
     numSlots: 4,
@@ -51,6 +52,12 @@ const MISTAKES: [args: string[], message: RegExp][] = [
   [[...GIVEN, "--address", "10.0.0.1:80"], /^--address 10.0.0.1:80: .*without a port$/],
   [[...GIVEN, "--probe-listen", "7000"], /^--probe-listen "7000": give host:port/],
   [[...GIVEN, "--colour"], /--colour/],
+  [[...GIVEN, "--token-file", "/t"], /^--token-file: give --authority too/],
+  [[...GIVEN, "--authority", "/a"], /^--authority: .*give --token-file too/],
+  [
+    [...GIVEN, "--token-file", "/t", "--authority", "/a", "--token", "t"],
+    /^--token-file: .*with it or with --token; give one of the two$/,
+  ],
   ...["0", "2.5", "many", "-1", ""].map((slots): [string[], RegExp] => [
     [...GIVEN, `--slots=${slots}`],
     /^--slots .*: give a whole number from 1/,

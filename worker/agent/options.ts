@@ -14,6 +14,8 @@ export type AgentOptions = {
   credentials: string;
   /** What it joins with, while it has no certificate. */
   token: string | undefined;
+  /** What it joins with instead in a pod, whenever it has no certificate that holds. */
+  tokenFiles: TokenFiles | undefined;
   /** host:port of where coordinators take joiners; none: one port up of each. */
   joinAddresses: readonly string[];
   /** The Python interpreter ranks run on. */
@@ -34,6 +36,14 @@ export type AgentOptions = {
   exitWithParent: boolean;
 };
 
+/** Files that others keep up to date. */
+export type TokenFiles = {
+  /** Of a service-account token. */
+  token: string;
+  /** Of the certificate that coordinators are known by, PEM. */
+  authority: string;
+};
+
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const MAX_SLOTS = 1024;
 
@@ -51,8 +61,7 @@ export function parseOptions(args: readonly string[]): AgentOptions {
     coordinators: parseCoordinators(values.coordinator ?? []),
     ...{ agentId, python: values.python },
     credentials: values.credentials ?? join(stateDirectory(), "agents", agentId),
-    // Where others on this machine do not see it, unlike a command line.
-    token: values.token ?? (process.env.MOESTRO_TOKEN || undefined),
+    ...joiningOf(values),
     joinAddresses: parseList("--join", values.join ?? []),
     numSlots: slots === undefined ? undefined : parseCount("--slots", slots, 1),
     numStandbys: standby === "auto" ? undefined : parseCount("--standby", standby, 0),
@@ -62,6 +71,25 @@ export function parseOptions(args: readonly string[]): AgentOptions {
     ownCredentials: values["own-credentials"],
     exitWithParent: values["exit-with-parent"],
   };
+}
+
+type JoiningValues = Partial<Record<"token" | "token-file" | "authority", string>>;
+
+function joiningOf(values: JoiningValues): Pick<AgentOptions, "token" | "tokenFiles"> {
+  const { "token-file": file, authority } = values;
+  // Where others on this machine do not see it, unlike a command line.
+  const token = values.token ?? (process.env.MOESTRO_TOKEN || undefined);
+  if (file === undefined && authority === undefined) return { token, tokenFiles: undefined };
+  if (file === undefined) {
+    throw invalid("--authority: is for agents in pods; give --token-file too, or --token alone");
+  }
+  if (authority === undefined) {
+    throw invalid("--token-file: give --authority too, the file of the coordinators' certificate");
+  }
+  if (token !== undefined) {
+    throw invalid("--token-file: an agent joins with it or with --token; give one of the two");
+  }
+  return { token, tokenFiles: { token: file, authority } };
 }
 
 function parseCoordinators(given: readonly string[]): string[] {
@@ -115,6 +143,8 @@ function read(args: readonly string[]) {
         "agent-id": { type: "string", default: hostname() },
         credentials: { type: "string" },
         token: { type: "string" },
+        "token-file": { type: "string" },
+        authority: { type: "string" },
         join: { type: "string", multiple: true },
         python: { type: "string", default: pythonExecutable() },
         slots: { type: "string" },

@@ -3,7 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MoestroError } from "../../coordinator/errors.ts";
 import type { Credentials } from "../../coordinator/rpc/credentials-file.ts";
 import { Agent } from "./agent.ts";
-import { credentialsPath, obtainCredentials } from "./credentials.ts";
+import {
+  credentialsPath,
+  type ObtainOptions,
+  obtainCredentials,
+  rejoiningBy,
+} from "./credentials.ts";
 import { scratchOf } from "./node.ts";
 import type { AgentOptions } from "./options.ts";
 import { sweepPrivateFolders } from "./private-folder.ts";
@@ -16,48 +21,65 @@ const SIGNALLED = 130;
 
 /** Runs an agent until it has nothing left to do; returns the process's exit code. */
 export async function runAgent(options: AgentOptions): Promise<number> {
-  const { credentials: directory, coordinators, ownCredentials, exitWithParent } = options;
+  const { credentials: directory, ownCredentials, exitWithParent } = options;
   const note = (line: string) => console.error(`moestro agent ${options.agentId}: ${line}`);
   // Ctrl-C in a terminal reaches every process in the foreground; for an agent that a
   // command started, stopping is that command's to decide.
   if (exitWithParent) process.on("SIGINT", () => {});
-  let current = await join(options, note);
+  const obtaining = obtainingBy(options);
+  const { coordinators, tokenFiles } = obtaining;
+  let current = await join(obtaining, note);
   // Keys made for this process alone need not lie about any longer.
   if (ownCredentials) rmSync(credentialsPath(directory));
   const renewed = (next: Credentials) => {
     current = next;
   };
+  const rejoining = tokenFiles && rejoiningBy(tokenFiles, obtaining);
   const renewal = ownCredentials
     ? undefined
-    : renewWhenDue({ coordinators, credentials: current, directory, renewed, failed: note });
+    : renewWhenDue({
+        ...{ coordinators, credentials: current, directory, rejoining },
+        ...{ renewed, failed: note },
+      });
   // Beside everything else: there may be many.
   void sweepPrivateFolders(scratchOf(options));
   const agent = await Agent.start(options, () => current);
-  process.on("SIGTERM", () => void agent.leave("asked to end (SIGTERM)", SIGNALLED));
+  const end = (signal: string) => {
+    const why = `asked to end (${signal})`;
+    // What a command started goes when that says so: it has nowhere else.
+    void (exitWithParent ? agent.leave(why, SIGNALLED) : agent.leaveInOrder(why, SIGNALLED));
+  };
+  process.on("SIGTERM", () => end("SIGTERM"));
   if (exitWithParent) {
     process.stdin.on("end", () => void agent.leave("the process that started this agent is gone"));
     process.stdin.on("error", () => {});
     process.stdin.resume();
-  } else process.on("SIGINT", () => void agent.leave("asked to end (SIGINT)", SIGNALLED));
+  } else process.on("SIGINT", () => end("SIGINT"));
   const exitCode = await agent.done;
   renewal?.stop();
   if (ownCredentials) rmSync(directory, { recursive: true, force: true });
   return exitCode;
 }
 
+function obtainingBy(options: AgentOptions): ObtainOptions {
+  const { coordinators, joinAddresses, token, tokenFiles, agentId } = options;
+  return {
+    ...{ coordinators, token, tokenFiles, agentId, directory: options.credentials },
+    ...(joinAddresses.length > 0 ? { joinAddresses } : {}),
+  };
+}
+
 /** The certificate, waiting for a coordinator if it takes one to get it. */
-async function join(options: AgentOptions, note: (line: string) => void): Promise<Credentials> {
-  const { coordinators, joinAddresses, token, agentId, credentials: directory } = options;
+async function join(obtaining: ObtainOptions, note: (line: string) => void): Promise<Credentials> {
+  const canJoin = obtaining.token !== undefined || obtaining.tokenFiles !== undefined;
   let noted = "";
   for (;;) {
     try {
-      return await obtainCredentials({
-        ...{ coordinators, token, agentId, directory },
-        ...(joinAddresses.length > 0 ? { joinAddresses } : {}),
-      });
+      return await obtainCredentials(obtaining);
     } catch (error) {
-      const mayComeYet = error instanceof MoestroError && error.code === "environment";
-      if (token === undefined || !mayComeYet) throw error;
+      if (!canJoin || !(error instanceof MoestroError)) throw error;
+      // A pod that ended for it would be made again, or its job fail: it waits to be understood.
+      if (error.code !== "environment" && obtaining.tokenFiles === undefined) throw error;
       const line = error.lines.join("; ");
       if (line !== noted) note(`${line}; trying on`);
       noted = line;

@@ -8,6 +8,10 @@ export const AGENT_CONTAINER = "agent";
 /** Whom a service-account token must be for, so that no other service takes it for its own. */
 export const TOKEN_AUDIENCE = "moestro";
 export const TOKEN_DIRECTORY = "/var/run/secrets/moestro";
+const TOKEN_FILE = "token";
+/** What the coordinators are known by, in the job's namespace; the operator keeps it there. */
+export const AUTHORITY_CONFIG_MAP = "moestro-authority";
+export const AUTHORITY_KEY = "ca.crt";
 /** Certificates, and what is kept on the node. */
 const STATE_DIRECTORY = "/var/lib/moestro";
 
@@ -37,6 +41,8 @@ export function agentContainer(job: MoETrainingJob, options: ChildrenOptions) {
       "--agent-id=$(POD_NAME)",
       "--address=$(POD_IP)",
       `--slots=${gpusPerNode}`,
+      `--token-file=${TOKEN_DIRECTORY}/${TOKEN_FILE}`,
+      `--authority=${TOKEN_DIRECTORY}/${AUTHORITY_KEY}`,
     ],
     env: [
       { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
@@ -72,13 +78,20 @@ export function agentContainer(job: MoETrainingJob, options: ChildrenOptions) {
 export function agentVolumes({ spec }: MoETrainingJob, { runsClaim }: ChildrenOptions) {
   const sizeLimit = `${RANK_SHARED_MEMORY_GI * spec.gpusPerNode}Gi`;
   const token = {
-    ...{ audience: TOKEN_AUDIENCE, path: "token", expirationSeconds: TOKEN_LIFETIME_S },
+    ...{ audience: TOKEN_AUDIENCE, path: TOKEN_FILE, expirationSeconds: TOKEN_LIFETIME_S },
+  };
+  const authority = {
+    name: AUTHORITY_CONFIG_MAP,
+    items: [{ key: AUTHORITY_KEY, path: AUTHORITY_KEY }],
   };
   return [
     { name: "state", emptyDir: {} },
     { name: "temporary", emptyDir: {} },
     { name: "shared-memory", emptyDir: { medium: "Memory", sizeLimit } },
     { name: "runs", persistentVolumeClaim: { claimName: runsClaim } },
-    { name: "token", projected: { sources: [{ serviceAccountToken: token }] } },
+    {
+      name: "token",
+      projected: { sources: [{ serviceAccountToken: token }, { configMap: authority }] },
+    },
   ];
 }

@@ -158,6 +158,7 @@ describe("the agents' pods", () => {
     assert.deepEqual(token?.projected, {
       sources: [
         { serviceAccountToken: { audience: "moestro", path: "token", expirationSeconds: 3600 } },
+        { configMap: { name: "moestro-authority", items: [{ key: "ca.crt", path: "ca.crt" }] } },
       ],
     });
     assert.equal(only(children(), "ServiceAccount").automountServiceAccountToken, false);

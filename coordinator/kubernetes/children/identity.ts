@@ -6,7 +6,8 @@ export const JOB_LABEL = `${API_GROUP}/job`;
 const COMPONENT_LABEL = "app.kubernetes.io/component";
 
 /** What everything of the agents is called: service, account, policies, the pods' job. */
-export const agentsName = (job: MoETrainingJob) => `${job.metadata.name}-agents`;
+export const agentsName = ({ metadata }: { metadata: { name: string } }) =>
+  `${metadata.name}-agents`;
 
 export const planName = (job: MoETrainingJob) => `${job.metadata.name}-plan`;
 

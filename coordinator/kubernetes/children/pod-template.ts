@@ -7,6 +7,8 @@ import type { ChildrenOptions } from "./options.ts";
 /** Nobody in the image, and not root. */
 const USER_ID = 10_001;
 
+const GRACE_SECONDS = 90;
+
 export interface PodTemplate {
   metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
   spec: Record<string, unknown>;
@@ -21,6 +23,8 @@ export function podTemplate(job: MoETrainingJob, options: ChildrenOptions): PodT
     serviceAccountName: agentsName(job),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
+    // An agent that is to end has its ranks write a checkpoint and go elsewhere first.
+    terminationGracePeriodSeconds: GRACE_SECONDS,
     subdomain: agentsName(job),
     ...(priorityClassName === undefined ? {} : { priorityClassName }),
     securityContext: {

@@ -26,6 +26,18 @@ export function checkRuns(check: Check): void {
     assert.equal(await store.get("s"), undefined);
   });
 
+  check("that a run has agents of its own is kept, and put back", async (_, store) => {
+    const spec = { ...SPEC, hasOwnAgents: true } as const;
+    await store.create("r", spec, WISH);
+    assert.deepEqual((await store.get("r"))?.spec, spec);
+    const held = await leader(store);
+    await store.restore({ runId: "s", spec, wish: WISH, life: LIFE, generation: 1 }, held);
+    assert.deepEqual(
+      (await store.active()).map((run) => run.spec),
+      [spec, spec],
+    );
+  });
+
   check("a second run of the same name is refused and changes nothing", async (_, store) => {
     await store.create("r", SPEC, WISH);
     const other = { ...SPEC, owner: "user:eve" };

@@ -56,8 +56,9 @@ async function startAgent(index: number): Promise<Agent> {
   const tls = { authority: authority.certificate, ...identity };
   return Agent.start(
     {
-      ...{ coordinators: [coordinator], agentId, credentials: home, token: undefined },
-      ...{ joinAddresses: [], python: "", numSlots: RANKS_PER_AGENT, numStandbys: 0 },
+      ...{ coordinators: [coordinator], agentId, credentials: home },
+      ...{ token: undefined, tokenFiles: undefined, joinAddresses: [], python: "" },
+      ...{ numSlots: RANKS_PER_AGENT, numStandbys: 0 },
       ...{ address: "127.0.0.1", probeListen: { host: "127.0.0.1", port: 0 } },
       ...{ networkInterface: "lo", ownCredentials: false, exitWithParent: false },
     },

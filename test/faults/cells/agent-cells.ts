@@ -41,6 +41,25 @@ function stopped(name: string, forMs: number): Cell {
   };
 }
 
+/** An agent that is asked to end has its ranks write a checkpoint and go elsewhere first. */
+const asked: Cell = {
+  ...{ name: "agent-sigterm", kind: "strict", ...NOT_COUNTED },
+  strike: async ({ cluster, run, random }) => {
+    const id = random.pick(AGENT_IDS);
+    const after = run.events.length;
+    const { lastStep } = run;
+    const agent = cluster.agent(id);
+    agent.signal("SIGTERM");
+    assert.equal(await agent.ended, 130);
+    assert.match(agent.log, /asked to end \(SIGTERM\); asking for its 2 ranks to go elsewhere/);
+    await cluster.startAgent(id);
+    const queued = await run.event("run.queued", after);
+    assert.match(queued.message, new RegExp(`agent ${id} leaves \\(asked to end \\(SIGTERM\\)\\)`));
+    const { stepsLost } = await run.status();
+    assert.equal(Number(stepsLost), 0, `steps behind step ${lastStep} were lost`);
+  },
+};
+
 const sameTwice: Cell = {
   ...{ name: "same-agent-twice", kind: "strict", ...NO_RESTART },
   strike: async ({ cluster, random }) => {
@@ -71,6 +90,7 @@ export const agentCells: readonly Cell[] = [
   killed("two-nodes", 2),
   stopped("agent-sigstop", 8000),
   stopped("agent-sigstop-30", 30_000),
+  asked,
   sameTwice,
   stale,
 ];

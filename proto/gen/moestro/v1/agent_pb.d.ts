@@ -387,6 +387,26 @@ export declare type StackDump = Message<"moestro.v1.StackDump"> & {
 export declare const StackDumpSchema: GenMessage<StackDump>;
 
 /**
+ * The agent is about to end, and its ranks with it: they are to go elsewhere.
+ *
+ * @generated from message moestro.v1.Leaving
+ */
+export declare type Leaving = Message<"moestro.v1.Leaving"> & {
+  /**
+   * Why, one phrase.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message moestro.v1.Leaving.
+ * Use `create(LeavingSchema)` to create a new message.
+ */
+export declare const LeavingSchema: GenMessage<Leaving>;
+
+/**
  * @generated from message moestro.v1.ConnectRequest
  */
 export declare type ConnectRequest = Message<"moestro.v1.ConnectRequest"> & {
@@ -480,6 +500,12 @@ export declare type ConnectRequest = Message<"moestro.v1.ConnectRequest"> & {
      */
     value: RankJoined;
     case: "joined";
+  } | {
+    /**
+     * @generated from field: moestro.v1.Leaving leaving = 15;
+     */
+    value: Leaving;
+    case: "leaving";
   } | { case: undefined; value?: undefined };
 };
 

@@ -75,6 +75,13 @@ export declare type AgentStatus = Message<"moestro.v1.AgentStatus"> & {
    * @generated from field: repeated string run_ids = 11;
    */
   runIds: string[];
+
+  /**
+   * The one run whose ranks it takes; empty for any.
+   *
+   * @generated from field: string run_id = 12;
+   */
+  runId: string;
 };
 
 /**

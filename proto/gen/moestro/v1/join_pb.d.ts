@@ -17,7 +17,7 @@ export declare const file_moestro_v1_join: GenFile;
  */
 export declare type JoinRequest = Message<"moestro.v1.JoinRequest"> & {
   /**
-   * "<id>.<secret>", without the parts that are for the client alone.
+   * "<id>.<secret>", without the parts that are for the client alone. Empty in a pod.
    *
    * @generated from field: string token = 1;
    */
@@ -36,6 +36,13 @@ export declare type JoinRequest = Message<"moestro.v1.JoinRequest"> & {
    * @generated from field: bytes certificate_request = 3;
    */
   certificateRequest: Uint8Array;
+
+  /**
+   * Of an agent in a pod, instead of `token`: its service account's, bound to the pod.
+   *
+   * @generated from field: string service_account_token = 4;
+   */
+  serviceAccountToken: string;
 };
 
 /**
@@ -303,7 +310,7 @@ export declare const RoleSchema: GenEnum<Role>;
  */
 export declare const JoinService: GenService<{
   /**
-   * A token and a certificate request for a certificate. The token is used up.
+   * A token and a certificate request for a certificate. A token of moestro's is used up.
    *
    * @generated from rpc moestro.v1.JoinService.Join
    */

@@ -135,8 +135,14 @@ class StackDump(_message.Message):
     lines: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, rank: _Optional[int] = ..., lines: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class Leaving(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
 class ConnectRequest(_message.Message):
-    __slots__ = ("fence", "hello", "rank_started", "rendezvous", "data", "rank_ready", "step", "checkpoint", "sample", "rank_exited", "heartbeat", "probed", "stack", "joined")
+    __slots__ = ("fence", "hello", "rank_started", "rendezvous", "data", "rank_ready", "step", "checkpoint", "sample", "rank_exited", "heartbeat", "probed", "stack", "joined", "leaving")
     FENCE_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     RANK_STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +157,7 @@ class ConnectRequest(_message.Message):
     PROBED_FIELD_NUMBER: _ClassVar[int]
     STACK_FIELD_NUMBER: _ClassVar[int]
     JOINED_FIELD_NUMBER: _ClassVar[int]
+    LEAVING_FIELD_NUMBER: _ClassVar[int]
     fence: Fence
     hello: AgentHello
     rank_started: RankStarted
@@ -165,7 +172,8 @@ class ConnectRequest(_message.Message):
     probed: ProbeResult
     stack: StackDump
     joined: _rank_pb2.RankJoined
-    def __init__(self, fence: _Optional[_Union[Fence, _Mapping]] = ..., hello: _Optional[_Union[AgentHello, _Mapping]] = ..., rank_started: _Optional[_Union[RankStarted, _Mapping]] = ..., rendezvous: _Optional[_Union[_rank_pb2.Rendezvous, _Mapping]] = ..., data: _Optional[_Union[_report_pb2.DataPrepared, _Mapping]] = ..., rank_ready: _Optional[_Union[RankIsReady, _Mapping]] = ..., step: _Optional[_Union[_report_pb2.StepReport, _Mapping]] = ..., checkpoint: _Optional[_Union[_report_pb2.CheckpointShards, _Mapping]] = ..., sample: _Optional[_Union[_report_pb2.Sample, _Mapping]] = ..., rank_exited: _Optional[_Union[RankExited, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., probed: _Optional[_Union[ProbeResult, _Mapping]] = ..., stack: _Optional[_Union[StackDump, _Mapping]] = ..., joined: _Optional[_Union[_rank_pb2.RankJoined, _Mapping]] = ...) -> None: ...
+    leaving: Leaving
+    def __init__(self, fence: _Optional[_Union[Fence, _Mapping]] = ..., hello: _Optional[_Union[AgentHello, _Mapping]] = ..., rank_started: _Optional[_Union[RankStarted, _Mapping]] = ..., rendezvous: _Optional[_Union[_rank_pb2.Rendezvous, _Mapping]] = ..., data: _Optional[_Union[_report_pb2.DataPrepared, _Mapping]] = ..., rank_ready: _Optional[_Union[RankIsReady, _Mapping]] = ..., step: _Optional[_Union[_report_pb2.StepReport, _Mapping]] = ..., checkpoint: _Optional[_Union[_report_pb2.CheckpointShards, _Mapping]] = ..., sample: _Optional[_Union[_report_pb2.Sample, _Mapping]] = ..., rank_exited: _Optional[_Union[RankExited, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., probed: _Optional[_Union[ProbeResult, _Mapping]] = ..., stack: _Optional[_Union[StackDump, _Mapping]] = ..., joined: _Optional[_Union[_rank_pb2.RankJoined, _Mapping]] = ..., leaving: _Optional[_Union[Leaving, _Mapping]] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("heartbeat_interval_ms",)

@@ -25,25 +25,25 @@ _sym_db = _symbol_database.Default()
 from moestro.v1 import agent_pb2 as moestro_dot_v1_dot_agent__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16moestro/v1/fleet.proto\x12\nmoestro.v1\x1a\x16moestro/v1/agent.proto\"\xe7\x02\n\x0b\x41gentStatus\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x16.moestro.v1.AgentStateR\x05state\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n\x04host\x18\x04 \x01(\tR\x04host\x12\x18\n\x07\x61\x64\x64ress\x18\x05 \x01(\tR\x07\x61\x64\x64ress\x12\x1b\n\tnum_slots\x18\x06 \x01(\x05R\x08numSlots\x12$\n\x0enum_used_slots\x18\x07 \x01(\x05R\x0cnumUsedSlots\x12\x18\n\x07\x64rained\x18\x08 \x01(\x08R\x07\x64rained\x12\x33\n\tinventory\x18\t \x01(\x0b\x32\x15.moestro.v1.InventoryR\tinventory\x12\x1e\n\x0bheard_at_ms\x18\n \x01(\x03R\theardAtMs\x12\x17\n\x07run_ids\x18\x0b \x03(\tR\x06runIds\"\x13\n\x11ListAgentsRequest\"E\n\x12ListAgentsResponse\x12/\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x17.moestro.v1.AgentStatusR\x06\x61gents\"B\n\x11\x44rainAgentRequest\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x12\n\x04undo\x18\x02 \x01(\x08R\x04undo\"\x14\n\x12\x44rainAgentResponse*r\n\nAgentState\x12\x1b\n\x17\x41GENT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41GENT_STATE_CONNECTED\x10\x01\x12\x16\n\x12\x41GENT_STATE_SILENT\x10\x02\x12\x14\n\x10\x41GENT_STATE_LOST\x10\x03\x32\xa8\x01\n\x0c\x46leetService\x12K\n\nListAgents\x12\x1d.moestro.v1.ListAgentsRequest\x1a\x1e.moestro.v1.ListAgentsResponse\x12K\n\nDrainAgent\x12\x1d.moestro.v1.DrainAgentRequest\x1a\x1e.moestro.v1.DrainAgentResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16moestro/v1/fleet.proto\x12\nmoestro.v1\x1a\x16moestro/v1/agent.proto\"\xfe\x02\n\x0b\x41gentStatus\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x16.moestro.v1.AgentStateR\x05state\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n\x04host\x18\x04 \x01(\tR\x04host\x12\x18\n\x07\x61\x64\x64ress\x18\x05 \x01(\tR\x07\x61\x64\x64ress\x12\x1b\n\tnum_slots\x18\x06 \x01(\x05R\x08numSlots\x12$\n\x0enum_used_slots\x18\x07 \x01(\x05R\x0cnumUsedSlots\x12\x18\n\x07\x64rained\x18\x08 \x01(\x08R\x07\x64rained\x12\x33\n\tinventory\x18\t \x01(\x0b\x32\x15.moestro.v1.InventoryR\tinventory\x12\x1e\n\x0bheard_at_ms\x18\n \x01(\x03R\theardAtMs\x12\x17\n\x07run_ids\x18\x0b \x03(\tR\x06runIds\x12\x15\n\x06run_id\x18\x0c \x01(\tR\x05runId\"\x13\n\x11ListAgentsRequest\"E\n\x12ListAgentsResponse\x12/\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x17.moestro.v1.AgentStatusR\x06\x61gents\"B\n\x11\x44rainAgentRequest\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x12\n\x04undo\x18\x02 \x01(\x08R\x04undo\"\x14\n\x12\x44rainAgentResponse*r\n\nAgentState\x12\x1b\n\x17\x41GENT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41GENT_STATE_CONNECTED\x10\x01\x12\x16\n\x12\x41GENT_STATE_SILENT\x10\x02\x12\x14\n\x10\x41GENT_STATE_LOST\x10\x03\x32\xa8\x01\n\x0c\x46leetService\x12K\n\nListAgents\x12\x1d.moestro.v1.ListAgentsRequest\x1a\x1e.moestro.v1.ListAgentsResponse\x12K\n\nDrainAgent\x12\x1d.moestro.v1.DrainAgentRequest\x1a\x1e.moestro.v1.DrainAgentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moestro.v1.fleet_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AGENTSTATE']._serialized_start=606
-  _globals['_AGENTSTATE']._serialized_end=720
+  _globals['_AGENTSTATE']._serialized_start=629
+  _globals['_AGENTSTATE']._serialized_end=743
   _globals['_AGENTSTATUS']._serialized_start=63
-  _globals['_AGENTSTATUS']._serialized_end=422
-  _globals['_LISTAGENTSREQUEST']._serialized_start=424
-  _globals['_LISTAGENTSREQUEST']._serialized_end=443
-  _globals['_LISTAGENTSRESPONSE']._serialized_start=445
-  _globals['_LISTAGENTSRESPONSE']._serialized_end=514
-  _globals['_DRAINAGENTREQUEST']._serialized_start=516
-  _globals['_DRAINAGENTREQUEST']._serialized_end=582
-  _globals['_DRAINAGENTRESPONSE']._serialized_start=584
-  _globals['_DRAINAGENTRESPONSE']._serialized_end=604
-  _globals['_FLEETSERVICE']._serialized_start=723
-  _globals['_FLEETSERVICE']._serialized_end=891
+  _globals['_AGENTSTATUS']._serialized_end=445
+  _globals['_LISTAGENTSREQUEST']._serialized_start=447
+  _globals['_LISTAGENTSREQUEST']._serialized_end=466
+  _globals['_LISTAGENTSRESPONSE']._serialized_start=468
+  _globals['_LISTAGENTSRESPONSE']._serialized_end=537
+  _globals['_DRAINAGENTREQUEST']._serialized_start=539
+  _globals['_DRAINAGENTREQUEST']._serialized_end=605
+  _globals['_DRAINAGENTRESPONSE']._serialized_start=607
+  _globals['_DRAINAGENTRESPONSE']._serialized_end=627
+  _globals['_FLEETSERVICE']._serialized_start=746
+  _globals['_FLEETSERVICE']._serialized_end=914
 # @@protoc_insertion_point(module_scope)

@@ -19,7 +19,7 @@ AGENT_STATE_SILENT: AgentState
 AGENT_STATE_LOST: AgentState
 
 class AgentStatus(_message.Message):
-    __slots__ = ("agent_id", "state", "reason", "host", "address", "num_slots", "num_used_slots", "drained", "inventory", "heard_at_ms", "run_ids")
+    __slots__ = ("agent_id", "state", "reason", "host", "address", "num_slots", "num_used_slots", "drained", "inventory", "heard_at_ms", "run_ids", "run_id")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,7 @@ class AgentStatus(_message.Message):
     INVENTORY_FIELD_NUMBER: _ClassVar[int]
     HEARD_AT_MS_FIELD_NUMBER: _ClassVar[int]
     RUN_IDS_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     state: AgentState
     reason: str
@@ -42,7 +43,8 @@ class AgentStatus(_message.Message):
     inventory: _agent_pb2.Inventory
     heard_at_ms: int
     run_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent_id: _Optional[str] = ..., state: _Optional[_Union[AgentState, str]] = ..., reason: _Optional[str] = ..., host: _Optional[str] = ..., address: _Optional[str] = ..., num_slots: _Optional[int] = ..., num_used_slots: _Optional[int] = ..., drained: bool = ..., inventory: _Optional[_Union[_agent_pb2.Inventory, _Mapping]] = ..., heard_at_ms: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    run_id: str
+    def __init__(self, agent_id: _Optional[str] = ..., state: _Optional[_Union[AgentState, str]] = ..., reason: _Optional[str] = ..., host: _Optional[str] = ..., address: _Optional[str] = ..., num_slots: _Optional[int] = ..., num_used_slots: _Optional[int] = ..., drained: bool = ..., inventory: _Optional[_Union[_agent_pb2.Inventory, _Mapping]] = ..., heard_at_ms: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class ListAgentsRequest(_message.Message):
     __slots__ = ()

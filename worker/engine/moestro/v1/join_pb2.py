@@ -24,39 +24,39 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15moestro/v1/join.proto\x12\nmoestro.v1\"h\n\x0bJoinRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12/\n\x13\x63\x65rtificate_request\x18\x03 \x01(\x0cR\x12\x63\x65rtificateRequest\"N\n\x0cJoinResponse\x12 \n\x0b\x63\x65rtificate\x18\x01 \x01(\tR\x0b\x63\x65rtificate\x12\x1c\n\tauthority\x18\x02 \x01(\tR\tauthority\"?\n\x0cRenewRequest\x12/\n\x13\x63\x65rtificate_request\x18\x01 \x01(\x0cR\x12\x63\x65rtificateRequest\"1\n\rRenewResponse\x12 \n\x0b\x63\x65rtificate\x18\x01 \x01(\tR\x0b\x63\x65rtificate\"o\n\x12\x43reateTokenRequest\x12$\n\x04role\x18\x01 \x01(\x0e\x32\x10.moestro.v1.RoleR\x04role\x12\x1f\n\x0blifetime_ms\x18\x02 \x01(\x03R\nlifetimeMs\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\"O\n\x13\x43reateTokenResponse\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\"\n\rexpires_at_ms\x18\x02 \x01(\x03R\x0b\x65xpiresAtMs\"\xb8\x01\n\x05Token\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12$\n\x04role\x18\x02 \x01(\x0e\x32\x10.moestro.v1.RoleR\x04role\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x1d\n\ncreated_by\x18\x04 \x01(\tR\tcreatedBy\x12\"\n\rcreated_at_ms\x18\x05 \x01(\x03R\x0b\x63reatedAtMs\x12\"\n\rexpires_at_ms\x18\x06 \x01(\x03R\x0b\x65xpiresAtMs\"\x13\n\x11ListTokensRequest\"?\n\x12ListTokensResponse\x12)\n\x06tokens\x18\x01 \x03(\x0b\x32\x11.moestro.v1.TokenR\x06tokens\"$\n\x12RevokeTokenRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\"\x15\n\x13RevokeTokenResponse*a\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_ADMIN\x10\x01\x12\x12\n\x0eROLE_SUBMITTER\x10\x02\x12\x0f\n\x0bROLE_VIEWER\x10\x03\x12\x0e\n\nROLE_AGENT\x10\x04\x32H\n\x0bJoinService\x12\x39\n\x04Join\x12\x17.moestro.v1.JoinRequest\x1a\x18.moestro.v1.JoinResponse2\xbc\x02\n\x0fIdentityService\x12<\n\x05Renew\x12\x18.moestro.v1.RenewRequest\x1a\x19.moestro.v1.RenewResponse\x12N\n\x0b\x43reateToken\x12\x1e.moestro.v1.CreateTokenRequest\x1a\x1f.moestro.v1.CreateTokenResponse\x12K\n\nListTokens\x12\x1d.moestro.v1.ListTokensRequest\x1a\x1e.moestro.v1.ListTokensResponse\x12N\n\x0bRevokeToken\x12\x1e.moestro.v1.RevokeTokenRequest\x1a\x1f.moestro.v1.RevokeTokenResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15moestro/v1/join.proto\x12\nmoestro.v1\"\x9c\x01\n\x0bJoinRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12/\n\x13\x63\x65rtificate_request\x18\x03 \x01(\x0cR\x12\x63\x65rtificateRequest\x12\x32\n\x15service_account_token\x18\x04 \x01(\tR\x13serviceAccountToken\"N\n\x0cJoinResponse\x12 \n\x0b\x63\x65rtificate\x18\x01 \x01(\tR\x0b\x63\x65rtificate\x12\x1c\n\tauthority\x18\x02 \x01(\tR\tauthority\"?\n\x0cRenewRequest\x12/\n\x13\x63\x65rtificate_request\x18\x01 \x01(\x0cR\x12\x63\x65rtificateRequest\"1\n\rRenewResponse\x12 \n\x0b\x63\x65rtificate\x18\x01 \x01(\tR\x0b\x63\x65rtificate\"o\n\x12\x43reateTokenRequest\x12$\n\x04role\x18\x01 \x01(\x0e\x32\x10.moestro.v1.RoleR\x04role\x12\x1f\n\x0blifetime_ms\x18\x02 \x01(\x03R\nlifetimeMs\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\"O\n\x13\x43reateTokenResponse\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\"\n\rexpires_at_ms\x18\x02 \x01(\x03R\x0b\x65xpiresAtMs\"\xb8\x01\n\x05Token\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12$\n\x04role\x18\x02 \x01(\x0e\x32\x10.moestro.v1.RoleR\x04role\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x1d\n\ncreated_by\x18\x04 \x01(\tR\tcreatedBy\x12\"\n\rcreated_at_ms\x18\x05 \x01(\x03R\x0b\x63reatedAtMs\x12\"\n\rexpires_at_ms\x18\x06 \x01(\x03R\x0b\x65xpiresAtMs\"\x13\n\x11ListTokensRequest\"?\n\x12ListTokensResponse\x12)\n\x06tokens\x18\x01 \x03(\x0b\x32\x11.moestro.v1.TokenR\x06tokens\"$\n\x12RevokeTokenRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\"\x15\n\x13RevokeTokenResponse*a\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_ADMIN\x10\x01\x12\x12\n\x0eROLE_SUBMITTER\x10\x02\x12\x0f\n\x0bROLE_VIEWER\x10\x03\x12\x0e\n\nROLE_AGENT\x10\x04\x32H\n\x0bJoinService\x12\x39\n\x04Join\x12\x17.moestro.v1.JoinRequest\x1a\x18.moestro.v1.JoinResponse2\xbc\x02\n\x0fIdentityService\x12<\n\x05Renew\x12\x18.moestro.v1.RenewRequest\x1a\x19.moestro.v1.RenewResponse\x12N\n\x0b\x43reateToken\x12\x1e.moestro.v1.CreateTokenRequest\x1a\x1f.moestro.v1.CreateTokenResponse\x12K\n\nListTokens\x12\x1d.moestro.v1.ListTokensRequest\x1a\x1e.moestro.v1.ListTokensResponse\x12N\n\x0bRevokeToken\x12\x1e.moestro.v1.RevokeTokenRequest\x1a\x1f.moestro.v1.RevokeTokenResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moestro.v1.join_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=867
-  _globals['_ROLE']._serialized_end=964
-  _globals['_JOINREQUEST']._serialized_start=37
-  _globals['_JOINREQUEST']._serialized_end=141
-  _globals['_JOINRESPONSE']._serialized_start=143
-  _globals['_JOINRESPONSE']._serialized_end=221
-  _globals['_RENEWREQUEST']._serialized_start=223
-  _globals['_RENEWREQUEST']._serialized_end=286
-  _globals['_RENEWRESPONSE']._serialized_start=288
-  _globals['_RENEWRESPONSE']._serialized_end=337
-  _globals['_CREATETOKENREQUEST']._serialized_start=339
-  _globals['_CREATETOKENREQUEST']._serialized_end=450
-  _globals['_CREATETOKENRESPONSE']._serialized_start=452
-  _globals['_CREATETOKENRESPONSE']._serialized_end=531
-  _globals['_TOKEN']._serialized_start=534
-  _globals['_TOKEN']._serialized_end=718
-  _globals['_LISTTOKENSREQUEST']._serialized_start=720
-  _globals['_LISTTOKENSREQUEST']._serialized_end=739
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=741
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=804
-  _globals['_REVOKETOKENREQUEST']._serialized_start=806
-  _globals['_REVOKETOKENREQUEST']._serialized_end=842
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=844
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=865
-  _globals['_JOINSERVICE']._serialized_start=966
-  _globals['_JOINSERVICE']._serialized_end=1038
-  _globals['_IDENTITYSERVICE']._serialized_start=1041
-  _globals['_IDENTITYSERVICE']._serialized_end=1357
+  _globals['_ROLE']._serialized_start=920
+  _globals['_ROLE']._serialized_end=1017
+  _globals['_JOINREQUEST']._serialized_start=38
+  _globals['_JOINREQUEST']._serialized_end=194
+  _globals['_JOINRESPONSE']._serialized_start=196
+  _globals['_JOINRESPONSE']._serialized_end=274
+  _globals['_RENEWREQUEST']._serialized_start=276
+  _globals['_RENEWREQUEST']._serialized_end=339
+  _globals['_RENEWRESPONSE']._serialized_start=341
+  _globals['_RENEWRESPONSE']._serialized_end=390
+  _globals['_CREATETOKENREQUEST']._serialized_start=392
+  _globals['_CREATETOKENREQUEST']._serialized_end=503
+  _globals['_CREATETOKENRESPONSE']._serialized_start=505
+  _globals['_CREATETOKENRESPONSE']._serialized_end=584
+  _globals['_TOKEN']._serialized_start=587
+  _globals['_TOKEN']._serialized_end=771
+  _globals['_LISTTOKENSREQUEST']._serialized_start=773
+  _globals['_LISTTOKENSREQUEST']._serialized_end=792
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=794
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=857
+  _globals['_REVOKETOKENREQUEST']._serialized_start=859
+  _globals['_REVOKETOKENREQUEST']._serialized_end=895
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=897
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=918
+  _globals['_JOINSERVICE']._serialized_start=1019
+  _globals['_JOINSERVICE']._serialized_end=1091
+  _globals['_IDENTITYSERVICE']._serialized_start=1094
+  _globals['_IDENTITYSERVICE']._serialized_end=1410
 # @@protoc_insertion_point(module_scope)

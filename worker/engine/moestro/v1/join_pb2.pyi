@@ -20,14 +20,16 @@ ROLE_VIEWER: Role
 ROLE_AGENT: Role
 
 class JoinRequest(_message.Message):
-    __slots__ = ("token", "name", "certificate_request")
+    __slots__ = ("token", "name", "certificate_request", "service_account_token")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_ACCOUNT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     token: str
     name: str
     certificate_request: bytes
-    def __init__(self, token: _Optional[str] = ..., name: _Optional[str] = ..., certificate_request: _Optional[bytes] = ...) -> None: ...
+    service_account_token: str
+    def __init__(self, token: _Optional[str] = ..., name: _Optional[str] = ..., certificate_request: _Optional[bytes] = ..., service_account_token: _Optional[str] = ...) -> None: ...
 
 class JoinResponse(_message.Message):
     __slots__ = ("certificate", "authority")
