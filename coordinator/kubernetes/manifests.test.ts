@@ -4,13 +4,18 @@ import { dirname, join, normalize, relative } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse, parseAllDocuments } from "yaml";
+import { operatorCommand } from "../cli/operator.ts";
 import { Metrics } from "../observability/metrics.ts";
 import { isMapping } from "../spec/mapping.ts";
 import { CHILDREN_OPTIONS } from "./children/options.ts";
-import { restrictedProblems } from "./children/pod-security.ts";
 
 const ROOT = fileURLToPath(new URL("../../k8s/", import.meta.url));
 type Mapping = Record<string, unknown>;
+type Kustomization = {
+  resources?: string[];
+  patches?: { path?: string }[];
+  configMapGenerator?: { files?: string[]; literals?: string[] }[];
+};
 
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
 const files = globSync("**/*.yaml", { cwd: ROOT })
@@ -27,21 +32,22 @@ function documents(file: string): Mapping[] {
 
 const base = files.filter((file) => file.startsWith("base/")).flatMap(documents);
 
+/** Of the agents, as the coordinator is told. */
+const agentImages = (parse(read("base/kustomization.yaml")) as Kustomization).configMapGenerator
+  ?.flatMap(({ literals = [] }) => literals)
+  .map((literal) => literal.split("=") as [key: string, image: string]);
+
 /** What a kustomization reads: every path it names, relative to k8s/. */
 function namedBy(file: string): string[] {
   const {
     resources = [],
     patches = [],
     configMapGenerator = [],
-  } = parse(read(file)) as {
-    resources?: string[];
-    patches?: { path?: string }[];
-    configMapGenerator?: { files: string[] }[];
-  };
+  } = parse(read(file)) as Kustomization;
   const named = [
     ...resources,
     ...patches.flatMap(({ path }) => path ?? []),
-    ...configMapGenerator.flatMap(({ files }) => files.map((one) => one.replace(/^.*=/, ""))),
+    ...configMapGenerator.flatMap(({ files = [] }) => files.map((one) => one.replace(/^.*=/, ""))),
   ];
   return named.map((one) => normalize(join(dirname(file), one)));
 }
@@ -78,25 +84,37 @@ describe("the manifests", () => {
     assert.deepEqual(unnamed, ["overlays/rdma/job-template.yaml"]);
   });
 
-  it("run pods of the restricted standard, each with limits, without the cluster's token", () => {
+  it("run pods each with limits, and mount the cluster's token in the coordinator alone", () => {
     const pods = base.flatMap(podsOf);
     assert.equal(pods.length, 2);
+    const withToken = pods.filter((pod) => JSON.stringify(pod).includes('"serviceAccountToken"'));
+    assert.deepEqual(
+      withToken.map(({ serviceAccountName }) => serviceAccountName),
+      ["moestro-coordinator"],
+    );
     for (const pod of pods) {
-      assert.deepEqual(restrictedProblems(pod), []);
       assert.equal(pod.automountServiceAccountToken, false);
       const containers = pod.containers as { resources?: { limits?: unknown } }[];
       for (const { resources } of containers) assert.ok(resources?.limits);
     }
   });
 
-  it("give no right outside the namespace, and none to read secrets", () => {
-    assert.ok(!base.some(({ kind }) => String(kind).startsWith("ClusterRole")));
-    const rules = base
-      .filter(({ kind }) => kind === "Role")
-      .flatMap(({ rules }) => rules as { resources: string[]; verbs: string[] }[]);
+  it("give no right outside the namespace but to ask whose a token is, and none to secrets", () => {
+    const all = files.filter((file) => !file.startsWith("samples/")).flatMap(documents);
+    const rulesOf = (role: string) =>
+      all
+        .filter(({ kind }) => kind === role)
+        .flatMap(({ rules }) => rules as { resources: string[]; verbs: string[] }[]);
+    assert.deepEqual(rulesOf("ClusterRole"), [
+      {
+        ...{ apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"] },
+        verbs: ["create"],
+      },
+    ]);
+    const rules = rulesOf("Role");
     assert.ok(rules.length > 5);
     for (const { resources, verbs } of rules) {
-      assert.ok(!resources.includes("secrets") && !resources.includes("*"));
+      assert.ok(!resources.some((one) => /^secrets|\*/.test(one)));
       assert.ok(!verbs.includes("*"));
     }
   });
@@ -107,7 +125,9 @@ describe("the manifests", () => {
       [...read(file.toString()).matchAll(/^FROM (\S+:\S+)/gm)].map(([, one]) => one),
     );
     assert.ok(images.length > 1 && froms.length > 3);
-    for (const image of [...images, ...froms]) assert.match(image ?? "", /:\d+\.\d+\.\d+/);
+    const ofAgents = agentImages?.map(([, image]) => image) ?? [];
+    for (const image of [...images, ...ofAgents, ...froms])
+      assert.match(image ?? "", /:\d+\.\d+\.\d+/);
   });
 
   it("are what children are made for", () => {
@@ -119,12 +139,24 @@ describe("the manifests", () => {
     const { ports: offered = [] } = (service?.spec ?? {}) as { ports?: { port: number }[] };
     const ports = offered.map(({ port }) => port);
     for (const port of CHILDREN_OPTIONS.coordinatorPorts) assert.ok(ports.includes(port));
-    assert.deepEqual(CHILDREN_OPTIONS.coordinators, ["moestro.moestro.svc:7070"]);
-    const text = JSON.stringify(base);
-    assert.ok(text.includes(`--runs-dir=${CHILDREN_OPTIONS.runsPath}`));
+    const { coordinators, coordinatorNamespace, runsPath, runsClaim } = CHILDREN_OPTIONS;
+    const text = JSON.stringify(base).replaceAll("$(POD_NAMESPACE)", coordinatorNamespace);
+    assert.ok(text.includes(`"--coordinators=${coordinators.join(",")}"`));
+    assert.ok(text.includes(`"--runs-dir=${runsPath}","--runs-claim=${runsClaim}"`));
+    assert.deepEqual(Object.fromEntries(agentImages ?? []), CHILDREN_OPTIONS.images);
     for (const image of Object.values(CHILDREN_OPTIONS.images)) {
       assert.ok(read("docker/worker.Dockerfile").includes(`-t ${image} `), image);
     }
+  });
+
+  it("give the coordinator only options that it has", () => {
+    const [coordinator] = base.filter(({ kind }) => kind === "Deployment").flatMap(podsOf);
+    const { containers = [] } = (coordinator ?? {}) as { containers?: { args?: string[] }[] };
+    const [name, ...given] = containers[0]?.args ?? [];
+    assert.equal(name, operatorCommand().name());
+    const known = operatorCommand().options.map(({ long }) => long);
+    assert.ok(given.length > 5);
+    for (const option of given) assert.ok(known.includes(option.replace(/=.*/, "")), option);
   });
 
   it("show and watch only metrics that a coordinator has", async () => {

@@ -14,7 +14,7 @@ import { createApiServer } from "./http/server.ts";
 import type { Json } from "./json.ts";
 import type { Image } from "./nodes/launch.ts";
 import { Nodes } from "./nodes/nodes.ts";
-import { keepDefaultAccounts } from "./registry/accounts.ts";
+import { keepDefaults } from "./registry/accounts.ts";
 import { GarbageCollector } from "./registry/garbage.ts";
 import { create } from "./registry/write.ts";
 
@@ -66,7 +66,8 @@ export async function startCluster(options: StartOptions = {}): Promise<TestClus
   const faults = new Faults();
   const tokens = new Tokens(cluster);
   const token = randomBytes(16).toString("hex");
-  const stopAccounts = keepDefaultAccounts(cluster);
+  const authority = await createAuthority(new Date());
+  const stopDefaults = keepDefaults(cluster, authority.certificate);
   const garbage = new GarbageCollector(cluster);
   addNamespaces(cluster, ["default", "kube-system", ...(options.namespaces ?? [])]);
   const nodes = new Nodes({
@@ -74,7 +75,6 @@ export async function startCluster(options: StartOptions = {}): Promise<TestClus
     names: options.nodes ?? [],
     images: options.images ?? {},
   });
-  const authority = await createAuthority(new Date());
   const name = "kubernetes";
   const identity = await issue(authority, { name, hosts: ["127.0.0.1", "localhost"] }, new Date());
   const server = createApiServer(identity, {
@@ -84,7 +84,9 @@ export async function startCluster(options: StartOptions = {}): Promise<TestClus
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { port } = server.address() as AddressInfo;
+  nodes.apiServer = { host: "127.0.0.1", port };
+  const url = `https://127.0.0.1:${port}`;
   const kubeconfig = join(directory, "kubeconfig.json");
   writeFileSync(kubeconfig, kubeconfigText({ url, authority: authority.certificate, token }));
   return {
@@ -102,7 +104,7 @@ export async function startCluster(options: StartOptions = {}): Promise<TestClus
     async close() {
       await nodes.stop();
       garbage.stop();
-      stopAccounts();
+      stopDefaults();
       faults.breakConnections();
       await new Promise((resolve) => server.close(resolve));
       rmSync(directory, { recursive: true, force: true });

@@ -24,6 +24,8 @@ export type WorkerOptions = {
   rewrite(text: string, pod: KubeObject): string;
   directory: string;
   podIP: string;
+  /** Variables by which every container finds the API server. */
+  service: { [name: string]: string };
 };
 
 /** Starts a container, or says as the kubelet does why it cannot be started now. */
@@ -42,7 +44,11 @@ export function launch(
   }
   try {
     const folders = writeVolumes(pod, directory, options);
-    const environment = { ...image.environment, ...environmentOf(pod, container, cluster) };
+    const environment = {
+      ...options.service,
+      ...image.environment,
+      ...environmentOf(pod, container, cluster),
+    };
     const mounted = (text: string): string => rewrite(inFolders(text, container, folders), pod);
     const words = [
       ...wordsOf(container, "command", image.entrypoint),

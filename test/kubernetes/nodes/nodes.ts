@@ -38,6 +38,8 @@ export class Nodes {
   private isWaiting = false;
   private isStopped = false;
   private numAddresses = 0;
+  /** What containers are told of, as Service `kubernetes`. */
+  apiServer: { host: string; port: number } | undefined;
   /** Changes the words and variables of containers: names that no DNS here knows. */
   rewrite: (text: string, pod: KubeObject) => string = (text) => text;
 
@@ -143,10 +145,17 @@ export class Nodes {
       ...this.options,
       directory: join(directory, uid),
       podIP: `127.1.${Math.floor(this.numAddresses / 250) % 250}.${(this.numAddresses % 250) + 1}`,
+      service: this.serviceVariables(),
       imageOf: (image) => (this.unpullable.has(image) ? undefined : images[image]),
       rewrite: (text, of) => this.rewrite(text, of),
     });
     this.workers.set(uid, worker);
+  }
+
+  private serviceVariables(): { [name: string]: string } {
+    if (this.apiServer === undefined) return {};
+    const { host, port } = this.apiServer;
+    return { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: String(port) };
   }
 
   /** Answers `kubectl logs`. Throws an ApiError where there is nothing to read. */

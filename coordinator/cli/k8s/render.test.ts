@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse, parseAllDocuments, stringify } from "yaml";
-import { MoestroError } from "../errors.ts";
-import { customResourceDefinition } from "../kubernetes/crd/custom-resource-definition.ts";
-import { valueProblems } from "../kubernetes/crd/structural-problems.ts";
-import { render } from "./k8s.ts";
+import { MoestroError } from "../../errors.ts";
+import { customResourceDefinition } from "../../kubernetes/crd/custom-resource-definition.ts";
+import { valueProblems } from "../../kubernetes/crd/structural-problems.ts";
+import { render } from "./render.ts";
 
-const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+const path = (relative: string) => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
 const SPEC = customResourceDefinition().spec.versions[0]?.schema.openAPIV3Schema.properties?.spec;
 
 type Pods = { metadata: { name: string }; spec: Record<string, unknown> };
