@@ -31,6 +31,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   schema: async () => (await import("./schema.ts")).schemaCommand(),
   doctor: async () => (await import("./doctor.ts")).doctorCommand(),
   serve: async () => (await import("./serve.ts")).serveCommand(),
+  operator: async () => (await import("./operator.ts")).operatorCommand(),
   agent: async () => (await import("./agent.ts")).agentCommand(),
   submit: async () => (await import("./submit.ts")).submitCommand(),
   list: async () => (await import("./list.ts")).listCommand(),

@@ -2,6 +2,7 @@
 export const API_GROUP = "moestro.dev";
 export const API_VERSION = `${API_GROUP}/v1alpha1`;
 export const KIND = "MoETrainingJob";
+export const PLURAL = "moetrainingjobs";
 
 /** Of a Kubernetes label value, and of a host name, which an agent's pod has. */
 const MAX_LABEL_LENGTH = 63;
@@ -16,3 +17,10 @@ export const MAX_NAME_LENGTH = MAX_LABEL_LENGTH - LONGEST_SUFFIX.length;
 export const NAME_PATTERN = `^[a-z]([a-z0-9-]{0,${MAX_NAME_LENGTH - 2}}[a-z0-9])?$`;
 
 export const NAME_RULE = `begins with a lower-case letter, then lower-case letters, digits and inner hyphens, at most ${MAX_NAME_LENGTH} in all`;
+
+const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+export const NAMESPACE_RULE = "use lower-case letters, digits and inner hyphens, at most 63";
+
+export function isNamespace(text: string): boolean {
+  return NAMESPACE.test(text);
+}

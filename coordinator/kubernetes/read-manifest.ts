@@ -8,9 +8,14 @@ import { jobOfSpec, whyNotTrained } from "./crd/job-of-spec.ts";
 import { inSpecTerms } from "./crd/spec-errors.ts";
 import { specOfJob, whyNoSpec } from "./crd/spec-of-job.ts";
 import type { MoETrainingJob } from "./moe-training-job.ts";
-import { API_VERSION, KIND, NAME_PATTERN, NAME_RULE } from "./names.ts";
-
-const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+import {
+  API_VERSION,
+  isNamespace,
+  KIND,
+  NAME_PATTERN,
+  NAME_RULE,
+  NAMESPACE_RULE,
+} from "./names.ts";
 
 export interface ManifestOptions {
   /** In place of the manifest's, or the job file's. */
@@ -91,9 +96,8 @@ function nameProblems(name: unknown, path: string[]): Problem[] {
 /** Of a manifest, or of `--namespace`. */
 function namespaceProblems(namespace: unknown): Problem[] {
   if (namespace === undefined) return [];
-  if (typeof namespace === "string" && NAMESPACE.test(namespace)) return [];
-  const what = `${JSON.stringify(namespace)} is no namespace`;
-  const message = `${what}; use lower-case letters, digits and inner hyphens, at most 63`;
+  if (typeof namespace === "string" && isNamespace(namespace)) return [];
+  const message = `${JSON.stringify(namespace)} is no namespace; ${NAMESPACE_RULE}`;
   return [{ path: ["metadata", "namespace"], message }];
 }
 

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { RecoverySeconds } from "../run/recovery-times.ts";
 import { addEventLoopLag } from "./event-loop-lag.ts";
 import { addStateGauges } from "./state-gauges.ts";
@@ -83,6 +83,25 @@ export class Metrics implements Telemetry {
 
   observe(state: () => ServiceState): void {
     this.#state = state;
+  }
+
+  /** @param state whether the operator here leads, and how long its watches have been silent */
+  observeOperator(state: () => { leads: boolean; watchAgeSeconds: number }): void {
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        ...{ name, help, registers: [this.#registry] },
+        collect() {
+          this.set(value());
+        },
+      });
+    gauge("moestro_operator_leader", "1 while this operator carries out MoETrainingJobs.", () =>
+      Number(state().leads),
+    );
+    gauge(
+      "moestro_operator_watch_age_seconds",
+      "Time since the API server last said something on the watch that is silent longest.",
+      () => state().watchAgeSeconds,
+    );
   }
 
   restarted(cause: RestartCause, counted: boolean): void {

@@ -20,7 +20,7 @@ export type Action =
   | { kind: "suspendRun" | "resumeRun" | "cancelRun"; runId: string }
   | { kind: "scaleRun"; runId: string; minRanks: number; maxRanks: number }
   /** At most one, and last. Server-side apply to the status of the job that was seen. */
-  | { kind: "patchStatus"; status: JobStatus; resourceVersion: string; hasNewSummary: boolean };
+  | { kind: "patchStatus"; status: JobStatus; resourceVersion: string };
 
 /** Of the one that was seen, not of another of its name. */
 export interface ChildReference {

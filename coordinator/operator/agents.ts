@@ -8,6 +8,8 @@ export const SUSPEND_SAID = "moestro.dev/suspend-said";
 export interface Agents {
   object: ObservedObject;
   isSuspended: boolean;
+  /** Pods it is to have while it is not suspended. */
+  numPods: number;
   /**
    * Who says when it starts: moestro, or the queue that the spec names, or others, who suspended
    * it against moestro's word, as an admission webhook does. From then on it is theirs.
@@ -19,21 +21,37 @@ export interface Agents {
   end: { isFailure: boolean; reason: string; message: string } | undefined;
 }
 
+export function isAgents({ kind }: { kind: string }): boolean {
+  return kind === "Job" || kind === "JobSet";
+}
+
 export function agentsIn(children: readonly ObservedObject[], queueName?: string) {
-  const object = children.find(({ kind }) => kind === "Job" || kind === "JobSet");
+  const object = children.find(isAgents);
   return object === undefined ? undefined : agentsOf(object, queueName);
 }
 
 function agentsOf(object: ObservedObject, queueName: string | undefined): Agents {
   const { [STARTED_BY]: starter, [SUSPEND_SAID]: said } = object.metadata.annotations ?? {};
-  const isSuspended = (object.spec as { suspend?: boolean } | undefined)?.suspend === true;
+  const { suspend, ...content } = (object.spec ?? {}) as AgentsSpec;
+  const isSuspended = suspend === true;
   const isTheirs = starter === "others" || (said === "false" && isSuspended);
   const ours = queueName === undefined ? "moestro" : "queue";
   return {
-    ...{ object, isSuspended, end: endOf(object) },
+    ...{ object, isSuspended, end: endOf(object), numPods: numPodsOf(content) },
     startedBy: isTheirs ? "others" : ours,
     hasLeftQueue: starter === "queue" && queueName === undefined,
   };
+}
+
+interface AgentsSpec {
+  suspend?: boolean;
+  parallelism?: number;
+  replicatedJobs?: readonly { template?: { spec?: AgentsSpec } }[];
+}
+
+function numPodsOf({ parallelism = 0, replicatedJobs = [] }: AgentsSpec): number {
+  const inner = replicatedJobs.map(({ template }) => numPodsOf(template?.spec ?? {}));
+  return inner.reduce((sum, count) => sum + count, parallelism);
 }
 
 interface ObjectCondition {

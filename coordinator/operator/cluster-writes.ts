@@ -9,6 +9,8 @@ import {
 import type { KubernetesObject } from "../kubernetes/children/kubernetes-object.ts";
 import { API_GROUP, API_VERSION, KIND } from "../kubernetes/names.ts";
 import { type ChildReference, FIELD_MANAGER } from "./actions.ts";
+import { EventRecorder } from "./event-recorder.ts";
+import type { JobEvent } from "./job-events.ts";
 import type { JobStatus } from "./job-status.ts";
 import type { ObservedJob, Refusal } from "./observation.ts";
 
@@ -25,6 +27,8 @@ export interface ClusterWrites {
   /** Deletes the one that was seen, and then what it owns. */
   deleteChild(child: ChildReference, namespace: string): Promise<Written>;
   patchStatus(job: ObservedJob, status: JobStatus): Promise<Written>;
+  /** Not waited for, and lost where it cannot be written. */
+  recordEvent(job: ObservedJob, event: JobEvent): void;
 }
 
 const PLURAL = "moetrainingjobs";
@@ -32,8 +36,10 @@ const DONE: Written = { kind: "done" };
 
 export function clusterWrites(config: KubeConfig): ClusterWrites {
   const objects = KubernetesObjectApi.makeApiClient(config);
+  const events = new EventRecorder(config);
   const custom = config.makeApiClient(CustomObjectsApi);
   return {
+    recordEvent: (job, event) => events.record(job, event),
     applyChild: (child, resourceVersion) => {
       // What appeared meanwhile is not taken from whoever made it.
       const isForced = resourceVersion !== undefined;
@@ -81,18 +87,26 @@ async function told(
     return DONE;
   } catch (error) {
     if (!(error instanceof ApiException)) throw error;
-    if (error.code === 404 || error.code === 409) return { kind: "changed" };
-    if (![400, 403, 422].includes(error.code)) throw error;
-    return { kind: "refused", by: { kind, name, message: messageOf(error) } };
+    const { message = error.message, details } = answerOf(error);
+    // Something of this name is there that others have made.
+    const isOthers = details?.causes?.some(({ reason }) => reason === "FieldManagerConflict");
+    const hasChanged = error.code === 404 || error.code === 409;
+    if (hasChanged && isOthers !== true) return { kind: "changed" };
+    if (!hasChanged && ![400, 403, 422].includes(error.code)) throw error;
+    return { kind: "refused", by: { kind, name, message } };
   }
 }
 
-/** The API server's own sentence. */
-function messageOf({ body, message }: ApiException<unknown>): string {
+interface Answer {
+  /** The API server's own sentence. */
+  message?: string;
+  details?: { causes?: readonly { reason?: string }[] };
+}
+
+function answerOf({ body }: ApiException<unknown>): Answer {
   try {
-    const status = (typeof body === "string" ? JSON.parse(body) : body) as { message?: unknown };
-    return typeof status?.message === "string" ? status.message : message;
+    return ((typeof body === "string" ? JSON.parse(body) : body) ?? {}) as Answer;
   } catch {
-    return message;
+    return {};
   }
 }

@@ -4,6 +4,7 @@ import type { Condition, ConditionType } from "./job-status.ts";
 import { isTrue } from "./job-status.ts";
 import type { Observation } from "./observation.ts";
 import { troubleOf } from "./pod-troubles.ts";
+import { isLive } from "./pods.ts";
 import { INVALID_SPEC, REFUSED_REASONS, type Standing } from "./standing.ts";
 
 /** A condition before it is known since when. */
@@ -84,10 +85,12 @@ function restNow({ job: { status } }: Observation, { agents, isOver }: Standing)
 
 function goingNow(seen: Observation, standing: Standing): Going {
   const { run, pods, warnings } = seen;
-  const trouble = troubleOf(pods, warnings);
+  const { agents } = standing;
+  const numWanted = agents?.isSuspended === false ? agents.numPods : 0;
+  const areAllMade = pods.filter(isLive).length >= numWanted;
+  const trouble = troubleOf(pods, areAllMade ? [] : warnings);
   const waiting = run === undefined ? "The run is not submitted yet." : run.reason;
   const notRunning = trouble ?? { reason: capital(run?.state ?? "notSubmitted"), message: waiting };
-  const { agents } = standing;
   const isOff = standing.isRunOff && agents?.isSuspended !== false;
   return {
     Admitted: admittedNow(seen, standing),
@@ -99,10 +102,16 @@ function goingNow(seen: Observation, standing: Standing): Going {
           : no(notRunning.reason, notRunning.message),
     Recovering:
       run?.state === "recovering"
-        ? yes(trouble?.reason ?? "RanksLost", run.reason)
+        ? yes(trouble?.reason ?? recoveryReason(seen), run.reason)
         : no("NotRecovering", "No ranks are lost."),
     Suspended: suspendedNow(seen, standing),
   };
+}
+
+/** What it began with: the pod that it was may be gone since. */
+function recoveryReason({ job: { status } }: Observation): string {
+  const before = status?.conditions?.find(({ type }) => type === "Recovering");
+  return before?.status === "True" ? before.reason : "RanksLost";
 }
 
 function admittedNow(seen: Observation, { agents, spec }: Standing): Said {
@@ -123,17 +132,24 @@ function admittedNow(seen: Observation, { agents, spec }: Standing): Said {
     : no("Queued", `${own} waits for the queue ${queue}.`);
 }
 
-function suspendedNow({ run }: Observation, { agents, spec, isRunOff }: Standing): Said {
+function suspendedNow({ run }: Observation, standing: Standing): Said {
+  const { agents, spec, isRunOff, isResizing } = standing;
   const isPersons = spec?.suspend === true;
   const hasStopped = isRunOff && agents?.isSuspended !== false;
   if (isPersons && hasStopped) {
-    return yes("Requested", "Its nodes are given back until spec.suspend is false.");
+    return yes("SuspendedBySpec", "Its nodes are given back until spec.suspend is false.");
   }
   if (isPersons) return no("Suspending", "A checkpoint is written, then its nodes are given back.");
   if (run !== undefined && agents?.isSuspended === true) {
+    const queue = spec?.queueName;
+    const when = queue === undefined ? "its pods may start" : `the queue ${queue} starts it`;
     return isRunOff
-      ? yes("QueueTookNodes", "Its nodes were taken; it goes on when it has some again.")
+      ? yes("WaitsForNodes", `It has no nodes, and goes on when ${when}.`)
       : no("Suspending", "Its nodes are being taken.");
+  }
+  if (isResizing) {
+    const how = "a checkpoint is written, then another is made";
+    return no("Resizing", `A JobSet cannot change its size: ${how}.`);
   }
   return no("NotSuspended", "It is not to be suspended.");
 }

@@ -20,6 +20,11 @@ const anySpec = fc.record(
   { requiredKeys: [] },
 );
 
+/** What makes the pods is said when a job is made, and never changes. */
+const anyBeginning = fc
+  .tuple(anySpec, fc.constantFrom("Job", "Job", "JobSet"))
+  .map(([spec, childKind]) => ({ ...spec, childKind }));
+
 const STATES: RunState[] = ["running", "recovering", "suspended", "succeeded", "failed"];
 const look = fc.record({
   kind: fc.constant("look" as const),
@@ -85,7 +90,7 @@ const BEGINNING: Event[] = [
 const anyEvents = fc
   .tuple(fc.constantFrom([], BEGINNING), fc.array(anyEvent, { maxLength: 30 }))
   .map(([beginning, events]) => [...beginning, ...events]);
-const anyStory = fc.tuple(anySpec, fc.boolean(), anyEvents);
+const anyStory = fc.tuple(anyBeginning, fc.boolean(), anyEvents);
 
 function told([spec, isWebhookThere, events]: [Record<string, unknown>, boolean, Event[]]) {
   const model = new OperatorModel(spec, isWebhookThere);
@@ -99,9 +104,9 @@ describe("whatever happens, in whatever order, to a job and its operator", () =>
       fc.property(anyStory, (story) => {
         const model = told(story);
         settle(model);
-        const { job, pods } = model;
+        const { job = assert.fail(), pods } = model;
         const run = model.run ?? model.forgotten;
-        const { status } = job ?? assert.fail();
+        const { status } = job;
         const has = (type: Parameters<typeof isTrue>[1]) => isTrue(status, type);
         const isOver = ["succeeded", "failed", "stopped"].includes(run?.state ?? "");
         assert.ok(model.numSubmitted <= 1, "one run a job");
@@ -113,10 +118,14 @@ describe("whatever happens, in whatever order, to a job and its operator", () =>
         if (isOver || has("Suspended")) assert.equal(pods.length, 0);
         assert.equal(status?.nodes, pods.length);
         if (has("Planned") && !isOver) {
-          const without = job?.spec.suspend === true && model.agents() === undefined ? 1 : 0;
+          const without = job.spec.suspend === true && model.agents() === undefined ? 1 : 0;
           assert.equal(model.children().length, NUM_CHILDREN - without);
           assert.equal(has("Admitted"), model.agents()?.spec.suspend === false);
-          if (job?.spec.suspend === true) assert.equal(pods.length, 0);
+          if (has("Admitted")) {
+            assert.equal(pods.length, (job.spec.nodes as { max: number }).max);
+            assert.ok(run !== undefined && run.state !== "suspended");
+          }
+          if (job.spec.suspend === true) assert.equal(pods.length, 0);
         }
         const suspended = !has("Admitted") || isOver;
         if (run !== undefined && suspended && has("Planned")) {

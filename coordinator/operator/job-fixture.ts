@@ -28,7 +28,7 @@ export function seenOf(job: ObservedJob, more: Partial<Observation> = {}): Obser
   const { verdict = verdictOf(job.spec) } = more;
   return {
     ...{ nowMs: START_MS, job, verdict, children: [], pods: [] },
-    ...{ warnings: [], run: undefined, refusals: [], summaryAtMs: undefined },
+    ...{ warnings: [], run: undefined, refusals: [], statusAtMs: undefined },
     installation: CHILDREN_OPTIONS,
     ...more,
   };

@@ -1,95 +1,58 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { KubeConfig } from "@kubernetes/client-node";
-import { parse } from "yaml";
 import { until } from "../../test/faults/patience.ts";
-import type { JsonObject } from "../../test/kubernetes/json.ts";
-import { startCluster } from "../../test/kubernetes/start.ts";
-import { CHILDREN_OPTIONS } from "../kubernetes/children/options.ts";
-import { clusterWrites } from "./cluster-writes.ts";
-import { jobWith, runWith } from "./job-fixture.ts";
-import { JobLooks, type RunAction } from "./job-looks.ts";
-import { isTrue } from "./job-status.ts";
-import { judgeSpec } from "./judge-spec.ts";
-import { WATCH_OPTIONS } from "./list-watch.ts";
-import type { ObservedRun } from "./observation.ts";
-import { WatchedCluster } from "./watched-cluster.ts";
-import { WorkQueue } from "./work-queue.ts";
-
-const JOBS = "/apis/moestro.dev/v1alpha1/namespaces/default/moetrainingjobs";
-const FAST = { firstMs: 5, mostMs: 50, random: () => 0 };
+import { AGENTS, IDLE_AGENTS, startOperator } from "./played-operator-fixture.ts";
+import { isReady } from "./pods.ts";
 
 it("a job that is applied is made, submitted, followed and, when deleted, gone", async () => {
-  const kube = await startCluster({ bookmarkMs: 50 });
-  const crd = readFileSync(fileURLToPath(new URL("../../k8s/base/crd.yaml", import.meta.url)));
-  await kube.request(
-    "POST",
-    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-    parse(String(crd)),
-  );
-  const config = new KubeConfig();
-  config.loadFromFile(kube.kubeconfig);
-  const failures: unknown[] = [];
-  const wishes: RunAction[] = [];
-  let numLooks = 0;
-  let run: ObservedRun | undefined;
-  const cluster = new WatchedCluster(
-    config,
-    "default",
-    { changed: (name) => queue.add(name), failed: (error) => failures.push(error) },
-    { ...WATCH_OPTIONS, ...FAST, hasJobSets: false },
-  );
-  const looks = new JobLooks({
-    ...{ cluster, installation: CHILDREN_OPTIONS, now: Date.now, writes: clusterWrites(config) },
-    judge: (job) => judgeSpec(job, "/", async () => "{}"),
-    runs: {
-      find: async () => run,
-      wish: async (action) => {
-        wishes.push(action);
-        if (action.kind === "submitRun") run ??= runWith({ state: "running", numRanks: 4 });
-      },
-    },
-  });
-  const queue = new WorkQueue(
-    async (name) => {
-      const againMs = await looks.look(name);
-      numLooks += 1;
-      return againMs;
-    },
-    (_, error) => failures.push(error),
-    { ...FAST, concurrency: 4 },
-  );
-  const numPatches = () => kube.faults.totalRequests({ verb: "patch" });
-  const head = { apiVersion: "moestro.dev/v1alpha1", kind: "MoETrainingJob" };
-  const spec = jobWith().spec as JsonObject;
-  await kube.request("POST", JOBS, { ...head, metadata: { name: "tiny" }, spec });
-  const running = cluster.run();
+  const operator = await startOperator();
+  const { kube, runs } = operator;
   try {
-    await until("a run", () => isTrue(cluster.job("tiny")?.status, "Running") || undefined);
-    assert.deepEqual(
-      wishes.map(({ kind }) => kind),
-      ["submitRun"],
-    );
-    await until("a look that writes nothing", async () => {
-      const [patchesBefore, looksBefore] = [numPatches(), numLooks];
-      queue.add("tiny");
-      await until("another look", () => numLooks > looksBefore || undefined);
-      return numPatches() === patchesBefore || undefined;
-    });
-    await kube.request("POST", JOBS, { ...head, metadata: { name: "later" }, spec });
-    await until("another", () => isTrue(cluster.job("later")?.status, "Running") || undefined);
-    for (const name of ["tiny", "later"]) await kube.request("DELETE", `${JOBS}/${name}`);
+    for (const name of ["tiny", "later"]) {
+      await operator.apply(name);
+      await operator.untilCondition(name, "Admitted", "True");
+      runs.move(name, { state: "running", numRanks: 4 });
+      await operator.untilCondition(name, "Running", "True");
+      assert.deepEqual(runs.wishesFor(name), ["submitRun"]);
+      await operator.untilQuiet(name);
+    }
+    for (const name of ["tiny", "later"]) await operator.delete(name);
     await until("nothing left", async () => {
-      const { body } = await kube.request("GET", "/apis/batch/v1/namespaces/default/jobs");
+      const { body } = await kube.request("GET", AGENTS);
       return (body as { items: unknown[] }).items.length === 0 || undefined;
     });
-    assert.deepEqual(failures, []);
+    assert.deepEqual(operator.failures, []);
   } finally {
-    queue.close();
-    cluster.close();
-    await running;
-    await kube.close();
+    await operator.close();
+  }
+});
+
+it("a job takes twelve calls from apply to its end, watches and leases apart", async () => {
+  const operator = await startOperator(IDLE_AGENTS);
+  const { kube, runs } = operator;
+  try {
+    await until("all that there is", () => operator.cluster.isComplete || undefined);
+    kube.faults.resetCounts();
+    await operator.apply("tiny");
+    await operator.untilCondition("tiny", "Admitted", "True");
+    runs.move("tiny", { state: "starting", reason: "starts 4 ranks", numRanks: 4 });
+    const areReady = () => operator.pods("tiny").filter(isReady).length === 2;
+    await until("pods that are ready", () => areReady() || undefined);
+    runs.move("tiny", { state: "running", reason: "all ranks stand", layout: "tp 2 pp 2" });
+    await operator.untilCondition("tiny", "Running", "True");
+    runs.move("tiny", { state: "succeeded", reason: "all 240 steps are made", numRanks: 0 });
+    await operator.untilCondition("tiny", "Succeeded", "True");
+    await operator.untilQuiet("tiny");
+    assert.equal(operator.agents("tiny")?.spec.suspend, true);
+    const numEvents = () => kube.faults.totalRequests({ verb: "create", resource: "events" });
+    await until("two Events", () => numEvents() === 2 || undefined);
+    const calls = [...kube.faults.numRequests].filter(
+      ([name]) => !/^(list|watch) | discovery$|^create moetrainingjobs/.test(name),
+    );
+    const total = calls.reduce((sum, [, count]) => sum + count, 0);
+    assert.ok(total <= 12, JSON.stringify(calls));
+    assert.deepEqual(operator.failures, []);
+  } finally {
+    await operator.close();
   }
 });

@@ -1,6 +1,9 @@
 import type { ChildrenOptions } from "../kubernetes/children/options.ts";
 import type { Action } from "./actions.ts";
+import { isAgents } from "./agents.ts";
 import type { ClusterWrites, Written } from "./cluster-writes.ts";
+import { eventsBetween } from "./job-events.ts";
+import { JobMemory } from "./job-memory.ts";
 import type { ObservedJob, ObservedObject, ObservedRun, Refusal, Verdict } from "./observation.ts";
 import { reconcile } from "./reconcile.ts";
 import { runIdOf } from "./standing.ts";
@@ -21,9 +24,13 @@ export interface Runs {
 
 /** The API server's objects, as the watches know them. */
 export interface SeenCluster {
+  /** Whether the cluster has that kind. */
+  readonly hasJobSets: boolean;
   job(key: string): ObservedJob | undefined;
   children(job: ObservedJob): readonly ObservedObject[];
   pods(job: ObservedJob): readonly ObservedObject[];
+  /** Messages of Warning events about pods that could not be made. */
+  warnings(job: ObservedJob): readonly string[];
 }
 
 export interface LookParts {
@@ -35,15 +42,10 @@ export interface LookParts {
   now(): number;
 }
 
-/** What may be forgotten at any time, at the cost of a call more. */
-interface Memory {
-  uid: string;
-  judged: { generation: number; verdict: Verdict } | undefined;
-  summaryAtMs: number | undefined;
-  refusals: readonly Refusal[];
-  /** The resourceVersion that its status was written over: what is seen so is not news. */
-  writtenOver: string | undefined;
-}
+const NO_JOB_SETS: Verdict = {
+  ...{ kind: "refused", code: "no_job_sets" },
+  lines: ["spec.childKind: JobSet: this cluster has no JobSets; install JobSet, or use Job"],
+};
 
 /** A write that was refused is tried again after this; one over what was not seen yet sooner. */
 const REFUSED_MS = 60_000;
@@ -52,7 +54,7 @@ const CHANGED_MS = 500;
 /** Looks at jobs, one at a time each, as the work queue asks for. */
 export class JobLooks {
   private readonly parts: LookParts;
-  private readonly memories = new Map<string, Memory>();
+  private readonly memories = new Map<string, JobMemory>();
 
   constructor(parts: LookParts) {
     this.parts = parts;
@@ -60,68 +62,83 @@ export class JobLooks {
 
   /** Returns in how long to look again, if nothing happens before. */
   async look(key: string): Promise<number | undefined> {
-    const { cluster, runs, installation } = this.parts;
+    const { cluster, runs, installation, writes } = this.parts;
     const job = cluster.job(key);
     if (job === undefined) {
       this.memories.delete(key);
       return undefined;
     }
     const memory = this.memoryOf(key, job);
-    if (memory.writtenOver === job.metadata.resourceVersion) return CHANGED_MS;
+    const children = cluster.children(job);
+    const nowMs = this.parts.now();
+    if (memory.isAhead(job, children, nowMs)) return CHANGED_MS;
     const verdict = await this.verdictOf(job, memory);
+    const run = await runs.find(runIdOf(job.metadata));
     const { actions, lookAgainMs } = reconcile({
-      ...{ job, verdict, installation, warnings: [], nowMs: this.parts.now() },
-      ...{ children: cluster.children(job), pods: cluster.pods(job) },
-      run: await runs.find(runIdOf(job.metadata)),
-      ...{ refusals: memory.refusals, summaryAtMs: memory.summaryAtMs },
+      ...{ job, verdict, installation, run, nowMs, children, pods: cluster.pods(job) },
+      ...{ warnings: cluster.warnings(job), refusals: memory.refusals },
+      statusAtMs: memory.statusAtMs,
     });
     const refusals: Refusal[] = [];
     for (const action of actions) {
       const written = await this.carryOut(action, job, memory);
+      if (action.kind === "patchStatus" && written.kind === "done") {
+        for (const event of eventsBetween(job.status, action.status, run?.generation)) {
+          writes.recordEvent(job, event);
+        }
+      }
       // What was seen is over: what follows from it may be wrong.
       if (written.kind === "changed") return CHANGED_MS;
       if (written.kind === "refused") refusals.push(written.by);
     }
     const isNews = refusals.length > 0 && memory.refusals.length === 0;
+    // That its pods' job is refused, a condition says.
+    for (const { kind, name, message } of isNews ? refusals.filter((one) => !isAgents(one)) : []) {
+      const text = `${kind} ${name} was refused: ${message}`;
+      writes.recordEvent(job, { type: "Warning", reason: "ChildRefused", message: text });
+    }
     memory.refusals = refusals;
     // A refusal is told at once, then tried again from time to time.
     const againMs = isNews ? 0 : refusals.length > 0 ? REFUSED_MS : undefined;
     return againMs ?? lookAgainMs;
   }
 
-  private memoryOf(key: string, { metadata: { uid } }: ObservedJob): Memory {
+  private memoryOf(key: string, { metadata: { uid } }: ObservedJob): JobMemory {
     const known = this.memories.get(key);
     if (known?.uid === uid) return known;
-    const memory: Memory = {
-      ...{ uid, judged: undefined, summaryAtMs: undefined, refusals: [] },
-      writtenOver: undefined,
-    };
+    const memory = new JobMemory(uid);
     this.memories.set(key, memory);
     return memory;
   }
 
-  private async verdictOf(job: ObservedJob, memory: Memory): Promise<Verdict> {
+  private async verdictOf(job: ObservedJob, memory: JobMemory): Promise<Verdict> {
     const { generation } = job.metadata;
     if (memory.judged?.generation !== generation) {
-      memory.judged = { generation, verdict: await this.parts.judge(job) };
+      memory.judged = { generation, verdict: this.possible(await this.parts.judge(job)) };
     }
     return memory.judged.verdict;
   }
 
-  private async carryOut(action: Action, job: ObservedJob, memory: Memory): Promise<Written> {
+  private possible(verdict: Verdict): Verdict {
+    const needsJobSets = verdict.kind === "planned" && verdict.spec.childKind === "JobSet";
+    return needsJobSets && !this.parts.cluster.hasJobSets ? NO_JOB_SETS : verdict;
+  }
+
+  private async carryOut(action: Action, job: ObservedJob, memory: JobMemory): Promise<Written> {
     const { writes, runs, now } = this.parts;
     if (action.kind === "applyChild") {
-      return writes.applyChild(action.child, action.resourceVersion);
+      const written = await writes.applyChild(action.child, action.resourceVersion);
+      if (written.kind === "done" && action.resourceVersion === undefined) {
+        memory.hasMade(action.child, now());
+      }
+      return written;
     }
     if (action.kind === "deleteChild") {
       return writes.deleteChild(action.child, job.metadata.namespace);
     }
     if (action.kind === "patchStatus") {
       const written = await writes.patchStatus(job, action.status);
-      if (written.kind === "done") {
-        memory.writtenOver = job.metadata.resourceVersion;
-        if (action.hasNewSummary) memory.summaryAtMs = now();
-      }
+      if (written.kind === "done") memory.hasWrittenStatus(job, now());
       return written;
     }
     await runs.wish(action);

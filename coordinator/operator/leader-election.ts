@@ -29,6 +29,8 @@ export class LeaderElection {
   private readonly failed: (error: unknown) => void;
   private seen: SeenLease | undefined;
   private lease: V1Lease | undefined;
+  /** Nothing went wrong since this process wrote it. */
+  private isAsWritten = false;
   private heldUntilMs = 0;
   private wasLeader = false;
   private readonly closing = new AbortController();
@@ -80,7 +82,9 @@ export class LeaderElection {
 
   private async step(): Promise<void> {
     const { self, durationMs } = this.options;
-    this.lease = await this.read();
+    // Whoever wrote it last knows how it is, and is refused if somebody else did.
+    if (!this.isAsWritten) this.lease = await this.read();
+    this.isAsWritten = false;
     this.seen = seeLease(Date.now(), this.seen, recordOf(this.lease));
     const decision = decideLease(Date.now(), this.seen, self, durationMs);
     if (decision === "wait") {
@@ -90,6 +94,7 @@ export class LeaderElection {
     // Counted from before it is written: others count from after.
     const fromMs = Date.now();
     await this.write(self, decision === "take" ? 1 : 0);
+    this.isAsWritten = true;
     this.heldUntilMs = fromMs + (durationMs * 2) / 3;
   }
 

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { type KubeConfig, KubernetesObjectApi, Watch } from "@kubernetes/client-node";
 import { type RetryOptions, retryMs } from "../retry.ts";
+import { KeyedObjects } from "./keyed-objects.ts";
 import type { ObservedObject } from "./observation.ts";
 
 /** What is watched. */
@@ -10,6 +12,11 @@ export interface WatchedKind {
   plural: string;
   namespace: string;
   labelSelector?: string;
+  fieldSelector?: string;
+  /** What is kept of an object; undefined if it is of no concern. */
+  trim?(object: ObservedObject): ObservedObject | undefined;
+  /** What it is looked up by. */
+  keysOf?(object: ObservedObject): readonly string[];
 }
 
 export interface WatchOptions extends RetryOptions {
@@ -25,7 +32,7 @@ export const WATCH_OPTIONS: Omit<WatchOptions, keyof RetryOptions> = {
 };
 
 export interface WatchListener {
-  /** An object is new, changed or gone. */
+  /** An object is new, gone or changed in what is kept of it. */
   changed(object: ObservedObject): void;
   /** All that there is has been told. */
   listed(): void;
@@ -38,8 +45,7 @@ const GONE = 410;
 
 /** Everything of one kind as the API server has it, kept up to date by a watch. */
 export class ListWatch {
-  /** By uid. */
-  readonly objects = new Map<string, ObservedObject>();
+  readonly objects: KeyedObjects;
   /** Whether all there was has been seen once. */
   isComplete = false;
   private readonly api: KubernetesObjectApi;
@@ -61,6 +67,7 @@ export class ListWatch {
     this.api = KubernetesObjectApi.makeApiClient(config);
     this.watcher = new Watch(config);
     this.kind = kind;
+    this.objects = new KeyedObjects(kind.keysOf);
     this.listener = listener;
     this.options = options;
   }
@@ -101,13 +108,13 @@ export class ListWatch {
   }
 
   private async list(): Promise<void> {
-    const { apiVersion, kind, namespace, labelSelector } = this.kind;
+    const { apiVersion, kind, namespace, labelSelector, fieldSelector } = this.kind;
     const found: ObservedObject[] = [];
     let next: string | undefined;
     do {
       const page = await this.api.list(
         ...([apiVersion, kind, namespace, undefined, undefined, undefined] as const),
-        ...([undefined, labelSelector, PAGE, next] as const),
+        ...([fieldSelector, labelSelector, PAGE, next] as const),
       );
       found.push(...page.items.map((item) => this.named(item)));
       next = page.metadata?._continue || undefined;
@@ -116,7 +123,9 @@ export class ListWatch {
     this.heardAtMs = Date.now();
     this.listedAtMs = this.heardAtMs;
     const uids = new Set(found.map(({ metadata }) => metadata.uid));
-    for (const [uid, object] of this.objects) if (!uids.has(uid)) this.forget(object);
+    for (const { metadata } of this.objects.values()) {
+      if (!uids.has(metadata.uid)) this.forget(metadata.uid);
+    }
     for (const object of found) this.keep(object);
     this.isComplete = true;
     this.listener.listed();
@@ -129,19 +138,25 @@ export class ListWatch {
   }
 
   private keep(object: ObservedObject): void {
-    const { uid, resourceVersion } = object.metadata;
-    if (this.objects.get(uid)?.metadata.resourceVersion === resourceVersion) return;
-    this.objects.set(uid, object);
-    this.listener.changed(object);
+    const { trim = (whole: ObservedObject) => whole } = this.kind;
+    const kept = trim(object);
+    if (kept === undefined) return;
+    const old = this.objects.get(kept.metadata.uid);
+    if (old?.metadata.resourceVersion === kept.metadata.resourceVersion) return;
+    this.objects.put(kept);
+    if (old === undefined || !isDeepStrictEqual(unversioned(old), unversioned(kept))) {
+      this.listener.changed(kept);
+    }
   }
 
-  private forget(object: ObservedObject): void {
-    if (this.objects.delete(object.metadata.uid)) this.listener.changed(object);
+  private forget(uid: string): void {
+    const object = this.objects.get(uid);
+    if (object !== undefined && this.objects.delete(uid)) this.listener.changed(object);
   }
 
   /** Until the server ends it, it is silent for too long, or it is time to list again. */
   private watch(): Promise<void> {
-    const { labelSelector } = this.kind;
+    const { labelSelector, fieldSelector } = this.kind;
     const { resolve, reject, promise } = Promise.withResolvers<void>();
     let opened: AbortController | undefined;
     let isOver = false;
@@ -160,6 +175,7 @@ export class ListWatch {
     const query = {
       ...{ allowWatchBookmarks: true, resourceVersion: this.version },
       ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
     };
     this.closing.signal.addEventListener("abort", end, { once: true });
     this.watcher
@@ -189,7 +205,7 @@ export class ListWatch {
     }
     const object = told as ObservedObject;
     if (this.version !== undefined) this.version = object.metadata.resourceVersion;
-    if (type === "DELETED") this.forget(object);
+    if (type === "DELETED") this.forget(object.metadata.uid);
     else if (type !== "BOOKMARK") this.keep(object);
   }
 
@@ -198,6 +214,11 @@ export class ListWatch {
     const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     return `${root}/namespaces/${namespace}/${plural}`;
   }
+}
+
+function unversioned({ metadata, ...content }: ObservedObject) {
+  const { resourceVersion: _, ...rest } = metadata;
+  return { ...content, metadata: rest };
 }
 
 function isAbort(error: unknown): boolean {

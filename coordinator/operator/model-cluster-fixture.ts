@@ -7,6 +7,8 @@ import { create, update } from "../../test/kubernetes/registry/write.ts";
 import type { Resource } from "../../test/kubernetes/resources.ts";
 import type { KubernetesObject } from "../kubernetes/children/kubernetes-object.ts";
 import { type ChildReference, FIELD_MANAGER } from "./actions.ts";
+import { isAgents } from "./agents.ts";
+import { JOB_SETS } from "./job-set-fixture.ts";
 import type { ObservedObject } from "./observation.ts";
 
 const NAMESPACE = "research";
@@ -22,8 +24,10 @@ export class ModelCluster {
       { group: "", plural: "namespaces" },
       { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
     );
+    const crds = { group: "apiextensions.k8s.io", plural: "customresourcedefinitions" };
+    this.cluster.storage.put(crds, JOB_SETS);
     this.cluster.webhooks.push((object, operation) => {
-      if (!isWebhookThere || object.kind !== "Job" || operation !== "CREATE") return;
+      if (!isWebhookThere || !isAgents(object) || operation !== "CREATE") return;
       (object.spec as JsonObject).suspend = true;
     });
   }
@@ -31,7 +35,7 @@ export class ModelCluster {
   children(ownerUid: string): ObservedObject[] {
     return this.cluster
       .resources()
-      .filter(({ plural }) => plural !== "namespaces")
+      .filter(({ namespaced }) => namespaced)
       .flatMap((resource) => this.cluster.storage.list(resource, NAMESPACE))
       .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === ownerUid))
       .map((object) => object as unknown as ObservedObject);

@@ -94,7 +94,7 @@ export interface Observation {
   run: ObservedRun | undefined;
   /** Of the last look's writes. */
   refusals: readonly Refusal[];
-  /** When this operator last wrote the summary; undefined if it did not since its start. */
-  summaryAtMs: number | undefined;
+  /** When this operator last wrote the status; undefined if it did not since its start. */
+  statusAtMs: number | undefined;
   installation: ChildrenOptions;
 }

@@ -3,6 +3,7 @@ import { ApiError } from "../../test/kubernetes/api-error.ts";
 import type { JsonObject } from "../../test/kubernetes/json.ts";
 import { isEnded, type RunState } from "../run/run-state.ts";
 import type { Action } from "./actions.ts";
+import { agentsIn, isAgents } from "./agents.ts";
 import { jobWith, runWith, START_MS, seenOf } from "./job-fixture.ts";
 import { isTrue } from "./job-status.ts";
 import { ModelCluster } from "./model-cluster-fixture.ts";
@@ -34,7 +35,7 @@ export class OperatorModel {
   numAdmissions = 0;
   readonly cluster: ModelCluster;
   private nowMs = START_MS;
-  private summaryAtMs: number | undefined;
+  private statusAtMs: number | undefined;
   private isAdmitted = false;
   private readonly past: Observation[] = [];
   private readonly isWebhookThere: boolean;
@@ -51,7 +52,7 @@ export class OperatorModel {
   }
 
   agents(): (ObservedObject & { spec: JsonObject }) | undefined {
-    const found = this.children().find(({ kind }) => kind === "Job");
+    const found = this.children().find(isAgents);
     return found as (ObservedObject & { spec: JsonObject }) | undefined;
   }
 
@@ -72,7 +73,7 @@ export class OperatorModel {
     const { kind } = event;
     if (kind === "edit") this.editSpec(event.spec);
     else if (kind === "wait") this.nowMs += event.ms;
-    else if (kind === "restartOperator") this.summaryAtMs = undefined;
+    else if (kind === "restartOperator") this.statusAtMs = undefined;
     else if (kind === "deleteJob") this.deleteJob();
     else if (kind === "forgetRun") this.forgetRun();
     else if (kind === "run") this.moveRun(event.to, event.counted);
@@ -165,7 +166,7 @@ export class OperatorModel {
   private playJobController(): void {
     const agents = this.agents();
     const isOff = agents === undefined || agents.spec.suspend === true;
-    const count = isOff ? 0 : Number(agents.spec.parallelism);
+    const count = isOff ? 0 : (agentsIn([agents])?.numPods ?? 0);
     if (isOff) this.isAdmitted = false;
     if (this.pods.length === 0 && count > 0) {
       this.numAdmissions += 1;
@@ -186,8 +187,8 @@ export class OperatorModel {
 
   private lookAt(then: Observation | undefined, numActions: number): Action[] {
     if (then === undefined) return [];
-    const { summaryAtMs, nowMs } = this;
-    const actions = reconcile({ ...then, nowMs, summaryAtMs }).actions.slice(0, numActions);
+    const { statusAtMs, nowMs } = this;
+    const actions = reconcile({ ...then, nowMs, statusAtMs }).actions.slice(0, numActions);
     assert.ok(actions.filter(({ kind }) => kind === "patchStatus").length <= 1);
     for (const action of actions) {
       const hadPods = this.pods.length > 0;
@@ -227,7 +228,7 @@ export class OperatorModel {
       const resourceVersion = String(Number(action.resourceVersion) + 1);
       const metadata = { ...this.job.metadata, resourceVersion };
       this.job = { ...this.job, metadata, status: action.status };
-      if (action.hasNewSummary) this.summaryAtMs = this.nowMs;
+      this.statusAtMs = this.nowMs;
     } else this.wish(action);
   }
 

@@ -41,19 +41,31 @@ export function planAgents(
   }
   const { object, startedBy } = agents;
   const known = object.metadata.annotations?.[PODS];
-  const isToBeMadeAnew = known !== mark || agents.hasLeftQueue;
-  if (isToBeMadeAnew && agents.isSuspended && standing.isRunOff && !seen.pods.some(isLive)) {
+  const isOutdated = known !== mark || agents.hasLeftQueue;
+  if (isToGo(agents, standing, isOutdated && !seen.pods.some(isLive))) {
     return [{ kind: "deleteChild", child: referenceOf(object) }];
   }
   const own = ownFields(object).spec as Content | undefined;
   const suspend = suspendToSay(agents, standing, own);
-  const kept = known === mark ? pods : (own?.[key] ?? (object.spec as Content)[key]);
+  // As it is there: others may have added to it, and what is frozen is refused if it differs.
+  const kept = own?.[key] ?? (object.spec as Content)[key];
   const child = childSaying(wanted, { ...shell, [key]: kept }, known ?? mark, {
     ...{ suspend, startedBy, saidBefore: object.metadata.annotations?.[SUSPEND_SAID] },
   });
   const isSaid = suspend === undefined || suspend === agents.isSuspended;
   if (isSaid && isApplied(child, object)) return [];
   return [{ kind: "applyChild", child, resourceVersion: object.metadata.resourceVersion }];
+}
+
+/**
+ * Whether it goes, for another to be made when one is to run. Who starts it may start it at any
+ * time: what a person suspends is taken from them.
+ */
+function isToGo(agents: Agents, standing: Standing, canBeRenewed: boolean): boolean {
+  const { spec, isRunOff, isResizing } = standing;
+  if (!isRunOff) return false;
+  const isOthersToStart = spec?.suspend === true && agents.startedBy !== "moestro";
+  return isResizing || isOthersToStart || (canBeRenewed && agents.isSuspended);
 }
 
 /**

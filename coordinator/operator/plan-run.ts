@@ -6,26 +6,32 @@ import type { Standing } from "./standing.ts";
 
 /** What is to be wished of the coordinator, so that the run is as the job says. */
 export function planRun({ verdict, run }: Observation, standing: Standing): Action[] {
-  const { runId, agents, spec, isOver } = standing;
+  const { runId, agents, spec, isOver, isResizing, isRunOff } = standing;
   if (isOver) return run === undefined || isEnded(run.state) ? [] : [{ kind: "cancelRun", runId }];
   if (spec === undefined || verdict.kind === "refused") return [];
   // A queue takes nodes away by suspending their job.
-  const isOff = spec.suspend || agents?.isSuspended === true;
+  const isOff = spec.suspend || isResizing || agents?.isSuspended === true;
+  const isOn = !isOff && agents !== undefined;
   if (run === undefined) {
-    if (isOff || agents === undefined) return [];
+    if (!isOn) return [];
     const { jobJson } = verdict;
     const { maxRestarts } = spec;
     return [{ kind: "submitRun", runId, jobJson, ...ranksOf(spec), maxRestarts }];
   }
-  return [...scaled(run, spec, runId), ...paused(run, isOff, runId)];
+  // One that is to let go of all its nodes need not let go of some before.
+  const scale = isResizing && !isRunOff ? [] : scaled(run, spec, runId);
+  return [...scale, ...paused(run, { isOff, isOn, runId })];
 }
 
-function paused({ state }: ObservedRun, isOff: boolean, runId: string): Action[] {
+function paused(
+  { state }: ObservedRun,
+  { isOff, isOn, runId }: { isOff: boolean; isOn: boolean; runId: string },
+): Action[] {
   if (isOff) {
     const isGoing = state !== "suspending" && state !== "suspended" && state !== "stopping";
     return isGoing ? [{ kind: "suspendRun", runId }] : [];
   }
-  return state === "suspended" ? [{ kind: "resumeRun", runId }] : [];
+  return isOn && state === "suspended" ? [{ kind: "resumeRun", runId }] : [];
 }
 
 function scaled(run: ObservedRun, spec: MoETrainingJobSpec, runId: string): Action[] {

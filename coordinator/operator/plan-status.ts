@@ -6,44 +6,53 @@ import type { Action } from "./actions.ts";
 import { conditionsNow, type Said } from "./condition-words.ts";
 import { type Condition, type ConditionType, isTrue, type JobStatus } from "./job-status.ts";
 import type { Observation } from "./observation.ts";
+import { isTrouble } from "./pod-troubles.ts";
 import { isLive, isReady } from "./pods.ts";
 import type { Standing } from "./standing.ts";
 import { summaryOf } from "./summary-of.ts";
 
-/** The summary of a run that goes on changes all the time; nobody needs it this often. */
+/** Figures of a run that goes on change all the time; nobody needs them this often. */
 export const SUMMARY_MS = 10_000;
 
 /** What the definition of the status allows. */
 const MAX_MESSAGE_LENGTH = 32_768;
 
-/** The one status write of a look, if there is anything to say; and when to look again for it. */
+/**
+ * The one status write of a look, if there is anything to say, and when to look again for it.
+ * How the job stands is told at once, and all figures with it.
+ */
 export function planStatus(
   seen: Observation,
   standing: Standing,
 ): { actions: Action[]; lookAgainMs?: number } {
-  const { nowMs, job, summaryAtMs, run } = seen;
+  const { nowMs, job, statusAtMs } = seen;
   const old = job.status ?? {};
-  const next = summaryOf(run) ?? old.summary;
-  const isNewSummary = !isDeepStrictEqual(next, old.summary);
-  const waitMs = summaryAtMs === undefined ? 0 : summaryAtMs + SUMMARY_MS - nowMs;
-  const hasNewSummary = isNewSummary && (waitMs <= 0 || standing.isOver);
-  const status = statusNow(seen, standing, hasNewSummary ? next : old.summary);
-  const later = isNewSummary && !hasNewSummary ? { lookAgainMs: waitMs } : {};
-  if (isDeepStrictEqual(status, old)) return { actions: [], ...later };
+  const status = statusNow(seen, standing);
+  if (isDeepStrictEqual(status, old)) return { actions: [] };
+  const waitMs = statusAtMs === undefined ? 0 : statusAtMs + SUMMARY_MS - nowMs;
+  if (waitMs > 0 && isDeepStrictEqual(headlinesOf(status), headlinesOf(old))) {
+    return { actions: [], lookAgainMs: waitMs };
+  }
   const { resourceVersion } = job.metadata;
-  return { actions: [{ kind: "patchStatus", status, resourceVersion, hasNewSummary }], ...later };
+  return { actions: [{ kind: "patchStatus", status, resourceVersion }] };
 }
 
-function statusNow(
-  seen: Observation,
-  standing: Standing,
-  summary: JobStatus["summary"],
-): JobStatus {
+/** What people and programs wait for: all but figures, texts, and where a run is on its way. */
+function headlinesOf({ summary: _, nodes: __, selector: ___, ...status }: JobStatus) {
+  const conditions = status.conditions?.map(({ type, status: is, reason }) => {
+    const isOnTheWay = type === "Running" && is === "False" && !isTrouble(reason);
+    return { type, is, reason: isOnTheWay ? undefined : reason };
+  });
+  return { ...status, conditions };
+}
+
+function statusNow(seen: Observation, standing: Standing): JobStatus {
   const { job, run, pods } = seen;
   const { status: old = {} } = job;
   const { restarts = old.restarts ?? 0, countedRestarts = old.restartsCounted ?? 0 } = run ?? {};
   const said = conditionsNow(seen, standing);
   const conditions = CONDITION_TYPES.map((type) => conditionOf(type, said[type], seen));
+  const summary = summaryOf(run) ?? old.summary;
   // Written with the condition at once, and only over the status that was seen: counted once.
   const isAdmittedNow = said.Admitted.status === "True" && !isTrue(old, "Admitted");
   return {
@@ -52,7 +61,8 @@ function statusNow(
     executionAttempt: (old.executionAttempt ?? 0) + (isAdmittedNow ? 1 : 0),
     restarts: Math.max(restarts, old.restarts ?? 0),
     restartsCounted: Math.max(countedRestarts, old.restartsCounted ?? 0),
-    nodes: pods.filter((pod) => isLive(pod) && isReady(pod)).length,
+    // Those of a job that is over are being given back.
+    nodes: standing.isOver ? 0 : pods.filter((pod) => isLive(pod) && isReady(pod)).length,
     selector: selectorOf(seen),
     ...(summary === undefined ? {} : { summary }),
   };

@@ -1,9 +1,22 @@
 import { conditionsOf } from "./agents.ts";
 import type { ObservedObject } from "./observation.ts";
 
+const REASONS = [
+  "QuotaExceeded",
+  "PodsRefused",
+  "ImagePullFailed",
+  "PodEvicted",
+  "Unschedulable",
+] as const;
+
 export interface Trouble {
-  reason: "QuotaExceeded" | "ImagePullFailed" | "PodEvicted" | "Unschedulable";
+  reason: (typeof REASONS)[number];
   message: string;
+}
+
+/** Whether a condition's reason is one of them. */
+export function isTrouble(reason: string): boolean {
+  return (REASONS as readonly string[]).includes(reason);
 }
 
 const IMAGE = new Set([
@@ -23,15 +36,16 @@ export function troubleOf(
     const [found] = named.flatMap((pod) => look(pod) ?? []);
     if (found !== undefined) return found;
   }
-  return quotaTrouble(warnings);
+  return refusal(warnings);
 }
 
 /** Of pods that could not be made; without their names, which are others with every try. */
-function quotaTrouble(warnings: readonly string[]): Trouble | undefined {
-  const [found] = warnings.flatMap((text) => /exceeded quota:.*/s.exec(text)?.[0] ?? []);
-  return found === undefined
-    ? undefined
-    : { reason: "QuotaExceeded", message: `its pods cannot be made: ${found}` };
+function refusal([newest]: readonly string[]): Trouble | undefined {
+  if (newest === undefined) return undefined;
+  const why = newest.replace(/^Error creating: (pods "[^"]*" is forbidden: )?/, "");
+  const isQuota = why.includes("exceeded quota");
+  const message = `its pods cannot be made: ${why}`;
+  return { reason: isQuota ? "QuotaExceeded" : "PodsRefused", message };
 }
 
 interface ContainerStatus {

@@ -48,10 +48,10 @@ function podWith(status: Own, name = "tiny-agents-0-abcde"): ObservedObject {
 }
 
 describe("one look at a job", () => {
-  it("makes its children, says so once, then submits it when its pods may start", () => {
+  it("makes its children, then submits it when its pods may start, and says so once", () => {
     const { look } = cluster(jobWith());
     const first = look().actions;
-    assert.deepEqual(kinds(first), [...Array(6).fill("applyChild"), "patchStatus"]);
+    assert.deepEqual(kinds(first), Array(6).fill("applyChild"));
     const second = look().actions;
     assert.deepEqual(kinds(second), ["submitRun", "patchStatus"]);
     assert.equal(condition(second, "Admitted").status, "True");
@@ -83,6 +83,7 @@ describe("one look at a job", () => {
     assert.deepEqual([status, reason, message], ["True", "NoPlan", REFUSED_LINE]);
     assert.deepEqual(look().actions, []);
     job.spec = { ...job.spec, nodes: { max: 2 } };
+    look();
     assert.equal(condition(look().actions, "Failed").status, "False");
   });
 
@@ -142,11 +143,15 @@ describe("one look at a job", () => {
       admit();
       assert.ok(kinds(look().actions).includes("submitRun"));
       job.spec = { ...job.spec, suspend: true };
-      look({ run: runWith({ state: "suspended" }) });
-      assert.equal(agents().spec.suspend, true);
+      const off = { run: runWith({ state: "suspended" }) };
+      // Who starts it could start it at any time.
+      assert.deepEqual(kinds(look(off).actions), ["deleteChild", "patchStatus"]);
+      assert.equal(condition(look(off).actions, "Suspended").reason, "SuspendedBySpec");
+      assert.deepEqual(look(off).actions, []);
       job.spec = { ...job.spec, suspend: false };
-      look({ run: runWith({ state: "suspended" }) });
+      look(off);
       assert.equal(agents().spec.suspend, true);
+      assert.equal(condition(look(off).actions, "Suspended").reason, "WaitsForNodes");
       admit();
       assert.ok(
         kinds(look({ run: runWith({ state: "suspended" }) }).actions).includes("resumeRun"),
@@ -207,7 +212,7 @@ describe("one look at a job", () => {
     const at = (step: number) => runWith({ state: "running", numRanks: 4, step, loss: 2 });
     look();
     look({ run: at(1) });
-    const soon = { summaryAtMs: START_MS, nowMs: START_MS + 4_000 };
+    const soon = { statusAtMs: START_MS, nowMs: START_MS + 4_000 };
     assert.deepEqual(look({ run: at(2), ...soon }), { actions: [], lookAgainMs: 6_000 });
     const { actions } = look({ run: at(2), ...soon, nowMs: START_MS + 10_000 });
     assert.equal(statusIn(actions)?.summary?.step, 2);

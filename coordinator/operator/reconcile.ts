@@ -1,4 +1,5 @@
 import type { Action } from "./actions.ts";
+import { isAgents } from "./agents.ts";
 import type { Observation } from "./observation.ts";
 import { msToLive, planChildren } from "./plan-children.ts";
 import { planRun } from "./plan-run.ts";
@@ -25,8 +26,10 @@ export function reconcile(seen: Observation): Look {
   const run = planRun(seen, standing);
   // 4. Children.
   const children = planChildren(seen, standing);
-  // 5. What is true of it, in one write, before the wishes have come true.
-  const status = planStatus(seen, standing);
+  // 5. What is true of it, in one write, before the wishes have come true. Where pods are only
+  // just asked for, that their job is seen brings another look at once, which has more to say.
+  const isFirst = children.some(isBirth) && seen.refusals.length === 0;
+  const status = isFirst ? { actions: [] } : planStatus(seen, standing);
   const waits = [status.lookAgainMs, msToLive(seen, standing)].filter(
     (waitMs) => waitMs !== undefined && waitMs > 0,
   ) as number[];
@@ -34,6 +37,12 @@ export function reconcile(seen: Observation): Look {
     actions: [...run, ...children, ...status.actions],
     ...(waits.length === 0 ? {} : { lookAgainMs: Math.min(...waits) }),
   };
+}
+
+function isBirth(action: Action): boolean {
+  return (
+    action.kind === "applyChild" && isAgents(action.child) && action.resourceVersion === undefined
+  );
 }
 
 /** Who carries a job out if nobody is named, or this name is. */

@@ -5,7 +5,9 @@ import { isTrue } from "./job-status.ts";
 import type { Observation } from "./observation.ts";
 
 /** Why a job fails whose spec the coordinator refuses: a better spec ends it. */
-export const REFUSED_REASONS: Record<string, string> = { no_plan: "NoPlan" };
+export const REFUSED_REASONS: Record<string, string> = {
+  ...{ no_plan: "NoPlan", no_job_sets: "NoJobSets" },
+};
 export const INVALID_SPEC = "InvalidSpec";
 
 /** How a job stands, as everything that is planned for it depends on it. */
@@ -18,6 +20,8 @@ export interface Standing {
   isOver: boolean;
   /** Whether the run holds no nodes, or there is none. */
   isRunOff: boolean;
+  /** A JobSet keeps its size: the run lets its nodes go, and another is made with the new one. */
+  isResizing: boolean;
 }
 
 export function standingOf(seen: Observation): Standing {
@@ -25,11 +29,16 @@ export function standingOf(seen: Observation): Standing {
   const spec = verdict.kind === "planned" ? verdict.spec : undefined;
   const agents = agentsIn(children, spec?.queueName);
   const hasEnded = run !== undefined && isEnded(run.state);
+  const isOver = hasEnded || agents?.end !== undefined || hasBeenOver(seen);
   return {
-    ...{ runId: runIdOf(job.metadata), agents, spec },
-    isOver: hasEnded || agents?.end !== undefined || hasBeenOver(seen),
+    ...{ runId: runIdOf(job.metadata), agents, spec, isOver },
+    isResizing: !isOver && agents?.object.kind === "JobSet" && isOtherSize(agents, spec),
     isRunOff: run === undefined || hasEnded || run.state === "suspended",
   };
+}
+
+function isOtherSize({ numPods }: Agents, spec: MoETrainingJobSpec | undefined): boolean {
+  return spec !== undefined && spec.nodes.max !== numPods;
 }
 
 /** Of this very object: one of the same name that comes later has another run. */

@@ -19,7 +19,7 @@ interface Entry {
  */
 export class WorkQueue {
   private readonly entries = new Map<string, Entry>();
-  private readonly waiting: string[] = [];
+  private readonly waiting = new Set<string>();
   private numRunning = 0;
   private isClosed = false;
   private readonly look: (key: string) => Promise<number | undefined>;
@@ -43,7 +43,7 @@ export class WorkQueue {
     clearTimeout(entry.timer);
     entry.timer = undefined;
     if (entry.isRunning) entry.isDirty = true;
-    else if (!this.waiting.includes(key)) this.waiting.push(key);
+    else this.waiting.add(key);
     this.start();
   }
 
@@ -51,7 +51,7 @@ export class WorkQueue {
   close(): void {
     this.isClosed = true;
     for (const { timer } of this.entries.values()) clearTimeout(timer);
-    this.waiting.length = 0;
+    this.waiting.clear();
   }
 
   private entryOf(key: string): Entry {
@@ -64,8 +64,9 @@ export class WorkQueue {
 
   private start(): void {
     while (this.numRunning < this.options.concurrency) {
-      const key = this.waiting.shift();
+      const [key] = this.waiting;
       if (key === undefined) return;
+      this.waiting.delete(key);
       this.numRunning += 1;
       void this.run(key, this.entryOf(key));
     }

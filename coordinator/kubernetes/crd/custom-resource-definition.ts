@@ -1,9 +1,7 @@
-import { API_GROUP, KIND, NAME_PATTERN, NAME_RULE } from "../names.ts";
+import { API_GROUP, KIND, NAME_PATTERN, NAME_RULE, PLURAL } from "../names.ts";
 import { specSchema } from "./spec-schema.ts";
 import { statusSchema } from "./status-schema.ts";
 import type { StructuralSchema } from "./structural.ts";
-
-const PLURAL = "moetrainingjobs";
 
 /** The whole CustomResourceDefinition, made from the job's schema. Pure. */
 export function customResourceDefinition() {

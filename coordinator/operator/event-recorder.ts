@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import {
+  ApiException,
+  CoreV1Api,
+  type KubeConfig,
+  PatchStrategy,
+  setHeaderOptions,
+} from "@kubernetes/client-node";
+import { API_VERSION, KIND } from "../kubernetes/names.ts";
+import type { JobEvent } from "./job-events.ts";
+import type { ObservedJob } from "./observation.ts";
+
+const COMPONENT = "moestro-operator";
+/** Of an Event's message, by the API. */
+const MAX_MESSAGE_LENGTH = 1024;
+/** The same thing is written again no sooner, counted up. */
+const AGAIN_MS = 60_000;
+/** More than this waits only while the API server is away. */
+const MAX_WAITING = 256;
+const MAX_KNOWN = 4096;
+
+interface Known {
+  job: ObservedJob;
+  event: JobEvent;
+  /** Undefined until it is written. */
+  name: string | undefined;
+  count: number;
+  firstAtMs: number;
+  writtenAtMs: number;
+}
+
+/**
+ * Writes Events about jobs, one after the other and as well as it goes: nothing waits for them,
+ * and what cannot be written is dropped.
+ */
+export class EventRecorder {
+  private readonly api: CoreV1Api;
+  private readonly now: () => number;
+  private readonly known = new Map<string, Known>();
+  private readonly waiting = new Set<Known>();
+  private writing: Promise<void> | undefined;
+
+  constructor(config: KubeConfig, now: () => number = Date.now) {
+    this.api = config.makeApiClient(CoreV1Api);
+    this.now = now;
+  }
+
+  record(job: ObservedJob, event: JobEvent): void {
+    const message = event.message.slice(0, MAX_MESSAGE_LENGTH);
+    const key = [job.metadata.uid, event.type, event.reason, message].join("\n");
+    const nowMs = this.now();
+    const known = this.known.get(key) ?? {
+      ...{ job, event: { ...event, message }, name: undefined },
+      ...{ count: 0, firstAtMs: nowMs, writtenAtMs: Number.NEGATIVE_INFINITY },
+    };
+    known.count += 1;
+    // The newest last: those that did not happen for the longest are forgotten first.
+    this.known.delete(key);
+    this.known.set(key, known);
+    const [oldest] = this.known.keys();
+    if (this.known.size > MAX_KNOWN && oldest !== undefined) this.known.delete(oldest);
+    if (nowMs - known.writtenAtMs < AGAIN_MS || this.waiting.size >= MAX_WAITING) return;
+    known.writtenAtMs = nowMs;
+    this.waiting.add(known);
+    this.writing ??= this.write();
+  }
+
+  /** Settles when nothing waits to be written. */
+  async idle(): Promise<void> {
+    await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    for (const known of this.waiting) {
+      this.waiting.delete(known);
+      try {
+        known.name = await this.writeOne(known);
+      } catch {
+        // Told in the job's conditions too; the next time is written anew.
+        known.name = undefined;
+      }
+    }
+    this.writing = undefined;
+  }
+
+  /** Gives back the Event's name. */
+  private async writeOne(known: Known): Promise<string> {
+    const { job, event, name, count, firstAtMs } = known;
+    const { namespace, uid, resourceVersion } = job.metadata;
+    const [firstTimestamp, lastTimestamp] = [new Date(firstAtMs), new Date(this.now())];
+    if (name !== undefined) {
+      const body = { count, lastTimestamp: lastTimestamp.toISOString() };
+      try {
+        const asMerge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+        await this.api.patchNamespacedEvent({ namespace, name, body }, asMerge);
+        return name;
+      } catch (error) {
+        // The API server keeps Events for an hour or so.
+        if (!(error instanceof ApiException && error.code === 404)) throw error;
+      }
+    }
+    const kind = { apiVersion: API_VERSION, kind: KIND };
+    const fresh = `${job.metadata.name}.${randomBytes(8).toString("hex")}`;
+    await this.api.createNamespacedEvent({
+      namespace,
+      body: {
+        metadata: { name: fresh, namespace },
+        involvedObject: { ...kind, name: job.metadata.name, namespace, uid, resourceVersion },
+        ...{ ...event, count, firstTimestamp, lastTimestamp },
+        source: { component: COMPONENT },
+        reportingComponent: COMPONENT,
+      },
+    });
+    return fresh;
+  }
+}

@@ -1,0 +1,171 @@
+import { ApiException, CustomObjectsApi, type KubeConfig } from "@kubernetes/client-node";
+import type { ChildrenOptions } from "../kubernetes/children/options.ts";
+import { API_VERSION, PLURAL } from "../kubernetes/names.ts";
+import type { Log } from "../observability/log.ts";
+import type { ServiceRuns } from "../service/service-runs.ts";
+import { publishAuthority } from "./authority-map.ts";
+import { clusterWrites } from "./cluster-writes.ts";
+import { coordinatorRuns, ownerOf } from "./coordinator-runs.ts";
+import { hasJobSets } from "./has-job-sets.ts";
+import { JobLooks } from "./job-looks.ts";
+import { JudgeThread } from "./judge-thread.ts";
+import { WATCH_OPTIONS } from "./list-watch.ts";
+import type { ObservedJob } from "./observation.ts";
+import { observedRun } from "./observed-run.ts";
+import { orphanedRuns } from "./orphaned-runs.ts";
+import { RunWatch } from "./run-watch.ts";
+import { runIdOf } from "./standing.ts";
+import { WatchedCluster } from "./watched-cluster.ts";
+import { whyOf } from "./why-of.ts";
+import { RETRY_OPTIONS, WorkQueue } from "./work-queue.ts";
+
+export interface TermOptions {
+  config: KubeConfig;
+  /** Whose MoETrainingJobs it carries out. */
+  namespace: string;
+  installation: ChildrenOptions;
+  runs: ServiceRuns;
+  /** Where relative paths of specs begin. */
+  runsDirectory: string;
+  /** Of the coordinators, PEM. */
+  authority: string;
+  log: Log;
+}
+
+/** Jobs looked at side by side: most of a look is waiting for the API server. */
+const CONCURRENCY = 8;
+/** No name of a job. */
+const HOUSEKEEPING = "/";
+const HOUSEKEEPING_MS = 60_000;
+
+/** What an operator does for as long as it leads without a break. */
+export class OperatorTerm {
+  /** Settles when nothing of it is under way any more. */
+  readonly done: Promise<void>;
+  private readonly options: TermOptions;
+  private readonly queue: WorkQueue;
+  private readonly runWatch: RunWatch;
+  private readonly thread: JudgeThread;
+  private cluster: WatchedCluster | undefined;
+  private looks: JobLooks | undefined;
+  private isClosed = false;
+
+  /** @param leads whether writes may still be made */
+  constructor(options: TermOptions, leads: () => boolean) {
+    this.options = options;
+    const { log, runs, namespace } = options;
+    this.queue = new WorkQueue(
+      (name) => (leads() ? this.look(name) : Promise.resolve(undefined)),
+      (name, error, retryMs) => {
+        const what = name === HOUSEKEEPING ? "the operator" : `MoETrainingJob ${name}`;
+        log.warn(`${what}: ${whyOf(error)}; again in ${(retryMs / 1000).toFixed(1)} s`);
+      },
+      { ...RETRY_OPTIONS, concurrency: CONCURRENCY },
+    );
+    this.thread = new JudgeThread(options.runsDirectory);
+    const owner = ownerOf(namespace);
+    this.runWatch = new RunWatch(
+      async () => (await runs.list()).filter((run) => run.owner === owner),
+      (runId) => this.queue.add(jobOf(runId)),
+      (error) => log.warn(`the runs of MoETrainingJobs: ${whyOf(error)}`),
+    );
+    this.done = this.carryOut();
+  }
+
+  /** Milliseconds since the API server last said something on the watch that is silent longest. */
+  get watchAgeMs(): number {
+    return this.cluster?.ageMs ?? 0;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.queue.close();
+    this.runWatch.close();
+    this.cluster?.close();
+    void this.thread.close();
+  }
+
+  private async carryOut(): Promise<void> {
+    const { config, namespace, log } = this.options;
+    this.queue.add(HOUSEKEEPING);
+    const hasSets = await hasJobSets(config).catch(() => false);
+    if (this.isClosed) return;
+    const cluster = new WatchedCluster(
+      config,
+      namespace,
+      {
+        changed: (name) => this.queue.add(name),
+        failed: (error, retryMs) =>
+          log.warn(`a watch: ${whyOf(error)}; again in ${(retryMs / 1000).toFixed(1)} s`),
+      },
+      { ...WATCH_OPTIONS, ...RETRY_OPTIONS, hasJobSets: hasSets },
+    );
+    this.cluster = cluster;
+    this.looks = new JobLooks({
+      cluster,
+      runs: coordinatorRuns(this.options.runs, namespace),
+      writes: clusterWrites(config),
+      judge: (job) => this.thread.judge(job),
+      installation: this.options.installation,
+      now: Date.now,
+    });
+    await Promise.all([cluster.run(), this.runWatch.run()]);
+  }
+
+  private async look(name: string): Promise<number | undefined> {
+    const { cluster, looks } = this;
+    if (name === HOUSEKEEPING) return this.keepHouse();
+    if (looks === undefined || cluster?.isComplete !== true) return undefined;
+    if (cluster.job(name) === undefined) await this.stopOrphans((run) => jobOf(run) === name);
+    return looks.look(name);
+  }
+
+  /** What no job asks for. Returns when to do it again. */
+  private async keepHouse(): Promise<number> {
+    const { config, namespace, authority } = this.options;
+    await publishAuthority(config, namespace, authority);
+    await this.stopOrphans(() => true);
+    return HOUSEKEEPING_MS;
+  }
+
+  /** Nothing holds a deleted job back until its run has ended, so runs may outlive it. */
+  private async stopOrphans(isMeant: (runId: string) => boolean): Promise<void> {
+    const { cluster, runWatch } = this;
+    if (cluster?.isComplete !== true) return;
+    const submitted = runWatch.runs
+      .filter(({ runId }) => isMeant(runId))
+      .map((run) => ({ runId: run.runId, state: observedRun(run).state }));
+    const jobs = cluster.names().flatMap((name) => cluster.job(name)?.metadata ?? []);
+    for (const runId of orphanedRuns(submitted, jobs)) {
+      // A watch may be behind.
+      if (await isThere(this.options, runId)) continue;
+      this.options.log.info(`its MoETrainingJob is gone, so it is stopped`, { run: runId });
+      await coordinatorRuns(this.options.runs, this.options.namespace).wish({
+        kind: "cancelRun",
+        runId,
+      });
+    }
+  }
+}
+
+/** Asks the API server for the very job that a run is of. */
+async function isThere({ config, namespace }: TermOptions, runId: string): Promise<boolean> {
+  const [group = "", version = ""] = API_VERSION.split("/");
+  const name = jobOf(runId);
+  try {
+    const job = await config
+      .makeApiClient(CustomObjectsApi)
+      .getNamespacedCustomObject({ group, version, namespace, plural: PLURAL, name });
+    return runIdOf((job as ObservedJob).metadata) === runId;
+  } catch (error) {
+    if (error instanceof ApiException && error.code === 404) return false;
+    throw error;
+  }
+}
+
+/** The name in the id that `runIdOf` made; a UID has hyphens, but always as many characters. */
+function jobOf(runId: string): string {
+  return runId.slice(0, -UID_SUFFIX_LENGTH);
+}
+
+const UID_SUFFIX_LENGTH = "-00000000-0000-0000-0000-000000000000".length;

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, it } from "node:test";
+import { parse } from "yaml";
+import { until } from "../faults/patience.ts";
+import { type Json, textAt } from "../kubernetes/json.ts";
+import { whyNoKubectl } from "../kubernetes/kubectl.ts";
+import { Cluster } from "./kubernetes.ts";
+
+const skip = whyNoKubectl() ?? false;
+/** 60 s by hand. */
+const OUTAGE_MS = Number(process.env.MOESTRO_TEST_OUTAGE_SECONDS ?? 8) * 1000;
+const JOBS = "/apis/moestro.dev/v1alpha1/namespaces/moestro/moetrainingjobs";
+let cluster: Cluster;
+
+interface Status {
+  summary?: { state: string; step: number; layout?: string };
+  restarts?: number;
+  restartsCounted?: number;
+  executionAttempt?: number;
+  nodes?: number;
+}
+
+/** Without a client, and as the API server has it also while it answers nobody. */
+function statusNow(): Status {
+  const key = { group: "moestro.dev", plural: "moetrainingjobs" };
+  return (cluster.kube.cluster.storage.get(key, "moestro", "lasting")?.status ?? {}) as Status;
+}
+
+const stepNow = () => statusNow().summary?.step ?? 0;
+const layoutIs = (words: string) => statusNow().summary?.layout?.endsWith(words);
+const isRunning = () => statusNow().summary?.state === "running";
+
+async function makesSteps(howMany: number): Promise<void> {
+  const from = stepNow();
+  await until(
+    `${howMany} steps after step ${from}`,
+    () => isRunning() && stepNow() >= from + howMany,
+  );
+}
+
+function agentPods() {
+  const isAgent = (pod: { metadata: { labels?: Record<string, string> } }) =>
+    pod.metadata.labels?.["moestro.dev/job"] === "lasting";
+  return cluster.kube.cluster.storage
+    .list({ group: "", plural: "pods" }, "moestro")
+    .filter((pod) => isAgent(pod) && textAt(pod, "status", "phase") === "Running");
+}
+
+before(async () => {
+  if (skip !== false) return;
+  cluster = await Cluster.start(["node-a", "node-b", "node-c"]);
+  await cluster.kubectl("apply", "--server-side", "-k", "k8s/");
+  const job = parse(readFileSync("k8s/samples/quickstart.yaml", "utf8"));
+  job.metadata.name = "lasting";
+  job.spec.training = { ...job.spec.training, steps: 100_000, validationEverySteps: 0 };
+  job.spec.checkpoint = { everySteps: 20 };
+  await until("the API", async () => {
+    const { code } = await cluster.kube.request("POST", JOBS, job as Json);
+    return code === 201;
+  });
+  await until("training on both nodes", () => isRunning() && layoutIs("dp 4"));
+  await makesSteps(20);
+});
+after(() => cluster?.close());
+
+it("training goes on while the API server is away, and is followed again after", {
+  skip,
+}, async () => {
+  const before = statusNow();
+  cluster.kube.faults.goAway(OUTAGE_MS);
+  await until("the API server is back", () => !cluster.kube.faults.isAway);
+  await makesSteps(20);
+  const { restarts, executionAttempt } = statusNow();
+  assert.deepEqual(
+    { restarts, executionAttempt },
+    { restarts: before.restarts, executionAttempt: 1 },
+  );
+});
+
+it("a pod that is evicted is replaced, which counts against no limit", { skip }, async () => {
+  const [pod] = agentPods();
+  const { name = "", uid = "" } = pod?.metadata ?? {};
+  const { restarts = 0 } = statusNow();
+  cluster.kube.nodes.evict("moestro", name);
+  await until("another pod", () => agentPods().every(({ metadata }) => metadata.uid !== uid));
+  await until("both nodes again", () => agentPods().length === 2 && layoutIs("dp 4"));
+  await makesSteps(20);
+  const after = statusNow();
+  assert.ok((after.restarts ?? 0) > restarts);
+  assert.equal(after.restartsCounted, 0);
+});
+
+it("a node that is lost is done without, and its pod comes back elsewhere", { skip }, async () => {
+  const [pod] = agentPods();
+  const node = textAt(pod, "spec", "nodeName");
+  const fromMs = performance.now();
+  cluster.kube.nodes.lose(node);
+  await until("training without it", () => isRunning() && layoutIs("dp 2"));
+  console.log(`training goes on after ${((performance.now() - fromMs) / 1000).toFixed(1)} s`);
+  cluster.kube.nodes.forget(node);
+  await until("both nodes again", () => isRunning() && layoutIs("dp 4"));
+  await makesSteps(10);
+  assert.equal(statusNow().restartsCounted, 0);
+});
+
+it("a coordinator that is killed comes back to the same generation", { skip }, async () => {
+  const [coordinator] = cluster.kube.cluster.storage
+    .list({ group: "", plural: "pods" }, "moestro")
+    .filter(({ metadata }) => metadata.name.startsWith("moestro-coordinator"));
+  const { restarts } = statusNow();
+  const [pid = 0] = cluster.kube.nodes.pidsOf("moestro", coordinator?.metadata.name ?? "").values();
+  process.kill(pid, "SIGKILL");
+  await makesSteps(40);
+  assert.equal(statusNow().restarts, restarts);
+});
