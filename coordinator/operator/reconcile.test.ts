@@ -231,6 +231,11 @@ describe("one look at a job", () => {
         "Running",
         "QuotaExceeded",
       ],
+      [
+        { warnings: ['Error creating: pods "x" is forbidden: violates PodSecurity "restricted"'] },
+        "Running",
+        "PodsRefused",
+      ],
     ];
     for (const [more, type, reason] of cases) {
       const { look } = cluster(jobWith());

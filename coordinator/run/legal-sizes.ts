@@ -5,7 +5,7 @@ import { limitsOf } from "../planner/layout/check-layout.ts";
 import { enumerateLayouts } from "../planner/layout/enumerate-layouts.ts";
 import { fixedSizesOf } from "../planner/layout/fixed-sizes.ts";
 import { runnableArrangements } from "../planner/layout/runnable.ts";
-import { planJob } from "../planner/plan-job.ts";
+import { planRun } from "../planner/plan-run.ts";
 import type { Job } from "../spec/schema.ts";
 import type { Placed } from "../store/store.ts";
 
@@ -150,7 +150,7 @@ function workOf({ stages, numMicroBatches, worldSize, layout }: Plan): number {
 
 function planOrNone(job: Job, ranks: number): Plan | undefined {
   try {
-    return planJob(job, { ranks });
+    return planRun(job, ranks);
   } catch (error) {
     if (error instanceof MoestroError && error.code === "no_plan") return undefined;
     throw error;
