@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { MoestroError } from "../errors.ts";
+import { shareConnections } from "./share-connections.ts";
 
 /** Where a pod finds its token, the API server's authority and its namespace. */
 export const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -39,6 +40,7 @@ export function kubeAccess(options: KubeAccessOptions): KubeAccess {
     config.setCurrentContext(context);
   }
   const ofContext = config.getContextObject(config.getCurrentContext())?.namespace;
+  shareConnections(config);
   return { config, namespace: options.namespace ?? ofContext ?? "default" };
 }
 

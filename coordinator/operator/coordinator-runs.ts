@@ -3,7 +3,7 @@ import { type RunStatus, SubmitRunRequestSchema } from "../../proto/gen/moestro/
 import { MoestroError } from "../errors.ts";
 import type { ServiceRuns } from "../service/service-runs.ts";
 import type { RunAction, Runs } from "./job-looks.ts";
-import { observedRun } from "./observed-run.ts";
+import { observedRun } from "./reconcile/observed-run.ts";
 
 /** Who submits the runs of a namespace: no person can be called so, and only admins change them. */
 export function ownerOf(namespace: string): string {

@@ -3,7 +3,7 @@ import { after, before, it } from "node:test";
 import { KubeConfig } from "@kubernetes/client-node";
 import { startCluster, type TestCluster } from "../../test/kubernetes/start.ts";
 import { EventRecorder } from "./event-recorder.ts";
-import { jobWith } from "./job-fixture.ts";
+import { jobWith } from "./reconcile/job-fixture.ts";
 
 const EVENTS = "/api/v1/namespaces/research/events";
 

@@ -7,8 +7,8 @@ import {
   setHeaderOptions,
 } from "@kubernetes/client-node";
 import { API_VERSION, KIND } from "../kubernetes/names.ts";
-import type { JobEvent } from "./job-events.ts";
-import type { ObservedJob } from "./observation.ts";
+import type { JobEvent } from "./reconcile/job-events.ts";
+import type { ObservedJob } from "./reconcile/observation.ts";
 
 const COMPONENT = "moestro-operator";
 /** Of an Event's message, by the API. */

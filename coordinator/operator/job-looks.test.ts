@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { until } from "../../test/faults/patience.ts";
 import { AGENTS, IDLE_AGENTS, startOperator } from "./played-operator-fixture.ts";
-import { isReady } from "./pods.ts";
+import { isReady } from "./reconcile/pods.ts";
 
 it("a job that is applied is made, submitted, followed and, when deleted, gone", async () => {
   const operator = await startOperator();

@@ -1,12 +1,18 @@
 import type { ChildrenOptions } from "../kubernetes/children/options.ts";
-import type { Action } from "./actions.ts";
-import { isAgents } from "./agents.ts";
-import type { ClusterWrites, Written } from "./cluster-writes.ts";
-import { eventsBetween } from "./job-events.ts";
+import { runIdOf } from "../kubernetes/run-id.ts";
+import type { ClusterWrites, Written } from "./cluster/cluster-writes.ts";
 import { JobMemory } from "./job-memory.ts";
-import type { ObservedJob, ObservedObject, ObservedRun, Refusal, Verdict } from "./observation.ts";
-import { reconcile } from "./reconcile.ts";
-import { runIdOf } from "./standing.ts";
+import type { Action } from "./reconcile/actions.ts";
+import { isAgents } from "./reconcile/agents.ts";
+import { eventsBetween } from "./reconcile/job-events.ts";
+import type {
+  ObservedJob,
+  ObservedObject,
+  ObservedRun,
+  Refusal,
+  Verdict,
+} from "./reconcile/observation.ts";
+import { reconcile } from "./reconcile/reconcile.ts";
 
 /** What a wish for a run is. */
 export type RunAction = Exclude<

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { jobWith } from "./job-fixture.ts";
 import { JobMemory } from "./job-memory.ts";
+import { jobWith } from "./reconcile/job-fixture.ts";
 
 const job = jobWith();
 const child = { kind: "Job", metadata: { name: "tiny-agents" } };

@@ -1,4 +1,4 @@
-import type { ObservedJob, ObservedObject, Refusal, Verdict } from "./observation.ts";
+import type { ObservedJob, ObservedObject, Refusal, Verdict } from "./reconcile/observation.ts";
 
 /** What was written and is not seen for so long is gone again, or was no change. */
 const UNSEEN_MS = 5_000;

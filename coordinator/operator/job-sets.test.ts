@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { until } from "../../test/faults/patience.ts";
-import { agentsIn } from "./agents.ts";
-import { JOB_SETS } from "./job-set-fixture.ts";
 import { startOperator } from "./played-operator-fixture.ts";
+import { agentsIn } from "./reconcile/agents.ts";
+import { JOB_SETS } from "./reconcile/job-set-fixture.ts";
 
 it("a JobSet of another size is made when the run has let go of the nodes of the old one", async () => {
   const operator = await startOperator({ hasJobSets: true, crds: [JOB_SETS] });

@@ -4,7 +4,7 @@ import { until } from "../../test/faults/patience.ts";
 import type { JsonObject } from "../../test/kubernetes/json.ts";
 import { CHILDREN_OPTIONS } from "../kubernetes/children/options.ts";
 import { IDLE_AGENTS, startOperator, type TestOperator } from "./played-operator-fixture.ts";
-import { isReady } from "./pods.ts";
+import { isReady } from "./reconcile/pods.ts";
 
 const QUOTAS = "/api/v1/namespaces/default/resourcequotas";
 const EVENTS = "/api/v1/namespaces/default/events";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { until } from "../../test/faults/patience.ts";
 import { JOB_LABEL } from "../kubernetes/children/identity.ts";
-import type { ClusterWrites } from "./cluster-writes.ts";
+import type { ClusterWrites } from "./cluster/cluster-writes.ts";
 import type { Runs } from "./job-looks.ts";
 import { startOperator, type TestOperator } from "./played-operator-fixture.ts";
 import { jobOf } from "./played-runs-fixture.ts";

@@ -1,22 +1,22 @@
 import { ApiException, CustomObjectsApi, type KubeConfig } from "@kubernetes/client-node";
 import type { ChildrenOptions } from "../kubernetes/children/options.ts";
 import { API_VERSION, PLURAL } from "../kubernetes/names.ts";
+import { jobOfRun, runIdOf } from "../kubernetes/run-id.ts";
 import type { Log } from "../observability/log.ts";
 import type { ServiceRuns } from "../service/service-runs.ts";
-import { publishAuthority } from "./authority-map.ts";
-import { clusterWrites } from "./cluster-writes.ts";
+import { publishAuthority } from "./cluster/authority-map.ts";
+import { clusterWrites } from "./cluster/cluster-writes.ts";
+import { hasJobSets } from "./cluster/has-job-sets.ts";
+import { WATCH_OPTIONS } from "./cluster/list-watch.ts";
+import { WatchedCluster } from "./cluster/watched-cluster.ts";
+import { whyOf } from "./cluster/why-of.ts";
 import { coordinatorRuns, ownerOf } from "./coordinator-runs.ts";
-import { hasJobSets } from "./has-job-sets.ts";
 import { JobLooks } from "./job-looks.ts";
-import { JudgeThread } from "./judge-thread.ts";
-import { WATCH_OPTIONS } from "./list-watch.ts";
-import type { ObservedJob } from "./observation.ts";
-import { observedRun } from "./observed-run.ts";
+import { JudgeThread } from "./judge/judge-thread.ts";
 import { orphanedRuns } from "./orphaned-runs.ts";
+import type { ObservedJob } from "./reconcile/observation.ts";
+import { observedRun } from "./reconcile/observed-run.ts";
 import { RunWatch } from "./run-watch.ts";
-import { runIdOf } from "./standing.ts";
-import { WatchedCluster } from "./watched-cluster.ts";
-import { whyOf } from "./why-of.ts";
 import { RETRY_OPTIONS, WorkQueue } from "./work-queue.ts";
 
 export interface TermOptions {
@@ -66,7 +66,7 @@ export class OperatorTerm {
     const owner = ownerOf(namespace);
     this.runWatch = new RunWatch(
       async () => (await runs.list()).filter((run) => run.owner === owner),
-      (runId) => this.queue.add(jobOf(runId)),
+      (runId) => this.queue.add(jobOfRun(runId)),
       (error) => log.warn(`the runs of MoETrainingJobs: ${whyOf(error)}`),
     );
     this.done = this.carryOut();
@@ -116,7 +116,7 @@ export class OperatorTerm {
     const { cluster, looks } = this;
     if (name === HOUSEKEEPING) return this.keepHouse();
     if (looks === undefined || cluster?.isComplete !== true) return undefined;
-    if (cluster.job(name) === undefined) await this.stopOrphans((run) => jobOf(run) === name);
+    if (cluster.job(name) === undefined) await this.stopOrphans((run) => jobOfRun(run) === name);
     return looks.look(name);
   }
 
@@ -151,7 +151,7 @@ export class OperatorTerm {
 /** Asks the API server for the very job that a run is of. */
 async function isThere({ config, namespace }: TermOptions, runId: string): Promise<boolean> {
   const [group = "", version = ""] = API_VERSION.split("/");
-  const name = jobOf(runId);
+  const name = jobOfRun(runId);
   try {
     const job = await config
       .makeApiClient(CustomObjectsApi)
@@ -162,10 +162,3 @@ async function isThere({ config, namespace }: TermOptions, runId: string): Promi
     throw error;
   }
 }
-
-/** The name in the id that `runIdOf` made; a UID has hyphens, but always as many characters. */
-function jobOf(runId: string): string {
-  return runId.slice(0, -UID_SUFFIX_LENGTH);
-}
-
-const UID_SUFFIX_LENGTH = "-00000000-0000-0000-0000-000000000000".length;

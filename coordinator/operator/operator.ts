@@ -1,6 +1,6 @@
-import { ELECTION_OPTIONS, LeaderElection } from "./leader-election.ts";
+import { ELECTION_OPTIONS, LeaderElection } from "./cluster/leader-election.ts";
+import { whyOf } from "./cluster/why-of.ts";
 import { OperatorTerm, type TermOptions } from "./operator-term.ts";
-import { whyOf } from "./why-of.ts";
 
 export interface OperatorOptions extends TermOptions {
   /** Of this process, and no other. */

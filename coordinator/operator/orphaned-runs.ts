@@ -1,5 +1,5 @@
+import { runIdOf } from "../kubernetes/run-id.ts";
 import { isEnded, type RunState } from "../run/run-state.ts";
-import { runIdOf } from "./standing.ts";
 
 /**
  * Runs to cancel, as nothing holds a deleted job back until its run has ended: those that the

@@ -1,7 +1,7 @@
 import { isEnded } from "../run/run-state.ts";
-import { runWith } from "./job-fixture.ts";
 import type { RunAction, Runs } from "./job-looks.ts";
-import type { ObservedRun } from "./observation.ts";
+import { runWith } from "./reconcile/job-fixture.ts";
+import type { ObservedRun } from "./reconcile/observation.ts";
 
 /** A coordinator whose runs do nothing by themselves but what is wished for. */
 export class PlayedRuns implements Runs {

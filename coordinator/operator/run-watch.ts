@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunStatus } from "../../proto/gen/moestro/v1/run_pb.js";
-import { SUMMARY_MS } from "./plan-status.ts";
+import { SUMMARY_MS } from "./reconcile/plan-status.ts";
 
 const EVERY_MS = 1000;
 /** Of the time between two looks, at most this share goes into looking. */

@@ -1,8 +1,8 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { MoestroError } from "../../errors.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
-import { FIELD_MANAGER } from "../../operator/actions.ts";
-import type { ObservedObject } from "../../operator/observation.ts";
+import { FIELD_MANAGER } from "../../operator/reconcile/actions.ts";
+import type { ObservedObject } from "../../operator/reconcile/observation.ts";
 import { ask, serverOf } from "./ask.ts";
 
 export interface Kind {

@@ -1,7 +1,7 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
 import { stringify } from "yaml";
 import { API_GROUP } from "../../kubernetes/names.ts";
-import type { ObservedObject } from "../../operator/observation.ts";
+import type { ObservedObject } from "../../operator/reconcile/observation.ts";
 
 /** What the API server keeps for itself. */
 const SERVERS = new Set([

@@ -13,11 +13,11 @@ import { FOREIGN_DEFINITIONS } from "../../../test/kubernetes/schema/foreign-def
 import { startCluster, type TestCluster } from "../../../test/kubernetes/start.ts";
 import { MoestroError } from "../../errors.ts";
 import { CHILDREN_OPTIONS } from "../../kubernetes/children/options.ts";
-import { clusterWrites } from "../../operator/cluster-writes.ts";
-import { seenOf } from "../../operator/job-fixture.ts";
-import { judgeSpec } from "../../operator/judge-spec.ts";
-import type { ObservedJob } from "../../operator/observation.ts";
-import { reconcile } from "../../operator/reconcile.ts";
+import { clusterWrites } from "../../operator/cluster/cluster-writes.ts";
+import { judgeSpec } from "../../operator/judge/judge-spec.ts";
+import { seenOf } from "../../operator/reconcile/job-fixture.ts";
+import type { ObservedJob } from "../../operator/reconcile/observation.ts";
+import { reconcile } from "../../operator/reconcile/reconcile.ts";
 import { planSnapshot } from "../plan/plan-snapshot.ts";
 import { type DiffOptions, diff } from "./diff.ts";
 

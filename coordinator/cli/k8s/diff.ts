@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import { readManifest } from "../../kubernetes/read-manifest.ts";
-import type { Action } from "../../operator/actions.ts";
-import { isAgents } from "../../operator/agents.ts";
-import type { Observation } from "../../operator/observation.ts";
-import { CONTROLLER, reconcile } from "../../operator/reconcile.ts";
+import type { Action } from "../../operator/reconcile/actions.ts";
+import { isAgents } from "../../operator/reconcile/agents.ts";
+import type { Observation } from "../../operator/reconcile/observation.ts";
+import { CONTROLLER, reconcile } from "../../operator/reconcile/reconcile.ts";
 import { planSnapshot } from "../plan/plan-snapshot.ts";
 import { ClusterReads } from "./cluster-reads.ts";
 import { diffText } from "./diff-text.ts";

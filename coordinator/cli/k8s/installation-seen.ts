@@ -1,7 +1,7 @@
 import { AGENT_CONTAINER } from "../../kubernetes/children/agent-container.ts";
 import type { ChildrenOptions } from "../../kubernetes/children/options.ts";
-import { isAgents } from "../../operator/agents.ts";
-import type { ObservedObject } from "../../operator/observation.ts";
+import { isAgents } from "../../operator/reconcile/agents.ts";
+import type { ObservedObject } from "../../operator/reconcile/observation.ts";
 
 type Pod = {
   containers?: { name: string; image?: string; args?: string[] }[];

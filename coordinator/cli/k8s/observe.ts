@@ -9,7 +9,7 @@ import type {
   ObservedJob,
   ObservedObject,
   Verdict,
-} from "../../operator/observation.ts";
+} from "../../operator/reconcile/observation.ts";
 import type { ClusterReads } from "./cluster-reads.ts";
 import { installationSeen } from "./installation-seen.ts";
 

@@ -6,11 +6,20 @@ import { type JsonSchema, jobJsonSchema } from "../../spec/json-schema.ts";
  */
 export const CLUSTER_KEYS_ELSEWHERE = ["ranks", "nodes", "gpusPerNode", "file", "profile"] as const;
 
+type Sections = Readonly<Record<string, JsonSchema>>;
+
+let known: Sections | undefined;
+
 /**
  * The sections of the job file that a MoETrainingJob has, each as JSON Schema. Its name is
- * that of the object.
+ * that of the object. Made once: it would be most of what judging a spec takes.
  */
-export function jobSections(): Record<string, JsonSchema> {
+export function jobSections(): Sections {
+  known ??= makeSections();
+  return known;
+}
+
+function makeSections(): Sections {
   const { name: _, ...sections } = jobJsonSchema().properties ?? {};
   const { cluster } = sections;
   const elsewhere: readonly string[] = CLUSTER_KEYS_ELSEWHERE;

@@ -1,9 +1,9 @@
 import type { V1Pod, V1ServiceAccount, V1TokenReview } from "@kubernetes/client-node";
-import { runIdOf } from "../../operator/standing.ts";
 import { TokenRefused } from "../../rpc/tokens.ts";
 import { TOKEN_AUDIENCE } from "../children/agent-container.ts";
 import { agentsName, JOB_LABEL } from "../children/identity.ts";
 import { API_GROUP, KIND } from "../names.ts";
+import { runIdOf } from "../run-id.ts";
 
 const ACCOUNT_PREFIX = "system:serviceaccount:";
 const POD_NAME = "authentication.kubernetes.io/pod-name";

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { KubeConfig } from "@kubernetes/client-node";
+import { parse } from "yaml";
+import type { JsonObject } from "../../../test/kubernetes/json.ts";
+import { startCluster, type TestCluster } from "../../../test/kubernetes/start.ts";
+import { judgeSpec } from "../judge/judge-spec.ts";
+import type { Action } from "../reconcile/actions.ts";
+import { jobWith, runWith, seenOf } from "../reconcile/job-fixture.ts";
+import type { Observation, ObservedJob, ObservedObject } from "../reconcile/observation.ts";
+import { reconcile } from "../reconcile/reconcile.ts";
+import { type ClusterWrites, clusterWrites } from "./cluster-writes.ts";
+
+const NAMESPACE = "research";
+const JOBS = `/apis/moestro.dev/v1alpha1/namespaces/${NAMESPACE}/moetrainingjobs`;
+const CHILDREN = [
+  ...["/api/v1 serviceaccounts", "/api/v1 services", "/api/v1 configmaps"],
+  ...["/apis/networking.k8s.io/v1 networkpolicies", "/apis/policy/v1 poddisruptionbudgets"],
+  "/apis/batch/v1 jobs",
+];
+
+let kube: TestCluster;
+let writes: ClusterWrites;
+before(async () => {
+  kube = await startCluster({ namespaces: [NAMESPACE] });
+  const crd = readFileSync(fileURLToPath(new URL("../../../k8s/base/crd.yaml", import.meta.url)));
+  const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  assert.equal((await kube.request("POST", path, parse(String(crd)))).code, 201);
+  const config = new KubeConfig();
+  config.loadFromFile(kube.kubeconfig);
+  writes = clusterWrites(config);
+});
+after(() => kube.close());
+
+type List = { items: ObservedObject[]; kind: string; apiVersion: string };
+
+async function makeJob(name: string, own: JsonObject = {}): Promise<void> {
+  const { spec } = jobWith(own);
+  const job = { apiVersion: "moestro.dev/v1alpha1", kind: "MoETrainingJob", metadata: { name } };
+  const { code, body } = await kube.request("POST", JOBS, { ...job, spec: spec as JsonObject });
+  assert.equal(code, 201, JSON.stringify(body));
+}
+
+async function children(uid: string): Promise<ObservedObject[]> {
+  const lists = CHILDREN.map(async (where) => {
+    const [group = "", plural = ""] = where.split(" ");
+    const { body } = await kube.request("GET", `${group}/namespaces/${NAMESPACE}/${plural}`);
+    const { items, kind, apiVersion } = body as unknown as List;
+    return items.map((item) => ({ ...item, kind: kind.replace(/List$/, ""), apiVersion }));
+  });
+  const all = (await Promise.all(lists)).flat();
+  return all.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
+}
+
+async function look(name: string, more: Partial<Observation> = {}) {
+  const { body } = await kube.request("GET", `${JOBS}/${name}`);
+  const job = body as unknown as ObservedJob;
+  const found = await children(job.metadata.uid);
+  const verdict = await judgeSpec(job, "/", async () => "{}");
+  const { actions } = reconcile(seenOf(job, { verdict, children: found, ...more }));
+  const written = [];
+  for (const action of actions) written.push(await carryOut(action, job));
+  return { job, actions, written };
+}
+
+function carryOut(action: Action, job: ObservedJob) {
+  if (action.kind === "applyChild") return writes.applyChild(action.child, action.resourceVersion);
+  if (action.kind === "deleteChild") return writes.deleteChild(action.child, NAMESPACE);
+  return action.kind === "patchStatus"
+    ? writes.patchStatus(job, action.status)
+    : Promise.resolve({ kind: "done" as const });
+}
+
+it("a job gets its children and status, and then nothing more is to be written", async () => {
+  await makeJob("settles");
+  const { written } = await look("settles");
+  assert.deepEqual(new Set(written.map(({ kind }) => kind)), new Set(["done"]));
+  const run = runWith({ state: "running", numRanks: 4 });
+  await look("settles", { run });
+  const { job, actions } = await look("settles", { run });
+  assert.deepEqual(actions, []);
+  assert.equal(job.status?.conditions?.find(({ type }) => type === "Running")?.status, "True");
+  assert.equal((await children(job.metadata.uid)).length, CHILDREN.length);
+});
+
+it("what has changed since it was seen is not written over", async () => {
+  await makeJob("stale", { queueName: "research" });
+  const first = await look("stale");
+  const path = `/apis/batch/v1/namespaces/${NAMESPACE}/jobs/stale-agents`;
+  const merge = { headers: { "content-type": "application/merge-patch+json" } };
+  const [agents] = (await children(first.job.metadata.uid)).filter(({ kind }) => kind === "Job");
+  await kube.request("PATCH", path, { spec: { suspend: false } }, merge);
+  const apply = first.actions.flatMap((one) =>
+    one.kind === "applyChild" && one.child.kind === "Job" ? [one.child] : [],
+  )[0];
+  assert.ok(apply && agents);
+  const seen = agents.metadata.resourceVersion;
+  assert.deepEqual(await writes.applyChild(apply, seen), { kind: "changed" });
+  // Others' word is not taken back by who has not seen it.
+  assert.equal((await writes.applyChild(apply, undefined)).kind, "refused");
+  const { body } = await kube.request("GET", path);
+  assert.equal((body as { spec: JsonObject }).spec.suspend, false);
+  const { metadata } = agents;
+  const other = { apiVersion: "batch/v1", kind: "Job", name: metadata.name, uid: "another" };
+  assert.deepEqual(await writes.deleteChild(other, NAMESPACE), { kind: "changed" });
+});
+
+it("what the API server refuses is told in its words, and its trouble is thrown", async () => {
+  await makeJob("refused");
+  const requests = { verb: "patch", resource: "jobs.batch" };
+  const message = "jobs.batch is forbidden: exceeded quota: jobs";
+  kube.faults.fail(requests, { code: 403, message });
+  const { written } = await look("refused");
+  const by = { kind: "Job", name: "refused-agents", message };
+  assert.deepEqual(written.at(-1), { kind: "refused", by });
+  kube.faults.fail(requests, { code: 500 });
+  await assert.rejects(look("refused"));
+});

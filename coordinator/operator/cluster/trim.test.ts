@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { FIELD_MANAGER } from "../reconcile/actions.ts";
+import type { ObservedObject } from "../reconcile/observation.ts";
+import { trimmed } from "./trim.ts";
+
+const metadata = { name: "x", uid: "u", resourceVersion: "1", labels: { a: "b" } };
+
+it("of a pod its labels and what its status says of readiness are kept", () => {
+  const podAt = (seconds: number): ObservedObject => ({
+    ...{ apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [{ image: "x:1" }] } },
+    status: {
+      phase: "Running",
+      conditions: [{ type: "Ready", status: "True", lastProbeTime: `00:00:${seconds}` }],
+      containerStatuses: [{ image: "x:1", restartCount: 0, state: { running: {} } }],
+    },
+  });
+  const kept = trimmed(podAt(10));
+  assert.deepEqual(kept, trimmed(podAt(20)));
+  assert.deepEqual([kept.metadata.labels, kept.spec], [{ a: "b" }, undefined]);
+});
+
+it("of the agents' job the operator's own fields are kept, of other children their marks", () => {
+  const managedFields = [FIELD_MANAGER, "kubectl"].map((manager) => ({
+    ...{ manager, operation: "Apply", fieldsV1: { "f:spec": {} } },
+  }));
+  const annotations = { "moestro.dev/applied": "0a1b" };
+  const given = { ...metadata, annotations, managedFields };
+  const content = { spec: { suspend: true }, data: { "plan.json": "{}" } };
+  const kept = (kind: string) => trimmed({ apiVersion: "v1", kind, metadata: given, ...content });
+  const [job, map] = [kept("Job"), kept("ConfigMap")];
+  assert.deepEqual(
+    job.metadata.managedFields?.map(({ manager }) => manager),
+    [FIELD_MANAGER],
+  );
+  assert.deepEqual(job.spec, { suspend: true });
+  assert.deepEqual(map, {
+    ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { ...metadata, annotations } },
+  });
+});

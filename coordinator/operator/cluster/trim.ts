@@ -1,0 +1,67 @@
+import { FIELD_MANAGER } from "../reconcile/actions.ts";
+import type { ObservedObject } from "../reconcile/observation.ts";
+
+/**
+ * What looks read of an object, by its kind; the rest would be kept for every job there is, and
+ * every change of it would be looked at. Agents' jobs keep what the operator owns of them.
+ */
+export function trimmed(object: ObservedObject): ObservedObject {
+  const { apiVersion, kind, spec, status } = object;
+  const head = { apiVersion, kind };
+  switch (kind) {
+    case "MoETrainingJob":
+      return { ...object, metadata: named(object) };
+    case "Job":
+    case "JobSet":
+      return { ...head, metadata: owned(object), spec, status: { conditions: status?.conditions } };
+    case "Pod":
+      return { ...head, metadata: named(object), status: podStatus(status) };
+    default:
+      return { ...head, metadata: marked(object) };
+  }
+}
+
+function named({ metadata }: ObservedObject): ObservedObject["metadata"] {
+  const { managedFields: _, annotations: __, ...rest } = metadata;
+  return rest;
+}
+
+function marked({ metadata }: ObservedObject): ObservedObject["metadata"] {
+  const { managedFields: _, ...rest } = metadata;
+  return rest;
+}
+
+function owned(object: ObservedObject): ObservedObject["metadata"] {
+  const ours = object.metadata.managedFields?.filter(({ manager }) => manager === FIELD_MANAGER);
+  return { ...marked(object), ...(ours === undefined ? {} : { managedFields: ours }) };
+}
+
+interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+}
+
+interface ContainerStatus {
+  image?: string;
+  state?: { waiting?: { reason?: string } };
+}
+
+type List<Entry> = readonly Entry[] | undefined;
+
+function podStatus({ phase, ...status }: Record<string, unknown> = {}) {
+  const conditions = status.conditions as List<Condition>;
+  return {
+    phase,
+    conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })),
+    initContainerStatuses: waiting(status.initContainerStatuses as List<ContainerStatus>),
+    containerStatuses: waiting(status.containerStatuses as List<ContainerStatus>),
+  };
+}
+
+function waiting(statuses: List<ContainerStatus>) {
+  return statuses?.flatMap(({ image, state }) => {
+    const reason = state?.waiting?.reason;
+    return reason === undefined ? [] : [{ image, state: { waiting: { reason } } }];
+  });
+}

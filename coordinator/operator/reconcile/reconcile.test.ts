@@ -1,0 +1,282 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { orphanedRuns } from "../orphaned-runs.ts";
+import type { Action } from "./actions.ts";
+import { jobWith, REFUSED_LINE, runWith, START_MS, seenOf } from "./job-fixture.ts";
+import type { ConditionType, JobStatus } from "./job-status.ts";
+import { ModelCluster } from "./model-cluster-fixture.ts";
+import type { Observation, ObservedJob, ObservedObject } from "./observation.ts";
+import { CONTROLLER, reconcile } from "./reconcile.ts";
+
+type Own = Record<string, unknown>;
+
+const kinds = (actions: readonly Action[]) => actions.map(({ kind }) => kind);
+
+function statusIn(actions: readonly Action[]): JobStatus | undefined {
+  return actions.flatMap((action) => (action.kind === "patchStatus" ? [action.status] : []))[0];
+}
+
+function condition(actions: readonly Action[], type: ConditionType) {
+  const found = statusIn(actions)?.conditions?.find((one) => one.type === type);
+  assert.ok(found, type);
+  return found;
+}
+
+/** The children of a job after the operator's first look, and more looks. */
+function cluster(job: ObservedJob, isWebhookThere = false) {
+  const cluster = new ModelCluster(() => START_MS, isWebhookThere);
+  const look = (more: Partial<Observation> = {}) => {
+    const children = cluster.children(job.metadata.uid);
+    const { actions, lookAgainMs } = reconcile(seenOf(job, { children, ...more }));
+    for (const action of actions) {
+      if (action.kind === "applyChild") cluster.apply(action.child, action.resourceVersion);
+      if (action.kind === "deleteChild") cluster.delete(action.child);
+      if (action.kind === "patchStatus") job.status = action.status;
+    }
+    return { actions, lookAgainMs };
+  };
+  const agents = () => {
+    const found = cluster.children(job.metadata.uid).find(({ kind }) => kind === "Job");
+    return found as ObservedObject & { spec: { suspend: boolean } & Own };
+  };
+  return { look, agents, cluster };
+}
+
+function podWith(status: Own, name = "tiny-agents-0-abcde"): ObservedObject {
+  const metadata = { name, uid: name, resourceVersion: "1" };
+  return { apiVersion: "v1", kind: "Pod", metadata, status };
+}
+
+describe("one look at a job", () => {
+  it("makes its children, then submits it when its pods may start, and says so once", () => {
+    const { look } = cluster(jobWith());
+    const first = look().actions;
+    assert.deepEqual(kinds(first), Array(6).fill("applyChild"));
+    const second = look().actions;
+    assert.deepEqual(kinds(second), ["submitRun", "patchStatus"]);
+    assert.equal(condition(second, "Admitted").status, "True");
+    assert.equal(statusIn(second)?.executionAttempt, 1);
+    const run = runWith({ state: "running", layout: "tp 2 pp 2", numRanks: 4 });
+    assert.equal(condition(look({ run }).actions, "Running").status, "True");
+    assert.deepEqual(look({ run }), { actions: [], lookAgainMs: undefined });
+  });
+
+  it("leaves a job alone that another controller manages, or that is being deleted", () => {
+    const seen = [
+      seenOf(jobWith({ managedBy: "kueue.x-k8s.io/multikueue" })),
+      seenOf({
+        ...jobWith(),
+        metadata: { ...jobWith().metadata, deletionTimestamp: "2026-01-01T00:00:00Z" },
+      }),
+    ];
+    for (const each of seen) assert.deepEqual(reconcile(each), { actions: [] });
+    const own = reconcile(seenOf(jobWith({ managedBy: CONTROLLER })));
+    assert.ok(own.actions.length > 0);
+  });
+
+  it("fails a job that the coordinator refuses, in its words, until its spec is better", () => {
+    const job = jobWith({ nodes: { max: 3 } });
+    const { look } = cluster(job);
+    const { actions } = look();
+    assert.deepEqual(kinds(actions), ["patchStatus"]);
+    const { status, reason, message } = condition(actions, "Failed");
+    assert.deepEqual([status, reason, message], ["True", "NoPlan", REFUSED_LINE]);
+    assert.deepEqual(look().actions, []);
+    job.spec = { ...job.spec, nodes: { max: 2 } };
+    look();
+    assert.equal(condition(look().actions, "Failed").status, "False");
+  });
+
+  it("does not end a run whose new size is refused", () => {
+    const job = jobWith();
+    const { look } = cluster(job);
+    const run = runWith({ state: "running", numRanks: 4 });
+    look();
+    look({ run });
+    job.spec = { ...job.spec, nodes: { max: 3 } };
+    const { actions } = look({ run });
+    assert.deepEqual(kinds(actions), ["patchStatus"]);
+    assert.equal(condition(actions, "Planned").status, "False");
+    assert.equal(condition(actions, "Failed").status, "False");
+  });
+
+  it("lets the run write its checkpoint before the nodes are given back", () => {
+    const job = jobWith();
+    const { look, agents } = cluster(job);
+    const running = runWith({ state: "running", numRanks: 4 });
+    look();
+    look({ run: running });
+    job.spec = { ...job.spec, suspend: true };
+    const { actions } = look({ run: running });
+    assert.deepEqual(kinds(actions), ["suspendRun", "patchStatus"]);
+    assert.equal(agents().spec.suspend, false);
+    const run = runWith({ state: "suspended" });
+    assert.equal(condition(look({ run }).actions, "Admitted").status, "True");
+    assert.equal(agents().spec.suspend, true);
+    assert.equal(condition(look({ run }).actions, "Suspended").status, "True");
+    job.spec = { ...job.spec, suspend: false };
+    look({ run });
+    assert.equal(agents().spec.suspend, false);
+    assert.ok(kinds(look({ run }).actions).includes("resumeRun"));
+    assert.equal(job.status?.executionAttempt, 2);
+  });
+
+  for (const [who, own, isWebhookThere] of [
+    ["the queue that the spec names", { queueName: "research" }, false],
+    ["an admission webhook", {}, true],
+  ] as const) {
+    it(`leaves it to ${who} when the pods start, also after a suspension`, () => {
+      const job = jobWith(own);
+      const { look, agents, cluster: server } = cluster(job, isWebhookThere);
+      const admit = () =>
+        server.edit(agents(), "kueue", ({ spec }) => Object.assign(spec ?? {}, { suspend: false }));
+      look();
+      look();
+      assert.equal(agents().spec.suspend, true);
+      job.spec = { ...job.spec, ttlSecondsAfterFinished: 60 };
+      assert.ok(kinds(look().actions).includes("applyChild"));
+      assert.equal(agents().spec.suspend, true);
+      assert.equal(
+        job.status?.conditions?.find(({ type }) => type === "Admitted")?.reason,
+        "Queued",
+      );
+      admit();
+      assert.ok(kinds(look().actions).includes("submitRun"));
+      job.spec = { ...job.spec, suspend: true };
+      const off = { run: runWith({ state: "suspended" }) };
+      // Who starts it could start it at any time.
+      assert.deepEqual(kinds(look(off).actions), ["deleteChild", "patchStatus"]);
+      assert.equal(condition(look(off).actions, "Suspended").reason, "SuspendedBySpec");
+      assert.deepEqual(look(off).actions, []);
+      job.spec = { ...job.spec, suspend: false };
+      look(off);
+      assert.equal(agents().spec.suspend, true);
+      assert.equal(condition(look(off).actions, "Suspended").reason, "WaitsForNodes");
+      admit();
+      assert.ok(
+        kinds(look({ run: runWith({ state: "suspended" }) }).actions).includes("resumeRun"),
+      );
+    });
+  }
+
+  it("suspends the run when the queue takes its nodes", () => {
+    const job = jobWith({ queueName: "research" });
+    const { look } = cluster(job);
+    look();
+    const { actions } = look({ run: runWith({ state: "running", numRanks: 4 }) });
+    assert.ok(kinds(actions).includes("suspendRun"));
+  });
+
+  it("leaves pods as they are while there are some, and makes them anew when suspended", () => {
+    const job = jobWith();
+    const { look, agents } = cluster(job);
+    const run = runWith({ state: "running", numRanks: 4 });
+    look();
+    look({ run });
+    const template = { spec: { nodeSelector: { gpu: "h100" } } };
+    job.spec = { ...job.spec, template, nodes: { max: 1 } };
+    const before = agents().spec.template;
+    assert.deepEqual(kinds(look({ run }).actions), ["scaleRun"]);
+    const small = runWith({ state: "running", numRanks: 2, maxRanks: 2 });
+    assert.deepEqual(kinds(look({ run: small }).actions), ["applyChild", "applyChild"]);
+    assert.deepEqual([agents().spec.template, agents().spec.parallelism], [before, 1]);
+    job.spec = { ...job.spec, suspend: true };
+    const off = { run: runWith({ state: "suspended", maxRanks: 2 }) };
+    look(off);
+    assert.deepEqual(kinds(look(off).actions), ["deleteChild", "patchStatus"]);
+    job.spec = { ...job.spec, suspend: false };
+    look(off);
+    assert.deepEqual(
+      (agents().spec.template as { spec: Own }).spec.nodeSelector,
+      template.spec.nodeSelector,
+    );
+  });
+
+  it("gives the nodes of a job that is over back, and deletes its job when its time is over", () => {
+    const job = jobWith({ ttlSecondsAfterFinished: 60 });
+    const { look, agents } = cluster(job);
+    look();
+    look();
+    const run = runWith({ state: "succeeded", reason: "all 240 steps are made" });
+    assert.equal(condition(look({ run }).actions, "Succeeded").status, "True");
+    assert.equal(agents().spec.suspend, true);
+    assert.deepEqual(look({ run }), { actions: [], lookAgainMs: 60_000 });
+    const late = { run: undefined, nowMs: START_MS + 60_000 };
+    assert.deepEqual(kinds(look(late).actions), ["deleteChild"]);
+    assert.deepEqual(look(late).actions, []);
+  });
+
+  it("writes the summary every ten seconds at most", () => {
+    const job = jobWith();
+    const { look } = cluster(job);
+    const at = (step: number) => runWith({ state: "running", numRanks: 4, step, loss: 2 });
+    look();
+    look({ run: at(1) });
+    const soon = { statusAtMs: START_MS, nowMs: START_MS + 4_000 };
+    assert.deepEqual(look({ run: at(2), ...soon }), { actions: [], lookAgainMs: 6_000 });
+    const { actions } = look({ run: at(2), ...soon, nowMs: START_MS + 10_000 });
+    assert.equal(statusIn(actions)?.summary?.step, 2);
+  });
+
+  it("says why pods do not run", () => {
+    const waiting = { reason: "ImagePullBackOff", message: "Back-off" };
+    const image = { containerStatuses: [{ image: "x:1", state: { waiting } }] };
+    const gone = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" };
+    const run = runWith({ state: "recovering", restarts: 3, countedRestarts: 1 });
+    const cases: [Partial<Observation>, ConditionType, string][] = [
+      [{ pods: [podWith(image)] }, "Running", "ImagePullFailed"],
+      [{ pods: [podWith({ conditions: [gone] })], run }, "Recovering", "PodEvicted"],
+      [
+        { warnings: ['Error: pods "x" is forbidden: exceeded quota: gpus'] },
+        "Running",
+        "QuotaExceeded",
+      ],
+      [
+        { warnings: ['Error creating: pods "x" is forbidden: violates PodSecurity "restricted"'] },
+        "Running",
+        "PodsRefused",
+      ],
+    ];
+    for (const [more, type, reason] of cases) {
+      const { look } = cluster(jobWith());
+      look();
+      const { actions } = look(more);
+      assert.equal(condition(actions, type).reason, reason);
+      if (more.run !== undefined) assert.equal(statusIn(actions)?.restartsCounted, 1);
+    }
+    const message = "jobs.batch is forbidden: exceeded quota: jobs";
+    const refusals = [{ kind: "Job", name: "tiny-agents", message }];
+    const { actions } = reconcile(seenOf(jobWith(), { refusals }));
+    assert.equal(condition(actions, "Admitted").reason, "QuotaExceeded");
+  });
+
+  it("fails a job whose pods were told something wrong, and cancels its run", () => {
+    const job = jobWith();
+    const { look, agents } = cluster(job);
+    look();
+    const run = runWith({ state: "recovering" });
+    look({ run });
+    const failed = {
+      type: "Failed",
+      status: "True",
+      reason: "PodFailurePolicy",
+      message: "exit 2",
+    };
+    const children = [{ ...agents(), status: { conditions: [failed] } }];
+    const { actions } = look({ run, children });
+    assert.equal(actions[0]?.kind, "cancelRun");
+    assert.equal(condition(actions, "Failed").reason, "PodFailurePolicy");
+    assert.deepEqual(kinds(look({ run: undefined, children: [] }).actions), []);
+  });
+});
+
+describe("runs without a job", () => {
+  it("are those of deleted jobs, also where another has the name now", () => {
+    const submitted = [
+      { runId: "tiny-old", state: "running" as const },
+      { runId: "tiny-new", state: "queued" as const },
+      { runId: "other-gone", state: "succeeded" as const },
+    ];
+    assert.deepEqual(orphanedRuns(submitted, [{ name: "tiny", uid: "new" }]), ["tiny-old"]);
+  });
+});
