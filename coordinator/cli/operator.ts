@@ -53,19 +53,31 @@ async function operate(options: OperatorOptions): Promise<void> {
   const { kubeAccess } = await import("../kubernetes/kube-access.ts");
   const { podIdentities } = await import("../kubernetes/trust/pod-identities.ts");
   const { Operator } = await import("../operator/operator.ts");
+  const { PodWatch } = await import("../operator/pod-watch.ts");
   const { config, namespace } = kubeAccess(options);
-  const pods = podIdentities(config, namespace);
-  await runService(options, { pods }, (coordinator, log) => {
-    const operator = new Operator({
-      ...{ config, namespace, log, runsDirectory: resolve(options.runsDir) },
-      // A pod's name, which is its host's, may come again as another process.
-      self: `${hostname()}_${process.pid}_${Date.now().toString(36)}`,
-      installation: installationOf(options, namespace),
-      runs: coordinator.runs,
-      authority: coordinator.authority,
-    });
-    coordinator.metrics.observeOperator(() => operator.state);
-    return () => operator.close();
+  await runService(options, (log) => {
+    const pods = new PodWatch(config, namespace, (why, retryMs) =>
+      log.warn(`the watch of agents' pods: ${why}; again in ${(retryMs / 1000).toFixed(1)} s`),
+    );
+    return {
+      options: { pods: podIdentities(config, namespace), whyGone: (agent) => pods.whyGone(agent) },
+      begin(coordinator) {
+        const operator = new Operator({
+          ...{ config, namespace, log, runsDirectory: resolve(options.runsDir) },
+          // A pod's name, which is its host's, may come again as another process.
+          self: `${hostname()}_${process.pid}_${Date.now().toString(36)}`,
+          installation: installationOf(options, namespace),
+          runs: coordinator.runs,
+          authority: coordinator.authority,
+        });
+        const watching = pods.run();
+        coordinator.metrics.observeOperator(() => operator.state);
+        return async () => {
+          pods.close();
+          await Promise.all([operator.close(), watching]);
+        };
+      },
+    };
   });
 }
 

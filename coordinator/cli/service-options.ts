@@ -79,21 +79,24 @@ export function addServiceOptions(command: Command): Command {
     .addOption(runsDirectoryOption());
 }
 
-/**
- * Runs a coordinator, and what goes with it, until a person or the system asks for its end.
- *
- * @param more what the options do not say
- * @param beside begins what goes with it; returns what ends that
- */
+/** What goes with a coordinator in its process. */
+export interface Company {
+  /** What the options do not say. */
+  options: Partial<CoordinatorOptions>;
+  /** Begins it; returns what ends it. */
+  begin(coordinator: Coordinator): () => Promise<void>;
+}
+
+/** Runs a coordinator, and what goes with it, until a person or the system asks for its end. */
 export async function runService(
   options: ServiceOptions,
-  more: Partial<CoordinatorOptions> = {},
-  beside: (coordinator: Coordinator, log: Log) => () => Promise<void> = () => async () => {},
+  companyOf?: (log: Log) => Company,
 ): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   // Of all commands these alone need it, and it takes a while to load.
   const { Coordinator } = await import("../service/coordinator.ts");
   const log = openLog({ level: options.logLevel });
+  const company = companyOf?.(log);
   const coordinator = await Coordinator.start({
     stateDirectory: stateDirectory(),
     runsDirectory: ensureDirectory(resolve(options.runsDir)),
@@ -108,16 +111,16 @@ export async function runService(
     networkInterface: options.interface,
     http: options.http,
     log,
-    ...more,
+    ...company?.options,
   });
   log.info(`agents and commands connect to ${coordinator.address}`);
   const unpublish = publishCoordinator(coordinator.localAddress);
-  const end = beside(coordinator, log);
+  const end = company?.begin(coordinator);
   try {
     await asked();
   } finally {
     unpublish();
-    await end();
+    await end?.();
     await coordinator.close();
     // Nothing is left to do. A socket that was cut as it began must not hold up an upgrade.
     setTimeout(() => process.exit(), LINGER_MS).unref();

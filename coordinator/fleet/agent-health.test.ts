@@ -12,6 +12,7 @@ const base: AgentFacts = {
   wasReached: true,
   wasHere: true,
   progressAtMs: 0,
+  gone: undefined,
   numPeers: 1,
   numSilentPeers: 0,
 };
@@ -23,6 +24,24 @@ const CASES: [sentence: string, facts: Partial<AgentFacts>, verdict: string, rea
     {},
     "lost",
     /agent b is lost: its connection is gone for 4\.0 s, and agent a cannot reach it either/,
+  ],
+  [
+    "one whose pod is gone is lost, whether or not there is somebody to ask",
+    { gone: "its pod is gone", probes: [], numPeers: 0 },
+    "lost",
+    /^agent b is lost: its connection is gone for 4\.0 s, and its pod is gone$/,
+  ],
+  [
+    "but not at once, for it may have been heard of elsewhere",
+    { gone: "its pod is gone", probes: [], heardAtMs: NOW - 2500 },
+    "silent",
+    /its peers are being asked/,
+  ],
+  [
+    "and not while its ranks go on",
+    { gone: "its pod is gone", probes: [], progressAtMs: NOW - 100 },
+    "silent",
+    /its ranks take part in steps/,
   ],
   [
     "a hung connection alone is no proof",
@@ -117,6 +136,7 @@ test("no agent is lost that a peer reaches, or whose ranks make steps", () => {
         wasReached: fc.boolean(),
         wasHere: fc.boolean(),
         progressAtMs: fc.integer({ min: 0, max: NOW }),
+        gone: fc.constantFrom(undefined, "its pod is gone"),
         numPeers: fc.integer({ min: 0, max: 3 }),
         numSilentPeers: fc.integer({ min: 0, max: 3 }),
       }),
@@ -131,7 +151,7 @@ test("no agent is lost that a peer reaches, or whose ranks make steps", () => {
         const since = facts.probes.filter(({ atMs }) => atMs >= facts.heardAtMs);
         const refusals = since.slice(since.findLastIndex(({ answered }) => answered) + 1);
         const isUp = refusals.some(({ connected }) => connected);
-        const isSure = facts.wasReached && !isUp;
+        const isSure = facts.gone !== undefined || (facts.wasReached && !isUp);
         assert.ok(NOW - facts.heardAtMs >= (isSure ? lostAfterMs : stoppedAfterMs));
       },
     ),

@@ -19,6 +19,8 @@ export type AgentFacts = {
   wasHere: boolean;
   /** When a run with ranks there last made a step, as told by another agent. */
   progressAtMs: number;
+  /** Why it will not come back, as somebody knows who watches its machine; undefined if nobody does. */
+  gone: string | undefined;
   /** Agents that could be asked. */
   numPeers: number;
   /** Agents beside it that are silent too. */
@@ -43,7 +45,8 @@ export type AgentVerdict = {
 /**
  * Whether an agent, and with it the ranks of its node, is there. Pure. It is lost only
  * on two independent signs: nothing comes of it here, and its peers do not reach it
- * either while the runs with ranks there stand still. Ranks that go on are proof of
+ * either while the runs with ranks there stand still, or whoever runs its machine says
+ * that it is gone. Ranks that go on are proof of
  * life, whatever has become of the agent's connection. A machine that takes connections
  * is not gone; its agent is stopped, and ranks that nobody else hears of may go on.
  */
@@ -71,6 +74,9 @@ export function judgeAgent(
   }
   if (nowMs - progressAtMs < options.lostAfterMs && progressAtMs > heardAtMs) {
     return silent("its ranks take part in steps, so they are left alone");
+  }
+  if (facts.gone !== undefined && silentMs >= options.lostAfterMs) {
+    return { verdict: "lost", reason: `agent ${agentId} is lost: ${since}, and ${facts.gone}` };
   }
   if (numPeers === 0) {
     const alone = numSilentPeers === 0 ? "there is no other agent to ask" : "no agent is heard of";

@@ -70,6 +70,8 @@ export type FleetOptions = {
   epoch(): bigint | undefined;
   /** Who leads, as far as known. */
   leader(): string | undefined;
+  /** Why an agent that nothing is heard of will not come back, by whoever runs its machine. */
+  whyGone?(agent: { agentId: string; wasHere: boolean; silentMs: number }): string | undefined;
   /** Agents, or what they are good for, have changed. */
   changed(): void;
   /** An agent is about to end: what it has is to go elsewhere. */
@@ -343,6 +345,7 @@ export class Fleet implements AgentEvents {
       probes: known.probes,
       wasReached: known.wasReached,
       wasHere: known.hello !== undefined,
+      gone: this.#whyGone(agentId, known, now),
       progressAtMs: Math.max(0, ...groups.map(({ progressAtMs }) => progressAtMs)),
       numPeers: peers.length,
       numSilentPeers: Math.max(0, this.#known.size - 1 - peers.length),
@@ -360,6 +363,13 @@ export class Fleet implements AgentEvents {
       const peer = peers[Math.floor(Math.random() * peers.length)];
       if (peer !== agentId) this.#ask(agentId, known, peer ? [peer] : [], REACH_EVERY_MS);
     }
+  }
+
+  /** Asked only of those that are missed. */
+  #whyGone(agentId: string, { heardAtMs, hello }: Known, now: number): string | undefined {
+    const silentMs = now - heardAtMs;
+    if (silentMs < SILENT_AFTER_MS) return undefined;
+    return this.#options.whyGone?.({ agentId, wasHere: hello !== undefined, silentMs });
   }
 
   /** Has peers try to reach an agent, now and then. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { MoestroError } from "../errors.ts";
-import { Fleet } from "../fleet/fleet.ts";
+import { Fleet, type FleetOptions } from "../fleet/fleet.ts";
 import { createHttpServer } from "../observability/http.ts";
 import type { Log } from "../observability/log.ts";
 import { Metrics } from "../observability/metrics.ts";
@@ -54,6 +54,8 @@ export type CoordinatorOptions = {
   http: { host: string; port: number } | undefined;
   /** Whom agents in pods are; without them none joins by a service-account token. */
   pods?: PodIdentities | undefined;
+  /** As `FleetOptions` has it. */
+  whyGone?: FleetOptions["whyGone"];
   log: Log;
 };
 
@@ -200,6 +202,7 @@ export class Coordinator {
       },
       leader: () => this.#otherLeader,
       changed: () => this.#dispatcher?.pass(),
+      ...(this.#options.whyGone ? { whyGone: this.#options.whyGone } : {}),
       leaving: (agentId, reason) => this.#dispatcher?.agentLeaves(agentId, reason),
       overtaken: () => this.#leadership?.overtaken(),
       refusedStale: (agentId, { message, fence }) => {

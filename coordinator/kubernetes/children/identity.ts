@@ -16,6 +16,9 @@ export function podSelector({ metadata }: MoETrainingJob): Record<string, string
   return { [COMPONENT_LABEL]: "agent", [JOB_LABEL]: metadata.name };
 }
 
+/** Selects the pods of all agents. */
+export const AGENTS = `${COMPONENT_LABEL}=agent`;
+
 /** On every child, and on every pod. */
 export function labelsOf(job: MoETrainingJob): Record<string, string> {
   return {

@@ -48,13 +48,14 @@ export class ListWatch {
   readonly objects: KeyedObjects;
   /** Whether all there was has been seen once. */
   isComplete = false;
+  /** When everything was listed last; of the wall clock, 0 before. */
+  listedAtMs = 0;
   private readonly api: KubernetesObjectApi;
   private readonly watcher: Watch;
   private readonly kind: WatchedKind;
   private readonly listener: WatchListener;
   private readonly options: WatchOptions;
   private version: string | undefined;
-  private listedAtMs = 0;
   private heardAtMs = Date.now();
   private readonly closing = new AbortController();
 
