@@ -1,5 +1,9 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
@@ -7,8 +11,10 @@ import { pythonExecutable } from "../../coordinator/environment/python.ts";
 import { textAt } from "../kubernetes/json.ts";
 import { type Output, startKubectl } from "../kubernetes/kubectl.ts";
 import { startCluster, type TestCluster } from "../kubernetes/start.ts";
+import type { Shell } from "./kubernetes-docs.ts";
 
-const LAUNCHER = fileURLToPath(new URL("../../bin/moestro.mjs", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const LAUNCHER = join(ROOT, "bin/moestro.mjs");
 
 /**
  * A cluster of this machine's processes with moestro's images: what Kubernetes does with hosts
@@ -16,9 +22,12 @@ const LAUNCHER = fileURLToPath(new URL("../../bin/moestro.mjs", import.meta.url)
  */
 export class Cluster {
   readonly kube: TestCluster;
+  /** A folder with `moestro` in it. */
+  private readonly commands = mkdtempSync(join(tmpdir(), "moestro-commands-"));
 
   private constructor(kube: TestCluster) {
     this.kube = kube;
+    symlinkSync(LAUNCHER, join(this.commands, "moestro"));
   }
 
   static async start(nodes: readonly string[]): Promise<Cluster> {
@@ -70,18 +79,48 @@ export class Cluster {
     return { exitCode: exitCode ?? -1, stdout, stderr };
   }
 
-  /** A watch; returns what ends it and gives what it printed. */
-  watch(...args: string[]): () => Promise<string> {
-    const child = startKubectl(this.kube, args);
-    const printed = text(child.stdout as Readable);
-    return () => {
-      child.kill("SIGTERM");
-      return printed;
+  /** A person's, in the project's folder, with the cluster's kubeconfig and both commands. */
+  get shell(): Shell {
+    const start = (command: string) => this.startShell(command);
+    return {
+      async run(command) {
+        const child = start(command);
+        const [stdout, stderr, [exitCode]] = await Promise.all([
+          text(child.stdout),
+          text(child.stderr),
+          once(child, "close"),
+        ]);
+        return { exitCode: exitCode ?? -1, stdout, stderr };
+      },
+      start(command) {
+        const child = start(command);
+        const printed = text(child.stdout);
+        return () => {
+          // With what it started: a group of its own.
+          process.kill(-(child.pid ?? 0), "SIGTERM");
+          return printed;
+        };
+      },
     };
   }
 
-  close(): Promise<void> {
-    return this.kube.close();
+  private startShell(command: string) {
+    const { kubeconfig } = this.kube;
+    // The kubectl that tests use lies beside Python, where there is one.
+    const folders = [this.commands, dirname(pythonExecutable()), path()];
+    return spawn("/bin/sh", ["-c", command], {
+      ...{ cwd: ROOT, detached: true, stdio: ["ignore", "pipe", "pipe"] },
+      env: {
+        ...process.env,
+        ...{ PATH: folders.join(delimiter), KUBECONFIG: kubeconfig },
+        KUBECACHEDIR: `${kubeconfig}.cache`,
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    rmSync(this.commands, { recursive: true });
+    await this.kube.close();
   }
 }
 
@@ -92,7 +131,7 @@ function renamed(text: string, names: readonly (readonly [RegExp, string])[]): s
 }
 
 /** The first of three in a row for the coordinator, and one for its store. */
-async function freePorts(): Promise<[number, number]> {
+export async function freePorts(): Promise<[number, number]> {
   for (;;) {
     const first = 20_000 + Math.floor(Math.random() * 30_000);
     const wanted = [first, first + 1, first + 2, first + 3];
