@@ -30,8 +30,12 @@ export function agentCommand(): Command {
     .option("--address <host>", "where other nodes' ranks reach it (default: as it connects)")
     .option("--interface <name>", "network interface that ranks talk over")
     .option("--probe-listen <host:port>", "where it answers other agents (default: any free port)")
+    .option(
+      "--print-logs",
+      "print what ranks write, and a step every 10 s, as logs of pods are read",
+    )
     .option("--python <path>", "Python that ranks run on (default: that of npm run setup)")
-    .action(async (given: Record<string, string>, command: Command) => {
+    .action(async (given: { python?: string }, command: Command) => {
       const options = parseOptions(agentArguments(command));
       const python = given.python ?? (await requirePython()).executable;
       // It leaves nothing to wait for behind, and timers of its libraries would be waited for.
@@ -43,6 +47,7 @@ export function agentCommand(): Command {
 export function agentArguments(command: Command): string[] {
   return command.options.flatMap((option) => {
     const value = command.getOptionValue(option.attributeName());
+    if (value === true) return [`${option.long}`];
     return typeof value === "string" ? [`${option.long}=${value}`] : [];
   });
 }

@@ -13,6 +13,7 @@ export async function* followLines(
   path: string,
   isOver: () => Promise<boolean>,
   signal: AbortSignal,
+  pollMs = POLL_MS,
 ): AsyncIterable<string> {
   const decoder = new TextDecoder();
   let [offset, rest] = [0, ""];
@@ -29,7 +30,7 @@ export async function* followLines(
       if (signal.aborted) return;
     }
     if (over) break;
-    await sleep(POLL_MS);
+    await sleep(pollMs);
   }
   if (rest !== "") yield rest;
 }

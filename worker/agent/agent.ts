@@ -17,6 +17,7 @@ import type { AgentOptions } from "./options.ts";
 import { probe } from "./probe.ts";
 import { RankGroups } from "./rank-groups.ts";
 import { type RankHandle, RankProcess, threadsPerRank } from "./rank-process.ts";
+import { RankStory } from "./rank-story.ts";
 import { StandbyPool } from "./standby-pool.ts";
 
 /** How long a coordinator has to have ranks go elsewhere when the agent is asked to end. */
@@ -70,14 +71,20 @@ export class Agent {
     const start =
       startProcess ??
       ((logPath: string) => new RankProcess({ ...process, logPath, standby: false }));
+    const story = options.printLogs ? new RankStory() : undefined;
     const size = options.numStandbys ?? node.numSlots;
     this.#pool = new StandbyPool({ process, size, note: (line) => this.#note(line) });
     this.#groups = new RankGroups({
       group: ({ networkInterface }) => ({
         networkInterface: options.networkInterface || networkInterface,
         numThreads,
-        takeProcess: (logPath) => this.#pool.take() ?? start(logPath),
+        takeProcess: (logPath) => {
+          const one = this.#pool.take() ?? start(logPath);
+          void story?.follow(one, logPath);
+          return one;
+        },
       }),
+      ...(story ? { stepped: (report) => story.step(report) } : {}),
       tell: (fence, message) => void this.#connection.send(message, fence),
       reported: () => this.#pump(),
       starting: (fence) => this.#pool.hold(fence),

@@ -24,6 +24,7 @@ test("options are read into the types the agent works with", () => {
     address: "10.0.0.7",
     probeListen: { host: "0.0.0.0", port: 0 },
     networkInterface: "eth1",
+    printLogs: false,
     ownCredentials: false,
     exitWithParent: true,
   });

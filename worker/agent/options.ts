@@ -30,6 +30,8 @@ export type AgentOptions = {
   probeListen: HostPort | undefined;
   /** The network interface ranks talk over; empty leaves it to the coordinator or torch. */
   networkInterface: string;
+  /** Print what ranks write, and some of their steps. */
+  printLogs: boolean;
   /** The credentials are for this process alone: it removes them once read, and the folder at its end. */
   ownCredentials: boolean;
   /** End when standard input ends, which is when the process that started the agent is gone. */
@@ -68,6 +70,7 @@ export function parseOptions(args: readonly string[]): AgentOptions {
     address: address === undefined ? undefined : parseHost(address),
     probeListen: parseProbeListen(values["probe-listen"]),
     networkInterface: values.interface,
+    printLogs: values["print-logs"],
     ownCredentials: values["own-credentials"],
     exitWithParent: values["exit-with-parent"],
   };
@@ -153,6 +156,7 @@ function read(args: readonly string[]) {
         "probe-listen": { type: "string" },
         interface: { type: "string", default: "" },
         "own-credentials": { type: "boolean", default: false },
+        "print-logs": { type: "boolean", default: false },
         "exit-with-parent": { type: "boolean", default: false },
       },
     });

@@ -5,6 +5,7 @@ import {
   type StartRanks,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { RankFailedSchema } from "../../proto/gen/moestro/v1/rank_pb.js";
+import type { StepReport } from "../../proto/gen/moestro/v1/report_pb.js";
 import { boundTails } from "./bound-tails.ts";
 import type { AgentMessage } from "./coordinator-stream.ts";
 import type { GroupFence } from "./group-facts.ts";
@@ -22,6 +23,8 @@ export type RankGroupsOptions = {
   ): Pick<RankGroupOptions, "networkInterface" | "numThreads" | "takeProcess">;
   /** Tells the coordinator at once, if it is there. */
   tell(fence: GroupFence, message: AgentMessage): void;
+  /** Ranks have made a step; told for each, whether or not it is sent. */
+  stepped?(report: StepReport): void;
   /** There is something to send among the kept reports. */
   reported(): void;
   /** Ranks are about to start, and have made a step or are no more. */
@@ -90,13 +93,16 @@ export class RankGroups {
       if (this.#latest.get(runId) !== generation) return;
     }
     const fence = { runId, generation };
-    const { tell, reported, starting, settled } = this.#options;
+    const { tell, reported, stepped, starting, settled } = this.#options;
     starting(fence);
     const group: RankGroup = new RankGroup({
       ...{ fence, start, ...this.#options.group(start) },
       tell: (message) => tell(fence, message),
       report: (message) => {
-        if (message.case === "step") settled(fence);
+        if (message.case === "step") {
+          settled(fence);
+          stepped?.(message.value);
+        }
         if (message.case === "rankExited") this.#exitOrder.set(message.value, ++this.#numExits);
         // Of a group that is forgotten nobody wants to know; its exits are told all the same.
         if (this.#groups.get(runId) === group) {

@@ -6,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { KubeConfig } from "@kubernetes/client-node";
 import { parse, stringify } from "yaml";
-import { at, type JsonObject } from "../../../test/kubernetes/json.ts";
+import type { ApiServer } from "../../../test/kubernetes/api-server.ts";
+import { at, type JsonObject, objectsAt } from "../../../test/kubernetes/json.ts";
+import { openCluster, ownName } from "../../../test/kubernetes/open-cluster.ts";
 import { FOREIGN_DEFINITIONS } from "../../../test/kubernetes/schema/foreign-definitions.ts";
-import { startCluster, type TestCluster } from "../../../test/kubernetes/start.ts";
+import { whyNotReal } from "../../../test/kubernetes/which-server.ts";
 import { MoestroError } from "../../errors.ts";
 import { CHILDREN_OPTIONS } from "../../kubernetes/children/options.ts";
 import { clusterWrites } from "../../operator/cluster/cluster-writes.ts";
@@ -24,8 +25,7 @@ import { type DiffOptions, diff } from "./diff.ts";
 const path = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 const SAMPLE = parse(readFileSync(path("k8s/samples/quickstart.yaml"), "utf8"));
 const CRD = parse(readFileSync(path("k8s/base/crd.yaml"), "utf8"));
-const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-const NAMESPACE = "research";
+const NAMESPACE = ownName("research");
 const JOBS = `/apis/moestro.dev/v1alpha1/namespaces/${NAMESPACE}/moetrainingjobs`;
 const CHILDREN: readonly (readonly [group: string, plural: string])[] = [
   ["", "serviceaccounts"],
@@ -36,12 +36,12 @@ const CHILDREN: readonly (readonly [group: string, plural: string])[] = [
   ["batch", "jobs"],
 ];
 
-let kube: TestCluster;
+let kube: ApiServer;
 let folder: string;
 before(async () => {
-  kube = await startCluster({ namespaces: [NAMESPACE] });
   folder = mkdtempSync(join(tmpdir(), "moestro-diff-"));
-  assert.equal((await kube.request("POST", CRDS, CRD)).code, 201);
+  kube = await openCluster({ namespaces: [NAMESPACE] });
+  await kube.define(CRD);
 });
 after(async () => {
   await kube.close();
@@ -60,10 +60,15 @@ const differences = (file: string, options: DiffOptions = {}) =>
   diff(file, { kubeconfig: kube.kubeconfig, ...options });
 
 /** What there is of children, but for what controllers write into it meanwhile. */
-function stored(): unknown[] {
-  return CHILDREN.flatMap(([group, plural]) =>
-    kube.cluster.storage.list({ group, plural }, NAMESPACE),
-  ).map(({ kind, metadata, spec, data }) => [kind, metadata.name, metadata.generation, spec, data]);
+async function stored(): Promise<unknown[]> {
+  const lists = CHILDREN.map(async ([group, plural]) => {
+    const root = group === "" ? "/api" : `/apis/${group}`;
+    const { body } = await kube.request("GET", `${root}/v1/namespaces/${NAMESPACE}/${plural}`);
+    return objectsAt(body, "items").map(({ metadata, spec, data }) => {
+      return [plural, at(metadata, "name"), at(metadata, "generation"), spec, data];
+    });
+  });
+  return (await Promise.all(lists)).flat();
 }
 
 /** Applies a job, and does for it what the operator does. */
@@ -76,13 +81,11 @@ async function applied(
   const made = await kube.request("POST", JOBS, parse(readFileSync(file, "utf8")));
   assert.equal(made.code, 201, JSON.stringify(made.body));
   const job = made.body as unknown as ObservedJob;
-  const config = new KubeConfig();
-  config.loadFromFile(kube.kubeconfig);
   const verdict = await judgeSpec(job, "/", planSnapshot);
   const { actions } = reconcile(seenOf(job, { verdict, installation }));
   for (const action of actions) {
     if (action.kind !== "applyChild") continue;
-    const written = await clusterWrites(config).applyChild(action.child, undefined);
+    const written = await clusterWrites(kube.config).applyChild(action.child, undefined);
     assert.equal(written.kind, "done");
   }
   return file;
@@ -109,7 +112,7 @@ async function refusal(file: string, options: DiffOptions = {}): Promise<[string
 
 describe("moestro k8s diff", () => {
   it("of a job that is not there shows all its children, and makes none", async () => {
-    const before = stored();
+    const before = await stored();
     const { text, notes } = await differences(manifest("new"));
     const headers = [...text.matchAll(/^--- (.*)\n\+\+\+ (.*)$/gm)].map(([, a, b]) => [a, b]);
     const names = ["ServiceAccount/new-agents", "NetworkPolicy/new-agents", "Service/new-agents"];
@@ -123,7 +126,7 @@ describe("moestro k8s diff", () => {
     assert.match(text, /^\+ {4}- from:$/m);
     assert.doesNotMatch(text, /managedFields|resourceVersion|^. +uid:|^.status:/m);
     assert.deepEqual(notes, []);
-    assert.deepEqual(stored(), before);
+    assert.deepEqual(await stored(), before);
   });
 
   it("of a job as it is shows nothing, whatever others have added to its children", async () => {
@@ -154,7 +157,7 @@ describe("moestro k8s diff", () => {
 
   it("shows what a change of the job changes, line by line", async () => {
     await applied("grows");
-    const before = stored();
+    const before = await stored();
     const { text, notes } = await differences(manifest("grows", { nodes: { max: 3 } }));
     assert.deepEqual(text.match(/^--- .*$/gm), [
       `--- live/${NAMESPACE}/ConfigMap/grows-plan`,
@@ -163,7 +166,7 @@ describe("moestro k8s diff", () => {
     ]);
     assert.match(text, /^- {2}completions: 2\n\+ {2}completions: 3$/m);
     assert.deepEqual(notes, []);
-    assert.deepEqual(stored(), before);
+    assert.deepEqual(await stored(), before);
   });
 
   it("says of pods that would be others that they stay while there are some", async () => {
@@ -190,7 +193,7 @@ describe("moestro k8s diff", () => {
     const { text, notes } = await differences(
       manifest("anew", { queueName: "research", template }),
     );
-    assert.match(text, /^--- live\/research\/Job\/anew-agents\n\+\+\+ \/dev\/null\n/);
+    assert.ok(text.startsWith(`--- live/${NAMESPACE}/Job/anew-agents\n+++ /dev/null\n`), text);
     assert.deepEqual(notes, [
       "Job anew-agents: is deleted; another is made when the job is to run",
     ]);
@@ -200,11 +203,12 @@ describe("moestro k8s diff", () => {
     const definition = FOREIGN_DEFINITIONS.find(
       ({ spec }) => at(spec, "names", "kind") === "JobSet",
     );
-    assert.equal((await kube.request("POST", CRDS, definition)).code, 201);
+    assert.ok(definition);
+    await kube.define(definition);
     const file = await applied("sets", { childKind: "JobSet" });
     assert.deepEqual(await differences(file), { text: "", notes: [] });
     const { text } = await differences(manifest("sets", { childKind: "JobSet", suspend: true }));
-    assert.match(text, /^--- live\/research\/JobSet\/sets$/m);
+    assert.ok(text.includes(`--- live/${NAMESPACE}/JobSet/sets\n`), text);
     assert.match(text, /^- {2}suspend: false\n\+ {2}suspend: true$/m);
   });
 
@@ -237,21 +241,25 @@ describe("what stands in the way of moestro k8s diff is told in one line", () =>
     assert.match(conflict, /^Service lost-agents: is not the job's: .*conflict with "people"/);
   });
 
-  it("a kind, or moestro itself, that the cluster does not have", async () => {
-    const bare = await startCluster({ namespaces: [NAMESPACE] });
+  it("a kind, or moestro itself, that the cluster does not have", {
+    skip: whyNotReal("can be had twice"),
+  }, async () => {
+    const bare = await openCluster({ namespaces: [NAMESPACE] });
     const { kubeconfig } = bare;
     const [code, line] = await refusal(manifest("bare"), { kubeconfig });
     assert.equal(code, "environment");
     assert.match(line, /: has no MoETrainingJobs; install moestro there: kubectl apply /);
-    assert.equal((await bare.request("POST", CRDS, CRD)).code, 201);
+    await bare.define(CRD);
     const [, without] = await refusal(manifest("set", { childKind: "JobSet" }), { kubeconfig });
     assert.match(without, /: has no JobSet \(jobset\.x-k8s\.io\/v1alpha2\); install what /);
     await bare.close();
   });
 
   it("no right", async () => {
-    const account = { namespace: NAMESPACE, serviceAccount: "default" };
-    const kubeconfig = kube.kubeconfigFor(account);
+    const account = { namespace: NAMESPACE, serviceAccount: "nobody" };
+    const accounts = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts`;
+    await kube.request("POST", accounts, { metadata: { name: "nobody" } });
+    const kubeconfig = await kube.kubeconfigFor(account);
     const [code, line] = await refusal(manifest("rights"), { kubeconfig });
     assert.equal(code, "environment");
     assert.match(

@@ -41,6 +41,7 @@ export function agentContainer(job: MoETrainingJob, options: ChildrenOptions) {
       "--agent-id=$(POD_NAME)",
       "--address=$(POD_IP)",
       `--slots=${gpusPerNode}`,
+      "--print-logs",
       `--token-file=${TOKEN_DIRECTORY}/${TOKEN_FILE}`,
       `--authority=${TOKEN_DIRECTORY}/${AUTHORITY_KEY}`,
     ],

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { KubeConfig } from "@kubernetes/client-node";
 import { parse } from "yaml";
+import type { ApiServer } from "../../../test/kubernetes/api-server.ts";
 import type { JsonObject } from "../../../test/kubernetes/json.ts";
-import { startCluster, type TestCluster } from "../../../test/kubernetes/start.ts";
+import { openCluster, ownName } from "../../../test/kubernetes/open-cluster.ts";
+import { whyNotReal } from "../../../test/kubernetes/which-server.ts";
 import { judgeSpec } from "../judge/judge-spec.ts";
 import type { Action } from "../reconcile/actions.ts";
 import { jobWith, runWith, seenOf } from "../reconcile/job-fixture.ts";
@@ -13,7 +14,7 @@ import type { Observation, ObservedJob, ObservedObject } from "../reconcile/obse
 import { reconcile } from "../reconcile/reconcile.ts";
 import { type ClusterWrites, clusterWrites } from "./cluster-writes.ts";
 
-const NAMESPACE = "research";
+const NAMESPACE = ownName("writes");
 const JOBS = `/apis/moestro.dev/v1alpha1/namespaces/${NAMESPACE}/moetrainingjobs`;
 const CHILDREN = [
   ...["/api/v1 serviceaccounts", "/api/v1 services", "/api/v1 configmaps"],
@@ -21,16 +22,13 @@ const CHILDREN = [
   "/apis/batch/v1 jobs",
 ];
 
-let kube: TestCluster;
+let kube: ApiServer;
 let writes: ClusterWrites;
 before(async () => {
-  kube = await startCluster({ namespaces: [NAMESPACE] });
+  kube = await openCluster({ namespaces: [NAMESPACE] });
   const crd = readFileSync(fileURLToPath(new URL("../../../k8s/base/crd.yaml", import.meta.url)));
-  const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-  assert.equal((await kube.request("POST", path, parse(String(crd)))).code, 201);
-  const config = new KubeConfig();
-  config.loadFromFile(kube.kubeconfig);
-  writes = clusterWrites(config);
+  await kube.define(parse(String(crd)));
+  writes = clusterWrites(kube.config);
 });
 after(() => kube.close());
 
@@ -107,14 +105,17 @@ it("what has changed since it was seen is not written over", async () => {
   assert.deepEqual(await writes.deleteChild(other, NAMESPACE), { kind: "changed" });
 });
 
-it("what the API server refuses is told in its words, and its trouble is thrown", async () => {
+it("what the API server refuses is told in its words, and its trouble is thrown", {
+  skip: whyNotReal("makes requests fail"),
+}, async () => {
+  const { faults } = kube.played;
   await makeJob("refused");
   const requests = { verb: "patch", resource: "jobs.batch" };
   const message = "jobs.batch is forbidden: exceeded quota: jobs";
-  kube.faults.fail(requests, { code: 403, message });
+  faults.fail(requests, { code: 403, message });
   const { written } = await look("refused");
   const by = { kind: "Job", name: "refused-agents", message };
   assert.deepEqual(written.at(-1), { kind: "refused", by });
-  kube.faults.fail(requests, { code: 500 });
+  faults.fail(requests, { code: 500 });
   await assert.rejects(look("refused"));
 });

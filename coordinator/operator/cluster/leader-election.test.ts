@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { KubeConfig } from "@kubernetes/client-node";
 import { until } from "../../../test/faults/patience.ts";
-import { startCluster, type TestCluster } from "../../../test/kubernetes/start.ts";
+import type { ApiServer } from "../../../test/kubernetes/api-server.ts";
+import { openCluster, ownName } from "../../../test/kubernetes/open-cluster.ts";
+import { whyNotReal } from "../../../test/kubernetes/which-server.ts";
 import { LeaderElection } from "./leader-election.ts";
 import { decideLease, seeLease } from "./lease-decision.ts";
 
-let kube: TestCluster;
-const config = new KubeConfig();
+const NAMESPACE = ownName("election");
+let kube: ApiServer;
 before(async () => {
-  kube = await startCluster();
-  config.loadFromFile(kube.kubeconfig);
+  kube = await openCluster({ namespaces: [NAMESPACE] });
 });
 after(() => kube.close());
 
@@ -19,8 +19,8 @@ function stand(self: string, name: string) {
   const told: boolean[] = [];
   const failures: unknown[] = [];
   const election = new LeaderElection(
-    config,
-    { namespace: "default", name, self, durationMs: 600, periodMs: 20 },
+    kube.config,
+    { namespace: NAMESPACE, name, self, durationMs: 600, periodMs: 20 },
     (isLeader) => told.push(isLeader),
     (error) => failures.push(error),
   );
@@ -45,11 +45,13 @@ it("one leads, and the next as soon as it lets go", async () => {
   assert.deepEqual([a.failures, b.failures], [[], []]);
 });
 
-it("a leader that the API server does not answer stops before another takes over", async () => {
+it("a leader that the API server does not answer stops before another takes over", {
+  skip: whyNotReal("makes requests fail"),
+}, async () => {
   const a = stand("a", "cut-off");
   await until("a leader", () => a.election.isLeader || undefined);
   const requests = { resource: "leases.coordination.k8s.io" };
-  kube.faults.fail(requests, { code: 503, forMs: 700 });
+  kube.played.faults.fail(requests, { code: 503, forMs: 700 });
   const b = stand("b", "cut-off");
   await until("no leader", () => !a.election.isLeader || undefined);
   assert.equal(b.election.isLeader, false);

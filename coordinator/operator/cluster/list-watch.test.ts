@@ -1,29 +1,29 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { KubeConfig } from "@kubernetes/client-node";
 import { until } from "../../../test/faults/patience.ts";
-import { startCluster, type TestCluster } from "../../../test/kubernetes/start.ts";
+import type { ApiServer } from "../../../test/kubernetes/api-server.ts";
+import { openCluster, ownName } from "../../../test/kubernetes/open-cluster.ts";
+import { whyNotReal } from "../../../test/kubernetes/which-server.ts";
 import { ListWatch, WATCH_OPTIONS, type WatchedKind, type WatchOptions } from "./list-watch.ts";
 
-const MAPS = "/api/v1/namespaces/default/configmaps";
-const KIND: WatchedKind = {
-  ...{ apiVersion: "v1", kind: "ConfigMap", plural: "configmaps", namespace: "default" },
-  // Every namespace has one by itself.
-  trim: (object) => (object.metadata.name === "kube-root-ca.crt" ? undefined : object),
-};
+// Every namespace has one by itself.
+const trim: WatchedKind["trim"] = (object) =>
+  object.metadata.name === "kube-root-ca.crt" ? undefined : object;
 const OPTIONS: WatchOptions = { ...WATCH_OPTIONS, firstMs: 10, mostMs: 50, random: () => 0 };
 
-let kube: TestCluster;
-const config = new KubeConfig();
+let kube: ApiServer;
+let namespace: string;
+let maps: string;
 let failures: unknown[] = [];
 let watch: ListWatch;
 let running: Promise<void>;
 let closeWatch: () => Promise<void> = async () => {};
 
 beforeEach(async () => {
-  kube = await startCluster({ bookmarkMs: 20 });
-  config.loadFromFile(kube.kubeconfig);
+  namespace = ownName("watch");
+  maps = `/api/v1/namespaces/${namespace}/configmaps`;
+  kube = await openCluster({ bookmarkMs: 20, namespaces: [namespace] });
 });
 afterEach(async () => {
   await closeWatch();
@@ -37,7 +37,8 @@ function start(options: Partial<WatchOptions> = {}): void {
     listed: () => {},
     failed: (error: unknown) => failures.push(error),
   };
-  watch = new ListWatch(config, KIND, listener, { ...OPTIONS, ...options });
+  const kind = { apiVersion: "v1", kind: "ConfigMap", plural: "configmaps", namespace, trim };
+  watch = new ListWatch(kube.config, kind, listener, { ...OPTIONS, ...options });
   running = watch.run();
   closeWatch = async () => {
     watch.close();
@@ -46,7 +47,7 @@ function start(options: Partial<WatchOptions> = {}): void {
 }
 
 const make = (name: string) =>
-  kube.request("POST", MAPS, { apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
+  kube.request("POST", maps, { apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
 const names = () =>
   watch.objects
     .values()
@@ -54,56 +55,64 @@ const names = () =>
     .sort();
 const untilNames = (wanted: string) =>
   until(`objects ${wanted}`, () => names().join(" ") === wanted || undefined);
-const numWatches = () => kube.faults.numRequests.get("watch configmaps") ?? 0;
-const numLists = () => kube.faults.numRequests.get("list configmaps") ?? 0;
+const numWatches = () => kube.played.faults.numRequests.get("watch configmaps") ?? 0;
+const numLists = () => kube.played.faults.numRequests.get("list configmaps") ?? 0;
 
-it("knows what is there, what comes and what goes, from one list", async () => {
+it("knows what is there, what comes and what goes", async () => {
   await make("a");
   start();
   await untilNames("a");
   assert.equal(watch.objects.values()[0]?.kind, "ConfigMap");
   await make("b");
   await untilNames("a b");
-  await kube.request("DELETE", `${MAPS}/a`);
+  await kube.request("DELETE", `${maps}/a`);
   await untilNames("b");
-  assert.deepEqual([numLists(), failures], [1, []]);
+  assert.deepEqual(failures, []);
 });
 
-it("goes on where it was when the server ends the watch", async () => {
+it("goes on where it was when the server ends the watch", {
+  skip: whyNotReal("drops watches"),
+}, async () => {
   start();
   await until("a list", () => watch.isComplete || undefined);
-  await until("a watch", () => kube.faults.dropWatches("configmaps") > 0 || undefined);
+  await until("a watch", () => kube.played.faults.dropWatches("configmaps") > 0 || undefined);
   await make("a");
   await untilNames("a");
   assert.equal(numLists(), 1);
 });
 
-it("lists again what it is too late for, and forgets what went meanwhile", async () => {
+it("lists again what it is too late for, and forgets what went meanwhile", {
+  skip: whyNotReal("compacts its storage"),
+}, async () => {
   await make("a");
   start();
   await untilNames("a");
-  kube.faults.goAway(100);
-  await kube.request("DELETE", `${MAPS}/a`).catch(() => {});
+  kube.played.faults.goAway(100);
+  await kube.request("DELETE", `${maps}/a`).catch(() => {});
   await sleep(150);
-  await kube.request("DELETE", `${MAPS}/a`);
+  await kube.request("DELETE", `${maps}/a`);
   await make("b");
-  kube.cluster.storage.compact();
+  kube.played.cluster.storage.compact();
   await untilNames("b");
 });
 
-it("notices a watch that is open and silent, and what it kept to itself", async () => {
+it("notices a watch that is open and silent, and what it kept to itself", {
+  skip: whyNotReal("makes watches silent"),
+}, async () => {
   start({ silentMs: 30, relistMs: 400 });
   await until("a list", () => watch.isComplete || undefined);
-  kube.faults.areWatchesSilent = true;
+  kube.played.faults.areWatchesSilent = true;
   await make("a");
   const before = numWatches();
   await until("new watches", () => numWatches() >= before + 2 || undefined);
-  kube.faults.areWatchesSilent = false;
+  kube.played.faults.areWatchesSilent = false;
   await untilNames("a");
   assert.deepEqual(failures, []);
 });
 
-it("lists everything again from time to time", async () => {
+it("lists everything again from time to time", {
+  skip: whyNotReal("counts requests"),
+}, async () => {
   start({ relistMs: 30 });
   await until("three lists", () => numLists() >= 3 || undefined);
 });
