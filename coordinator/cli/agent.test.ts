@@ -6,6 +6,7 @@ import { agentArguments, agentCommand } from "./agent.ts";
 /** Options the agent's process has for whoever starts it, and people have no use for. */
 const POD_VALUES = { "--token-file": "/t", "--authority": "/a.crt" };
 const TOKEN_VALUES = { "--token": "t" };
+const FLAGS = ["--print-logs"];
 const VALUES: Record<string, string> = {
   "--coordinator": "a:1,b:2",
   "--join": "a:2",
@@ -28,17 +29,18 @@ function given(...args: string[]) {
 test("the agent takes every option that the command has", () => {
   const longs = agentCommand().options.map(({ long }) => long ?? "");
   const all = { ...VALUES, ...TOKEN_VALUES, ...POD_VALUES };
-  assert.deepEqual(longs.sort(), Object.keys(all).sort());
+  assert.deepEqual(longs.sort(), [...Object.keys(all), ...FLAGS].sort());
   const taken = {
     ...{ coordinators: ["a:1", "b:2"], agentId: "node-a", credentials: "/c" },
     ...{ joinAddresses: ["a:2"], python: "/p", numSlots: 4, numStandbys: 2 },
     ...{ address: "10.0.0.1", probeListen: { host: "10.0.0.1", port: 0 } },
     ...{ networkInterface: "eth0", ownCredentials: false, exitWithParent: false },
+    printLogs: true,
   };
-  assert.deepEqual(given(...Object.entries({ ...VALUES, ...TOKEN_VALUES }).flat()), {
+  assert.deepEqual(given(...FLAGS, ...Object.entries({ ...VALUES, ...TOKEN_VALUES }).flat()), {
     ...{ ...taken, token: "t", tokenFiles: undefined },
   });
-  assert.deepEqual(given(...Object.entries({ ...VALUES, ...POD_VALUES }).flat()), {
+  assert.deepEqual(given(...FLAGS, ...Object.entries({ ...VALUES, ...POD_VALUES }).flat()), {
     ...{ ...taken, token: undefined, tokenFiles: { token: "/t", authority: "/a.crt" } },
   });
 });
