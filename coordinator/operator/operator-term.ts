@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ApiException, CustomObjectsApi, type KubeConfig } from "@kubernetes/client-node";
 import type { ChildrenOptions } from "../kubernetes/children/options.ts";
 import { API_VERSION, PLURAL } from "../kubernetes/names.ts";
 import { jobOfRun, runIdOf } from "../kubernetes/run-id.ts";
 import type { Log } from "../observability/log.ts";
+import { retryMs } from "../retry.ts";
 import type { ServiceRuns } from "../service/service-runs.ts";
 import { publishAuthority } from "./cluster/authority-map.ts";
 import { clusterWrites } from "./cluster/cluster-writes.ts";
@@ -37,6 +39,8 @@ const CONCURRENCY = 8;
 /** No name of a job. */
 const HOUSEKEEPING = "/";
 const HOUSEKEEPING_MS = 60_000;
+/** Until it is known again who leads. */
+const UNSURE_MS = 1000;
 
 /** What an operator does for as long as it leads without a break. */
 export class OperatorTerm {
@@ -55,10 +59,10 @@ export class OperatorTerm {
     this.options = options;
     const { log, runs, namespace } = options;
     this.queue = new WorkQueue(
-      (name) => (leads() ? this.look(name) : Promise.resolve(undefined)),
-      (name, error, retryMs) => {
+      async (name) => (leads() ? this.look(name) : UNSURE_MS),
+      (name, error, waitMs) => {
         const what = name === HOUSEKEEPING ? "the operator" : `MoETrainingJob ${name}`;
-        log.warn(`${what}: ${whyOf(error)}; again in ${(retryMs / 1000).toFixed(1)} s`);
+        log.warn(`${what}: ${whyOf(error)}; ${againIn(waitMs)}`);
       },
       { ...RETRY_OPTIONS, concurrency: CONCURRENCY },
     );
@@ -88,15 +92,14 @@ export class OperatorTerm {
   private async carryOut(): Promise<void> {
     const { config, namespace, log } = this.options;
     this.queue.add(HOUSEKEEPING);
-    const hasSets = await hasJobSets(config).catch(() => false);
-    if (this.isClosed) return;
+    const hasSets = await this.untilAnswered(() => hasJobSets(config));
+    if (hasSets === undefined) return;
     const cluster = new WatchedCluster(
       config,
       namespace,
       {
         changed: (name) => this.queue.add(name),
-        failed: (error, retryMs) =>
-          log.warn(`a watch: ${whyOf(error)}; again in ${(retryMs / 1000).toFixed(1)} s`),
+        failed: (error, waitMs) => log.warn(`a watch: ${whyOf(error)}; ${againIn(waitMs)}`),
       },
       { ...WATCH_OPTIONS, ...RETRY_OPTIONS, hasJobSets: hasSets },
     );
@@ -110,6 +113,21 @@ export class OperatorTerm {
       now: Date.now,
     });
     await Promise.all([cluster.run(), this.runWatch.run()]);
+  }
+
+  /** Undefined if it was closed before. */
+  private async untilAnswered<Answer>(ask: () => Promise<Answer>): Promise<Answer | undefined> {
+    for (let numFailures = 0; !this.isClosed; ) {
+      try {
+        return await ask();
+      } catch (error) {
+        numFailures += 1;
+        const waitMs = retryMs(numFailures, RETRY_OPTIONS);
+        this.options.log.warn(`the API server: ${whyOf(error)}; ${againIn(waitMs)}`);
+        await sleep(waitMs);
+      }
+    }
+    return undefined;
   }
 
   private async look(name: string): Promise<number | undefined> {
@@ -147,6 +165,8 @@ export class OperatorTerm {
     }
   }
 }
+
+const againIn = (waitMs: number) => `again in ${(waitMs / 1000).toFixed(1)} s`;
 
 /** Asks the API server for the very job that a run is of. */
 async function isThere({ config, namespace }: TermOptions, runId: string): Promise<boolean> {

@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ELECTION_OPTIONS, LeaderElection } from "./cluster/leader-election.ts";
 import { whyOf } from "./cluster/why-of.ts";
 import { OperatorTerm, type TermOptions } from "./operator-term.ts";
+
+/** For letting go of the lease. */
+const CLOSE_MS = 3000;
 
 export interface OperatorOptions extends TermOptions {
   /** Of this process, and no other. */
@@ -44,8 +48,9 @@ export class Operator {
   async close(): Promise<void> {
     const { term } = this;
     this.election.close();
-    await this.elected;
     term?.close();
-    await term?.done;
+    // An API server that does not answer must not hold up the coordinator's own end.
+    const patience = sleep(CLOSE_MS, undefined, { ref: false });
+    await Promise.race([Promise.all([this.elected, term?.done]), patience]);
   }
 }

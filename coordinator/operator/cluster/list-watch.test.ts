@@ -5,10 +5,11 @@ import { until } from "../../../test/faults/patience.ts";
 import type { ApiServer } from "../../../test/kubernetes/api-server.ts";
 import { openCluster, ownName } from "../../../test/kubernetes/open-cluster.ts";
 import { whyNotReal } from "../../../test/kubernetes/which-server.ts";
-import { ListWatch, WATCH_OPTIONS, type WatchedKind, type WatchOptions } from "./list-watch.ts";
+import type { ObservedObject } from "../reconcile/observation.ts";
+import { ListWatch, WATCH_OPTIONS, type WatchOptions } from "./list-watch.ts";
 
 // Every namespace has one by itself.
-const trim: WatchedKind["trim"] = (object) =>
+const trim = (object: ObservedObject) =>
   object.metadata.name === "kube-root-ca.crt" ? undefined : object;
 const OPTIONS: WatchOptions = { ...WATCH_OPTIONS, firstMs: 10, mostMs: 50, random: () => 0 };
 

@@ -53,10 +53,13 @@ function restartsBetween(
 ): JobEvent[] {
   if ((now.restarts ?? 0) <= (old?.restarts ?? 0)) return [];
   const recovery = [now, old].map((status) => conditionIn(status, "Recovering"));
-  const why = recovery.find((one) => one?.status === "True") ?? conditionIn(now, "Running");
+  const failure = recovery.find((one) => one?.status === "True");
+  const why = failure ?? conditionIn(now, "Running");
   const which = generation === undefined ? "" : `generation ${generation}: `;
   const message = `${which}${why?.message ?? "its ranks were started again"}`;
-  return [{ type: "Warning", reason: "RanksRestarted", message }];
+  // Ranks that went elsewhere as they were to are no trouble.
+  const type = failure === undefined ? "Normal" : "Warning";
+  return [{ type, reason: "RanksRestarted", message }];
 }
 
 function conditionIn(status: JobStatus | undefined, type: ConditionType): Condition | undefined {
