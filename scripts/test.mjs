@@ -72,9 +72,6 @@ function settle(ended, passed, failed) {
   return [passed, failed === 0 && (!ended || passed === 0) ? 1 : failed];
 }
 
-/** End-to-end tests that start no ranks. */
-const PLANNING = ["bad-plans", "export", "planner"];
-
 const suites = {
   lint: () => [
     check(join(root, "node_modules/.bin/buf"), "lint"),
@@ -95,12 +92,9 @@ const suites = {
     ),
   ],
   engine: () => [pythonTests()],
-  // What trains has the machine to itself; what only plans goes two by two.
-  e2e: () => [
-    nodeTests(2, ...PLANNING.map((name) => `test/e2e/${name}.test.ts`)),
-    nodeTests(1, `test/e2e/!(${PLANNING.join("|")}).test.ts`),
-  ],
-  faults: () => [nodeTests(1, "test/faults/*.test.ts"), nodeTests(1, "test/fuzz/*.test.ts")],
+  // Two by two: ranks wait for one another, and tests for what ranks do.
+  e2e: () => [nodeTests(2, "test/e2e/*.test.ts")],
+  faults: () => [nodeTests(2, "test/faults/*.test.ts", "test/fuzz/*.test.ts")],
 };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);

@@ -29,6 +29,21 @@ export function planRun(job: Job, ranks: number): Plan {
   return plan;
 }
 
+/** Undefined if there is no plan. */
+export function planOrNone(job: Job, ranks: number): Plan | undefined {
+  try {
+    return planRun(job, ranks);
+  } catch (error) {
+    if (error instanceof MoestroError && error.code === "no_plan") return undefined;
+    throw error;
+  }
+}
+
+/** Whether a plan takes so long that it is made in a thread where others wait. */
+export function isSlowToPlan(job: Job): boolean {
+  return job.cluster.gpu !== undefined;
+}
+
 /** Whole nodes, as far as there are so many GPUs. */
 function onRanks(job: Job, ranks: number): Job {
   const { gpusPerNode = ranks } = job.cluster;

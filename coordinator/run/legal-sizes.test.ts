@@ -76,13 +76,13 @@ describe("legal sizes", () => {
     assert.ok(counts.every((count) => count >= 2 && count <= 12));
   });
 
-  it("have a best one, known by its plan", () => {
+  it("have a best one, known by its plan", async () => {
     const sizes = new LegalSizes(job);
     const makespans = allPlans(job);
     for (let most = 1; most <= 16; most++) {
       const within = [...makespans].filter(([ranks]) => ranks <= most);
       const [best] = within.sort(([a, x], [b, y]) => x - y || a - b);
-      assert.equal(sizes.best(1, most)?.numRanks, best?.[0], `up to ${most} ranks`);
+      assert.equal((await sizes.best(1, most))?.numRanks, best?.[0], `up to ${most} ranks`);
     }
   });
 
@@ -93,7 +93,7 @@ describe("legal sizes", () => {
       open.between(1, 16).map(({ numRanks, tensorParallel }) => [numRanks, tensorParallel]),
       [16, 8, 4].map((count) => [count, 2]),
     );
-    assert.deepEqual(open.best(5, 7), undefined);
+    assert.deepEqual(await open.best(5, 7), undefined);
     const all = { ...fixed, dataParallel: 1, contextParallel: 1 };
     const closed = new LegalSizes((await fixtureJob({ layout: all })).job);
     assert.deepEqual(numbers(closed.between(1, 16)), [4]);
@@ -105,8 +105,8 @@ describe("legal sizes", () => {
     assert.ok(numbers(sizes.between(1, 16)).includes(2), "its layout is legal");
     assert.equal(sizes.plan(2), undefined);
     assert.ok(!numbers(sizes.between(1, 16)).includes(2));
-    assert.equal(sizes.best(1, 2), undefined);
-    assert.equal(sizes.best(1, 5)?.numRanks, 4);
+    assert.equal(await sizes.best(1, 2), undefined);
+    assert.equal((await sizes.best(1, 5))?.numRanks, 4);
   });
 
   it("are planned ahead for the loss of each node, one plan at a time", async () => {
@@ -124,9 +124,24 @@ describe("legal sizes", () => {
     assert.ok(pauses >= 2);
     for (const count of [6, 8]) {
       const [first] = sizes.between(1, count);
-      assert.deepEqual(first, sizes.best(1, count));
+      assert.deepEqual(first, await sizes.best(1, count));
     }
     await sizes.prepare(1, [6, 8], () => assert.fail("all is planned already"));
+  });
+
+  it("for GPUs are planned elsewhere, each once, and not before they are asked for", async () => {
+    const gpus: Job = { ...job, cluster: { ...job.cluster, gpu: "h100" } };
+    const asked: number[] = [];
+    const sizes = new LegalSizes(gpus, async (_, ranks) => {
+      asked.push(ranks);
+      return planJob(job, { ranks });
+    });
+    assert.equal(sizes.isSlow, true);
+    const [one, same] = await Promise.all([sizes.planned(8), sizes.planned(8)]);
+    assert.equal(one, same);
+    assert.equal(sizes.plan(8), one);
+    assert.deepEqual(asked, [8]);
+    assert.equal(new LegalSizes(job, async () => assert.fail("it is planned here")).isSlow, false);
   });
 
   it("are not planned further once nobody needs them", async () => {

@@ -1,13 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 import type { Plan } from "../../proto/gen/moestro/v1/plan_pb.js";
-import { MoestroError } from "../errors.ts";
 import { limitsOf } from "../planner/layout/check-layout.ts";
 import { enumerateLayouts } from "../planner/layout/enumerate-layouts.ts";
 import { fixedSizesOf } from "../planner/layout/fixed-sizes.ts";
 import { runnableArrangements } from "../planner/layout/runnable.ts";
-import { planRun } from "../planner/plan-run.ts";
+import { isSlowToPlan, planOrNone } from "../planner/plan-run.ts";
 import type { Job } from "../spec/schema.ts";
 import type { Placed } from "../store/store.ts";
+
+/** Makes a plan elsewhere, such as in a thread; undefined if there is none. */
+export type PlanApart = (job: Job, ranks: number) => Promise<Plan | undefined>;
 
 /** A number of ranks that a run can be carried out on. */
 export type LegalSize = {
@@ -25,13 +27,23 @@ export type LegalSize = {
  */
 export class LegalSizes {
   readonly #job: Job;
+  readonly #planApart: PlanApart | undefined;
+  /** Plans that are being made. */
+  readonly #pending = new Map<number, Promise<Plan | undefined>>();
   readonly #plans = new Map<number, Plan | undefined>();
   readonly #layouts = new Map<number, boolean>();
   /** Answers of `between`, until another plan is known. */
   readonly #ranked = new Map<string, readonly LegalSize[]>();
 
-  constructor(job: Job) {
+  /** @param planApart how plans that take long are made; here, without it */
+  constructor(job: Job, planApart?: PlanApart) {
     this.#job = job;
+    this.#planApart = planApart && isSlowToPlan(job) ? planApart : undefined;
+  }
+
+  /** Whether plans had better be waited for. */
+  get isSlow(): boolean {
+    return this.#planApart !== undefined;
   }
 
   /** Whether it is known if there is a plan for that many ranks, and which. */
@@ -39,14 +51,29 @@ export class LegalSizes {
     return this.#plans.has(numRanks);
   }
 
-  /** The plan for that many ranks, or none. Takes milliseconds, or some 100 for a huge model. */
+  /**
+   * The plan for that many ranks, or none. Takes milliseconds, or some 100 for a huge model; for
+   * GPUs seconds, unless it is known.
+   */
   plan(numRanks: number): Plan | undefined {
     const known = this.#plans.get(numRanks);
     if (known || !this.#mayBeLegal(numRanks)) return known;
-    const plan = planOrNone(this.#job, numRanks);
-    this.#plans.set(numRanks, plan);
-    this.#ranked.clear();
-    return plan;
+    return this.#keep(numRanks, planOrNone(this.#job, numRanks));
+  }
+
+  /** The same, without holding up others. */
+  async planned(numRanks: number): Promise<Plan | undefined> {
+    const planApart = this.#planApart;
+    if (!planApart || this.isPlanned(numRanks) || !this.#mayBeLegal(numRanks)) {
+      return this.plan(numRanks);
+    }
+    const pending =
+      this.#pending.get(numRanks) ??
+      planApart(this.#job, numRanks)
+        .then((plan) => this.#keep(numRanks, plan))
+        .finally(() => this.#pending.delete(numRanks));
+    this.#pending.set(numRanks, pending);
+    return pending;
   }
 
   /**
@@ -63,11 +90,11 @@ export class LegalSizes {
   }
 
   /** The best size from `minRanks` to `maxRanks`; plans until it is known. */
-  best(minRanks: number, maxRanks: number): LegalSize | undefined {
+  async best(minRanks: number, maxRanks: number): Promise<LegalSize | undefined> {
     for (;;) {
       const [first] = this.between(minRanks, maxRanks);
       if (!first || this.isPlanned(first.numRanks)) return first;
-      this.plan(first.numRanks);
+      await this.planned(first.numRanks);
     }
   }
 
@@ -87,9 +114,15 @@ export class LegalSizes {
         if (!first || this.isPlanned(first.numRanks)) break;
         await idle();
         if (signal?.aborted) return;
-        this.plan(first.numRanks);
+        await this.planned(first.numRanks);
       }
     }
+  }
+
+  #keep(numRanks: number, plan: Plan | undefined): Plan | undefined {
+    this.#plans.set(numRanks, plan);
+    this.#ranked.clear();
+    return plan;
   }
 
   #rank(minRanks: number, maxRanks: number): LegalSize[] {
@@ -146,13 +179,4 @@ export function countsAfterLoss(placed: readonly Placed[]): number[] {
 function workOf({ stages, numMicroBatches, worldSize, layout }: Plan): number {
   const column = stages.reduce((sum, one) => sum + one.forwardFlops + one.backwardFlops, 0);
   return (column * numMicroBatches * worldSize) / (layout?.pipelineParallel ?? 1);
-}
-
-function planOrNone(job: Job, ranks: number): Plan | undefined {
-  try {
-    return planRun(job, ranks);
-  } catch (error) {
-    if (error instanceof MoestroError && error.code === "no_plan") return undefined;
-    throw error;
-  }
 }

@@ -6,6 +6,7 @@ import type { Log } from "../observability/log.ts";
 import { Metrics } from "../observability/metrics.ts";
 import type { ServiceState } from "../observability/telemetry.ts";
 import { openTracing, type TraceRecovery } from "../observability/trace.ts";
+import { PlanThread } from "../planner/plan-thread.ts";
 import { LookQueue } from "../queue/look-queue.ts";
 import type { Quotas, SchedulingOptions } from "../queue/scheduling.ts";
 import { formatAddress, type HostPort } from "../rpc/address.ts";
@@ -29,6 +30,7 @@ import { type Advertise, advertisedHost, certifiedHosts, localHost } from "./adv
 import { Dispatcher } from "./dispatcher.ts";
 import { Leadership } from "./leadership.ts";
 import { machineAddresses } from "./machine-addresses.ts";
+import { SizesOfJobs } from "./queued-run.ts";
 import { keepEndedRuns } from "./retention.ts";
 import { ServiceAgents } from "./service-agents.ts";
 import { ServiceRuns } from "./service-runs.ts";
@@ -78,6 +80,8 @@ export class Coordinator {
   #authority = "";
   #runs: ServiceRuns | undefined;
   #trace: TraceRecovery = () => {};
+  readonly #planning = new PlanThread();
+  readonly #sizes = new SizesOfJobs((job, ranks) => this.#planning.plan(job, ranks));
 
   private constructor(options: CoordinatorOptions) {
     this.#options = options;
@@ -122,6 +126,7 @@ export class Coordinator {
   /** Ends serving. Ranks go on: another coordinator, or this one started again, takes them over. */
   async close(): Promise<void> {
     for (const close of this.#closing.splice(0).reverse()) await close();
+    this.#planning.close();
   }
 
   async #start(): Promise<void> {
@@ -147,6 +152,7 @@ export class Coordinator {
       dispatcher: () => this.#dispatcher,
       look: (runId) => looks.look(runId),
       directory: (runId) => new RunDirectory(join(this.#options.runsDirectory, runId)),
+      sizes: this.#sizes,
       now: () => Date.now(),
     });
     this.#runs = runs;
@@ -267,7 +273,7 @@ export class Coordinator {
     if (!store || !fleet) return;
     const dispatcher = new Dispatcher({
       ...{ store, held, fleet, runsDirectory, cacheDirectory, networkInterface },
-      ...{ quotas, scheduling },
+      ...{ quotas, scheduling, sizes: this.#sizes },
       ...{ telemetry: this.metrics, trace: this.#trace },
       leads: () => this.#leadership?.held !== undefined,
       log: {
@@ -277,6 +283,7 @@ export class Coordinator {
             ...(typeof rank === "number" ? { rank } : {}),
             ...(typeof agent === "string" ? { agent } : {}),
           }),
+        notPlanned: (runId, why) => log.warn(`run ${runId} is not planned: ${why}`, { run: runId }),
         failed: (runId, why) => log.error(`run ${runId} failed: ${why}`, { run: runId }),
       },
     });

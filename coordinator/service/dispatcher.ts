@@ -18,7 +18,7 @@ import type { Held, Placed, RunLife, Store, StoredRun } from "../store/store.ts"
 import { Passes } from "./passes.ts";
 import { patientStore } from "./patient-store.ts";
 import { schedulePools } from "./pools.ts";
-import { type QueuedRun, SizesOfJobs } from "./queued-run.ts";
+import type { QueuedRun, SizesOfJobs } from "./queued-run.ts";
 import { schedulingState } from "./scheduling-state.ts";
 import { type SupervisedRun, supervise } from "./supervised-run.ts";
 import { settled, steer } from "./wishes.ts";
@@ -34,6 +34,8 @@ export type DispatcherOptions = {
   runsDirectory: string;
   cacheDirectory: string;
   networkInterface: string;
+  /** Known plans outlast one who leads. */
+  sizes: SizesOfJobs;
   quotas: Quotas;
   scheduling: SchedulingOptions;
   telemetry: Telemetry;
@@ -46,7 +48,15 @@ export type DispatcherOptions = {
 export type DispatcherLog = {
   event(runId: string, record: EventRecord): void;
   failed(runId: string, why: string): void;
+  /** A plan was not made; it is tried again. */
+  notPlanned(runId: string, why: string): void;
 };
+
+type Sized = Extract<Action, { kind: "start" | "grow" }>;
+
+function waitsForPlan({ runId, size }: Sized): Action {
+  return { kind: "wait", runId, reason: `its layout for ${size} ranks is being planned` };
+}
 
 /**
  * What the leader does about runs: starts them as there is room, hands out slots for
@@ -56,7 +66,6 @@ export class Dispatcher implements SlotSource {
   readonly #options: DispatcherOptions;
   readonly #queued = new Map<string, QueuedRun>();
   readonly #supervised = new Map<string, SupervisedRun>();
-  readonly #sizes = new SizesOfJobs();
   #drained = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   readonly #passes = new Passes(() => this.#passNow());
@@ -196,8 +205,25 @@ export class Dispatcher implements SlotSource {
     // A size without a plan is an estimate: with the plan the decision may be another.
     while (this.#planFirst(actions)) actions = this.#decide();
     for (const action of actions) {
-      this.#contain(action.runId, () => this.#carryOut(action));
+      const ready = this.#isBeingPlanned(action) ? waitsForPlan(action) : action;
+      this.#contain(action.runId, () => this.#carryOut(ready));
     }
+  }
+
+  /** Whether the plan of the action's size is made elsewhere; this looks again when it is there. */
+  #isBeingPlanned(action: Action): action is Sized {
+    if (action.kind !== "start" && action.kind !== "grow") return false;
+    const sizes = this.#sizesOf(action.runId);
+    if (!sizes?.isSlow || sizes.isPlanned(action.size)) return false;
+    sizes.planned(action.size).then(
+      () => this.pass(),
+      (error: Error) => this.#options.log.notPlanned(action.runId, error.message),
+    );
+    return true;
+  }
+
+  #sizesOf(runId: string): LegalSizes | undefined {
+    return (this.#supervised.get(runId) ?? this.#queued.get(runId))?.sizes;
   }
 
   #decide(): Action[] {
@@ -216,9 +242,9 @@ export class Dispatcher implements SlotSource {
   #planFirst(actions: readonly Action[]): boolean {
     for (const action of actions) {
       if (action.kind !== "start" && action.kind !== "grow") continue;
-      const run = this.#supervised.get(action.runId) ?? this.#queued.get(action.runId);
-      if (!run || run.sizes.isPlanned(action.size)) continue;
-      run.sizes.plan(action.size);
+      const sizes = this.#sizesOf(action.runId);
+      if (!sizes || sizes.isSlow || sizes.isPlanned(action.size)) continue;
+      sizes.plan(action.size);
       return true;
     }
     return false;
@@ -298,7 +324,7 @@ export class Dispatcher implements SlotSource {
 
   #adopt(stored: StoredRun): void {
     const { life, generation } = stored;
-    const run = this.#supervise(stored, this.#sizes.of(stored.spec.job), life.state);
+    const run = this.#supervise(stored, this.#options.sizes.of(stored.spec.job), life.state);
     run.placed = life.placed;
     this.#see(run, run.supervisor.adopt(life, generation));
   }
@@ -350,7 +376,7 @@ export class Dispatcher implements SlotSource {
   }
 
   #enqueue(stored: StoredRun, isOwed = false): void {
-    const sizes = this.#sizes.of(stored.spec.job);
+    const sizes = this.#options.sizes.of(stored.spec.job);
     this.#queued.set(stored.runId, { stored, sizes, sinceMs: Date.now(), isOwed });
   }
 

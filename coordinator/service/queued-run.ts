@@ -1,5 +1,5 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { LegalSizes } from "../run/legal-sizes.ts";
+import { LegalSizes, type PlanApart } from "../run/legal-sizes.ts";
 import type { Job } from "../spec/schema.ts";
 import type { StoredRun } from "../store/store.ts";
 
@@ -9,15 +9,18 @@ const MAX_JOBS = 1000;
 /** Plans of jobs by their text: runs of equal jobs share them. The latest used are kept. */
 export class SizesOfJobs {
   readonly #known = new Map<string, LegalSizes>();
+  readonly #planApart: PlanApart | undefined;
   readonly #maxJobs: number;
 
-  constructor(maxJobs = MAX_JOBS) {
+  /** @param planApart how plans that take long are made */
+  constructor(planApart?: PlanApart, maxJobs = MAX_JOBS) {
+    this.#planApart = planApart;
     this.#maxJobs = maxJobs;
   }
 
   of(job: JsonValue): LegalSizes {
     const key = JSON.stringify(job);
-    const sizes = this.#known.get(key) ?? new LegalSizes(jobOf(job));
+    const sizes = this.#known.get(key) ?? new LegalSizes(jobOf(job), this.#planApart);
     // A map keeps the order in which keys came.
     this.#known.delete(key);
     this.#known.set(key, sizes);

@@ -17,7 +17,7 @@ import { parseJob } from "../spec/load-job.ts";
 import type { Job } from "../spec/schema.ts";
 import type { RunSpec, RunWish, Store, StoredRun } from "../store/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { SizesOfJobs } from "./queued-run.ts";
+import type { SizesOfJobs } from "./queued-run.ts";
 import { storedStatus } from "./stored-status.ts";
 
 /** Restarts of a run for failures of its own, unless its submitter says otherwise. */
@@ -36,6 +36,8 @@ export type ServiceRunsOptions = {
   /** Asks whoever leads to look at a run. */
   look(runId: string): Promise<void>;
   directory(runId: string): RunDirectory;
+  /** Shared with the dispatcher. */
+  sizes: SizesOfJobs;
   now(): number;
 };
 
@@ -45,7 +47,6 @@ export type ServiceRunsOptions = {
  */
 export class ServiceRuns implements Runs {
   readonly #options: ServiceRunsOptions;
-  readonly #sizes = new SizesOfJobs();
   /** Jobs that passed, by their text: thousands of one sweep are mostly alike. */
   readonly #checked = new Map<string, Promise<Job>>();
 
@@ -79,7 +80,7 @@ export class ServiceRuns implements Runs {
     const job = await this.#check(request.jobJson);
     const minRanks = request.minRanks || request.maxRanks || job.cluster.ranks;
     const maxRanks = request.maxRanks || Math.max(minRanks, job.cluster.ranks);
-    this.#refuseSizes(job, minRanks, maxRanks);
+    await this.#refuseSizes(job, minRanks, maxRanks);
     const runId = request.runId || newId(job.name, now());
     if (!RUN_ID.test(runId)) {
       throw new MoestroError(
@@ -123,7 +124,7 @@ export class ServiceRuns implements Runs {
 
   async scale(runId: string, minRanks: number, maxRanks: number): Promise<void> {
     const run = await this.#find(runId);
-    this.#refuseSizes(await this.#check(JSON.stringify(run.spec.job)), minRanks, maxRanks);
+    await this.#refuseSizes(await this.#check(JSON.stringify(run.spec.job)), minRanks, maxRanks);
     await this.#wish(runId, { minRanks, maxRanks });
   }
 
@@ -206,7 +207,7 @@ export class ServiceRuns implements Runs {
     );
   }
 
-  #refuseSizes(job: Job, minRanks: number, maxRanks: number): void {
+  async #refuseSizes(job: Job, minRanks: number, maxRanks: number): Promise<void> {
     if (maxRanks > MAX_RANKS || maxRanks - minRanks > MAX_SPAN) {
       throw new MoestroError(
         "invalid_input",
@@ -219,7 +220,8 @@ export class ServiceRuns implements Runs {
         `${minRanks} to ${maxRanks} ranks: give at least 1, and no more at least than at most`,
       );
     }
-    if (this.#sizes.of(job as unknown as JsonValue).best(minRanks, maxRanks)) return;
+    const sizes = this.#options.sizes.of(job as unknown as JsonValue);
+    if (await sizes.best(minRanks, maxRanks)) return;
     throw new MoestroError(
       "no_plan",
       `no legal layout has ${range(minRanks, maxRanks)}; moestro plan tells which sizes the job can have`,
