@@ -92,9 +92,20 @@ type Known = {
   probes: AgentProbe[];
   wasReached: boolean;
   askedAtMs: number;
+  /** Who has not answered yet. */
+  asked: Set<string>;
   leaving: string | undefined;
   verdict: AgentVerdict;
 };
+
+/** Agents that can be asked about one another. */
+type Pool = {
+  /** Those that something was heard of lately. */
+  readonly heard: readonly string[];
+  readonly numKnown: number;
+};
+
+const NOBODY: Pool = { heard: [], numKnown: 0 };
 
 const PRESENT: AgentVerdict = { verdict: "present", reason: "" };
 
@@ -106,8 +117,8 @@ export class Fleet implements AgentEvents {
   /** The groups with ranks on an agent: with thousands of agents none is looked for. */
   readonly #groupsByAgent = new Map<string, Set<Group>>();
   readonly #timer: NodeJS.Timeout;
-  /** Agents that something was heard of lately, at the last look. */
-  #heard: readonly string[] = [];
+  /** As it was at the last look, by pool. */
+  #pools: ReadonlyMap<string, Pool> = new Map();
   #questionsLeft = MAX_QUESTIONS;
   #tickedAtMs = performance.now();
 
@@ -277,7 +288,7 @@ export class Fleet implements AgentEvents {
     const known: Known = {
       ...{ hello: undefined, session: undefined, probes: [], askedAtMs: 0, verdict: PRESENT },
       ...{ runId: undefined, wasReached: false, leaving: undefined },
-      heardAtMs: performance.now(),
+      ...{ asked: new Set(), heardAtMs: performance.now() },
       cameAtMs: performance.now(),
     };
     this.#known.set(agentId, known);
@@ -328,10 +339,29 @@ export class Fleet implements AgentEvents {
     this.#tickedAtMs = now;
     if (wasStopped) for (const known of this.#known.values()) known.heardAtMs = now;
     this.#questionsLeft = MAX_QUESTIONS;
-    this.#heard = [...this.#known].flatMap(([agentId, { session, heardAtMs }]) =>
-      session && now - heardAtMs < SILENT_AFTER_MS ? agentId : [],
-    );
+    this.#pools = this.#poolsNow(now);
     for (const [agentId, known] of this.#known) this.#judge(agentId, known);
+  }
+
+  /** Agents that reach one another: those of one run that has its own, and all others. */
+  #poolsNow(now: number): Map<string, Pool> {
+    const pools = new Map<string, { heard: string[]; numKnown: number }>();
+    for (const [agentId, known] of this.#known) {
+      const name = this.#poolOf(agentId, known);
+      const pool = pools.get(name) ?? { heard: [], numKnown: 0 };
+      pools.set(name, pool);
+      pool.numKnown += 1;
+      if (known.session && now - known.heardAtMs < SILENT_AFTER_MS) pool.heard.push(agentId);
+    }
+    return pools;
+  }
+
+  /** Of one that was never here it is told by those that have ranks of the same run. */
+  #poolOf(agentId: string, { hello, runId }: Known): string {
+    if (hello) return runId ?? "";
+    const [group] = this.#groupsByAgent.get(agentId) ?? [];
+    const isOwn = group?.agentIds.some((one) => this.#known.get(one)?.runId === group.fence.runId);
+    return group && isOwn ? group.fence.runId : "";
   }
 
   #judge(agentId: string, known: Known): void {
@@ -339,7 +369,7 @@ export class Fleet implements AgentEvents {
     const now = performance.now();
     // One that was never here is still on its way.
     if (!known.hello && now - known.heardAtMs < HEALTH_OPTIONS.lostAfterMs) return;
-    const peers = this.#heard;
+    const { heard: peers, numKnown } = this.#pools.get(this.#poolOf(agentId, known)) ?? NOBODY;
     const verdict = judgeAgent(now, {
       ...{ agentId, connected: known.session !== undefined, heardAtMs: known.heardAtMs },
       probes: known.probes,
@@ -348,7 +378,7 @@ export class Fleet implements AgentEvents {
       gone: this.#whyGone(agentId, known, now),
       progressAtMs: Math.max(0, ...groups.map(({ progressAtMs }) => progressAtMs)),
       numPeers: peers.length,
-      numSilentPeers: Math.max(0, this.#known.size - 1 - peers.length),
+      numSilentPeers: Math.max(0, numKnown - 1 - peers.length),
     });
     const changed = verdict.verdict !== known.verdict.verdict;
     known.verdict = verdict;
@@ -380,6 +410,7 @@ export class Fleet implements AgentEvents {
     const now = performance.now();
     if (now - known.askedAtMs < everyMs || this.#questionsLeft <= 0) return;
     known.askedAtMs = now;
+    known.asked = new Set(peers);
     this.#questionsLeft -= 1;
     const { address, probePort: port } = hello;
     const timeoutMs = BigInt(PROBE_TIMEOUT_MS);
@@ -391,7 +422,8 @@ export class Fleet implements AgentEvents {
 
   #probed(by: string, { agentId, answered, connected }: ProbeResult): void {
     const known = this.#known.get(agentId);
-    if (!known) return;
+    // What nobody asked for is not believed.
+    if (!known?.asked.delete(by)) return;
     const sinceMs = known.heardAtMs;
     const kept = known.probes.filter(({ atMs }) => atMs >= sinceMs).slice(-2 * NUM_ASKED);
     known.probes = [...kept, { by, atMs: performance.now(), answered, connected }];

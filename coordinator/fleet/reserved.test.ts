@@ -6,9 +6,12 @@ import {
   ConnectRequestSchema,
   type ConnectResponse,
   FenceSchema,
+  HeartbeatSchema,
+  ProbeResultSchema,
   RankIsReadySchema,
   StartRanksSchema,
 } from "../../proto/gen/moestro/v1/agent_pb.js";
+import { until } from "../../test/faults/patience.ts";
 import type { AgentSession } from "../rpc/agent-service.ts";
 import { Fleet, type Group } from "./fleet.ts";
 
@@ -49,7 +52,7 @@ function groupOf(runId: string, ...agentIds: string[]) {
 function sessionOf(agentId: string, runId?: string) {
   const told: string[] = [];
   const session: AgentSession = {
-    hello: create(AgentHelloSchema, { agentId, numSlots: 2, incarnation: "1" }),
+    hello: create(AgentHelloSchema, { agentId, numSlots: 2, incarnation: "1", probePort: 9 }),
     runId,
     send: (fence, message: ConnectResponse["message"]) =>
       told.push(`${message.case} of ${fence.runId}`),
@@ -109,4 +112,31 @@ test("an agent of one run does not pass for one that has ranks of another", () =
   );
   assert.deepEqual(heard, []);
   assert.equal(fleet.connected(sessionOf("a", "s").session), undefined);
+});
+
+test("an agent is asked after among those of its run, and only who was asked is believed", async () => {
+  const { fleet } = startFleet();
+  const [missed, peer, other] = [sessionOf("a", "r"), sessionOf("c", "r"), sessionOf("x", "s")];
+  for (const { session } of [missed, peer, other]) fleet.connected(session);
+  fleet.attach(groupOf("r", "a", "c").group);
+  const beat = create(ConnectRequestSchema, {
+    message: { case: "heartbeat", value: create(HeartbeatSchema) },
+  });
+  const reaches = create(ConnectRequestSchema, {
+    message: { case: "probed", value: create(ProbeResultSchema, { agentId: "a", answered: true }) },
+  });
+  const beating = setInterval(() => {
+    for (const { session } of [peer, other]) fleet.received(session, beat);
+  }, 100);
+  try {
+    fleet.lost(missed.session);
+    await until("the peer is asked", () => peer.told.includes("probe of "));
+    assert.ok(!other.told.includes("probe of "));
+    fleet.received(other.session, reaches);
+    assert.doesNotMatch(fleet.member("a")?.verdict.reason ?? "", /agent x/);
+    fleet.received(peer.session, reaches);
+    assert.match(fleet.member("a")?.verdict.reason ?? "", /agent c reaches it/);
+  } finally {
+    clearInterval(beating);
+  }
 });
