@@ -1,12 +1,13 @@
 import type { LegalSize } from "../run/legal-sizes.ts";
 import type { Placed } from "../store/store.ts";
+import { compareNames } from "./compare-names.ts";
 import type { SlotPool } from "./slot-pool.ts";
 
 /**
  * The slots for a run's ranks, in the order that ranks fill them, or none if the pool
- * has too few. Takes nothing. Where it can be, a run stays where it was; it gets the fewest
- * agents, of those the ones with the least left over, and no tensor-parallel group that
- * spans two.
+ * has too few. Takes nothing. Where it can be, a run stays where it was, on the first of its
+ * agents by name; it gets the fewest agents, of those the ones with the least left over, and
+ * no tensor-parallel group that spans two.
  */
 export function place(
   size: LegalSize,
@@ -38,7 +39,7 @@ function choose(
   const free = (agentId: string) => pool.slots(agentId).length;
   const own = previous
     .map(({ agentId, slots }) => ({ agentId, numFree: numShared(slots, pool.slots(agentId)) }))
-    .sort((a, b) => b.numFree - a.numFree);
+    .sort((a, b) => b.numFree - a.numFree || compareNames(a.agentId, b.agentId));
   for (const { agentId, numFree } of own) raise(agentId, numFree);
   for (const { agentId } of own) raise(agentId, free(agentId));
   for (const largest of pool.largestFirst()) {

@@ -1,4 +1,5 @@
 import type { Placed } from "../store/store.ts";
+import { compareNames } from "./compare-names.ts";
 import type { PlacedRun, SchedulableAgent } from "./scheduling.ts";
 import { SlotPool } from "./slot-pool.ts";
 
@@ -38,7 +39,7 @@ export class Supply {
   constructor(agents: readonly SchedulableAgent[], placed: readonly PlacedRun[]) {
     const usable = agents
       .filter(({ state, isDrained }) => state === "connected" && !isDrained)
-      .sort((a, b) => compareText(a.agentId, b.agentId));
+      .sort((a, b) => compareNames(a.agentId, b.agentId));
     const kinds = new Map<string, Kind>();
     for (const { agentId, accelerator, numSlots } of usable) {
       const kind = kinds.get(accelerator) ?? new Kind(accelerator);

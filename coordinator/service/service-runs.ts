@@ -95,7 +95,8 @@ export class ServiceRuns implements Runs {
       ...(how.hasOwnAgents ? { hasOwnAgents: true } : {}),
     };
     const directory = this.#options.directory(runId);
-    await this.#refuseUsed(runId, directory);
+    // A run with agents of its own has an id that nobody else's has: it goes on where it was.
+    if (!how.hasOwnAgents) await this.#refuseUsed(runId, directory);
     mkdirSync(directory.path, { recursive: true, mode: 0o700 });
     await store.create(runId, spec, { phase: "run", minRanks, maxRanks, checkpoints: 0 });
     // A copy for people: the store has the job, and waiting for the disk would hold up everybody.

@@ -11,6 +11,8 @@ import { Cluster, freePorts } from "./kubernetes.ts";
 const skip = whyNoKubectl() ?? false;
 /** 60 s by hand. */
 const OUTAGE_MS = Number(process.env.MOESTRO_TEST_OUTAGE_SECONDS ?? 8) * 1000;
+/** Four interpreters import torch, and two coordinators start. */
+const START_MS = 300_000;
 const JOBS = "/apis/moestro.dev/v1alpha1/namespaces/moestro/moetrainingjobs";
 let cluster: Cluster;
 let redis: ChildProcess | undefined;
@@ -83,7 +85,7 @@ before(async () => {
   job.spec.checkpoint = { everySteps: 20 };
   const { code } = await cluster.kube.request("POST", JOBS, job as Json);
   assert.equal(code, 201);
-  await until("training on both nodes", () => isRunning() && layoutIs("dp 4"));
+  await until("training on both nodes", () => isRunning() && layoutIs("dp 4"), START_MS);
   await makesSteps(10);
 });
 after(async () => {
