@@ -8,7 +8,8 @@ export const INTERRUPTED = 130;
 export const EXIT_CODE_HELP = `
 Exit codes:
   0    done
-  ${EXIT_CODES.run_failed}    the run failed (train, and commands with --watch), or cannot do what was asked
+  ${EXIT_CODES.run_failed}    the run failed (train, and commands with --watch), or cannot do what was asked;
+       of k8s diff: something would change
   ${EXIT_CODES.invalid_input}    a mistake in what was given, or no such run, agent or token
   ${EXIT_CODES.no_plan}    nothing legal fits what was asked
   ${EXIT_CODES.environment}    the machine lacks something, or no coordinator could be reached

@@ -160,8 +160,10 @@ describe("the manifests", () => {
   });
 
   it("show and watch only metrics that a coordinator has", async () => {
+    const metrics = new Metrics();
+    metrics.observeOperator(() => ({ leads: true, watchAgeSeconds: 0 }));
     const known = new Set(
-      [...(await new Metrics().render()).matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(
+      [...(await metrics.render()).matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(
         ([, name = "", type]) =>
           type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
       ),

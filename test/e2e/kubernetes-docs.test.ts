@@ -103,6 +103,15 @@ it("a command that ends otherwise than the document says fails", async () => {
   await assert.rejects(readerOf(wrong).follow("Install"), /guide.md:12: kubectl diff -f job.yaml/);
 });
 
+it("text speaks only of commands that are shown", () => {
+  const spoken = (command: string) => DOCUMENT.replace("# Guide", `Say \`${command}\`.`);
+  assert.equal(commandsOf("guide.md", spoken("kubectl get")).length, 2);
+  assert.throws(
+    () => commandsOf("guide.md", spoken("kubectl drain node-a")),
+    /guide.md:2: no command in a fence begins with kubectl drain node-a/,
+  );
+});
+
 it("a command outside the fences of commands is found", () => {
   const hidden = DOCUMENT.replace("kind: Job", "$ kubectl delete everything");
   assert.throws(() => commandsOf("guide.md", hidden), /guide.md:16: a command stands in a fence/);

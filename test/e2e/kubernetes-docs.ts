@@ -4,6 +4,8 @@ import type { Output } from "../kubernetes/kubectl.ts";
 /** Fences whose commands the test carries out, and those of which it says why it does not. */
 const HERE = "sh";
 const ELSEWHERE = "sh elsewhere";
+/** Where text speaks of a command. */
+const SPOKEN_OF = /`(kubectl [^`]+)`/g;
 const COMMAND = /^\s*(\$ )?(kubectl|moestro|npx|docker|helm) /;
 /** What a command exits with where that is not 0, as its line says to people. */
 const EXIT_CODE = /# exit code (\d+)/;
@@ -25,6 +27,7 @@ export interface Section {
 /** The commands of a Markdown document under their headings; throws where some hide elsewhere. */
 export function commandsOf(name: string, text: string): Section[] {
   const sections: Section[] = [{ heading: "", commands: [] }];
+  const spokenOf: [command: string, place: string][] = [];
   let fence: string | undefined;
   let begun = "";
   for (const [index, line] of text.split("\n").entries()) {
@@ -34,6 +37,7 @@ export function commandsOf(name: string, text: string): Section[] {
     } else if (fence === undefined) {
       const heading = /^#+ (.+)$/.exec(line)?.[1];
       if (heading !== undefined) sections.push({ heading, commands: [] });
+      for (const [, command = ""] of line.matchAll(SPOKEN_OF)) spokenOf.push([command, place]);
     } else if (fence === HERE || fence === ELSEWHERE) {
       begun += line.replace(/\\$/, "");
       if (line.endsWith("\\")) continue;
@@ -45,6 +49,11 @@ export function commandsOf(name: string, text: string): Section[] {
     } else {
       assert.doesNotMatch(line, COMMAND, `${place}: a command stands in a fence \`\`\`${HERE}`);
     }
+  }
+  const all = sections.flatMap(({ commands }) => commands);
+  for (const [command, place] of spokenOf) {
+    const isShown = all.some(({ text }) => text.startsWith(command));
+    assert.ok(isShown, `${place}: no command in a fence begins with ${command}`);
   }
   return sections.filter(({ commands }) => commands.length > 0);
 }

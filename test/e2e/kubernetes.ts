@@ -1,20 +1,14 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { pythonExecutable } from "../../coordinator/environment/python.ts";
 import { textAt } from "../kubernetes/json.ts";
-import { type Output, startKubectl } from "../kubernetes/kubectl.ts";
+import { startKubectl } from "../kubernetes/kubectl.ts";
 import { startCluster, type TestCluster } from "../kubernetes/start.ts";
-import type { Shell } from "./kubernetes-docs.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const LAUNCHER = join(ROOT, "bin/moestro.mjs");
+const LAUNCHER = fileURLToPath(new URL("../../bin/moestro.mjs", import.meta.url));
 
 /**
  * A cluster of this machine's processes with moestro's images: what Kubernetes does with hosts
@@ -22,12 +16,9 @@ const LAUNCHER = join(ROOT, "bin/moestro.mjs");
  */
 export class Cluster {
   readonly kube: TestCluster;
-  /** A folder with `moestro` in it. */
-  private readonly commands = mkdtempSync(join(tmpdir(), "moestro-commands-"));
 
   private constructor(kube: TestCluster) {
     this.kube = kube;
-    symlinkSync(LAUNCHER, join(this.commands, "moestro"));
   }
 
   static async start(nodes: readonly string[]): Promise<Cluster> {
@@ -63,64 +54,18 @@ export class Cluster {
 
   /** Runs the real kubectl, in the project's folder; throws what it said if it failed. */
   async kubectl(...args: string[]): Promise<string> {
-    const { exitCode, stdout, stderr } = await this.tryKubectl(...args);
-    if (exitCode === 0) return stdout;
-    throw new Error(`kubectl ${args.join(" ")}: exit code ${exitCode}: ${stderr}${stdout}`);
-  }
-
-  /** Likewise, whatever comes of it. */
-  async tryKubectl(...args: string[]): Promise<Output> {
     const child = startKubectl(this.kube, args);
     const [stdout, stderr, [exitCode]] = await Promise.all([
       text(child.stdout as Readable),
       text(child.stderr as Readable),
       once(child, "close"),
     ]);
-    return { exitCode: exitCode ?? -1, stdout, stderr };
+    if (exitCode === 0) return stdout;
+    throw new Error(`kubectl ${args.join(" ")}: exit code ${exitCode}: ${stderr}${stdout}`);
   }
 
-  /** A person's, in the project's folder, with the cluster's kubeconfig and both commands. */
-  get shell(): Shell {
-    const start = (command: string) => this.startShell(command);
-    return {
-      async run(command) {
-        const child = start(command);
-        const [stdout, stderr, [exitCode]] = await Promise.all([
-          text(child.stdout),
-          text(child.stderr),
-          once(child, "close"),
-        ]);
-        return { exitCode: exitCode ?? -1, stdout, stderr };
-      },
-      start(command) {
-        const child = start(command);
-        const printed = text(child.stdout);
-        return () => {
-          // With what it started: a group of its own.
-          process.kill(-(child.pid ?? 0), "SIGTERM");
-          return printed;
-        };
-      },
-    };
-  }
-
-  private startShell(command: string) {
-    const { kubeconfig } = this.kube;
-    // The kubectl that tests use lies beside Python, where there is one.
-    const folders = [this.commands, dirname(pythonExecutable()), path()];
-    return spawn("/bin/sh", ["-c", command], {
-      ...{ cwd: ROOT, detached: true, stdio: ["ignore", "pipe", "pipe"] },
-      env: {
-        ...process.env,
-        ...{ PATH: folders.join(delimiter), KUBECONFIG: kubeconfig },
-        KUBECACHEDIR: `${kubeconfig}.cache`,
-      },
-    });
-  }
-
-  async close(): Promise<void> {
-    rmSync(this.commands, { recursive: true });
-    await this.kube.close();
+  close(): Promise<void> {
+    return this.kube.close();
   }
 }
 
