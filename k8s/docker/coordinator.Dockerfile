@@ -1,5 +1,6 @@
-# The coordinator: moestro serve, and every command of the CLI. Build it from the repository's
-# root: docker build -f k8s/docker/coordinator.Dockerfile -t moestro/coordinator:0.1.0 .
+# The coordinator: moestro serve, moestro operator, and what of the CLI needs no Python. Build it
+# from the repository's root:
+#   docker build -f k8s/docker/coordinator.Dockerfile -t moestro/coordinator:0.1.0 .
 FROM node:24.21.0-bookworm-slim AS packages
 WORKDIR /opt/moestro
 COPY package.json package-lock.json ./
@@ -14,6 +15,7 @@ COPY bin bin
 COPY proto proto
 COPY worker/agent worker/agent
 COPY coordinator coordinator
+COPY data/validation data/validation
 RUN ln -s /opt/moestro/bin/moestro.mjs /usr/local/bin/moestro \
  && groupadd --gid 10001 moestro \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/moestro moestro

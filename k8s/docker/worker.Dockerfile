@@ -8,17 +8,18 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM python:3.12.11-slim-bookworm AS python-cpu
-COPY worker/engine/requirements.txt /tmp/requirements.txt
+COPY worker/engine/requirements.txt k8s/docker/constraints.txt /tmp/
 RUN python -m venv /opt/python \
  && /opt/python/bin/pip install --no-cache-dir --disable-pip-version-check \
       --extra-index-url https://download.pytorch.org/whl/cpu \
-      "torch==2.13.0+cpu" -r /tmp/requirements.txt
+      "torch==2.13.0+cpu" -r /tmp/requirements.txt -c /tmp/constraints.txt
 
 # PyTorch's own wheels carry CUDA, NCCL and Triton.
 FROM python:3.12.11-slim-bookworm AS python-cuda
-COPY worker/engine/requirements.txt /tmp/requirements.txt
+COPY worker/engine/requirements.txt k8s/docker/constraints.txt /tmp/
 RUN python -m venv /opt/python \
- && /opt/python/bin/pip install --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt
+ && /opt/python/bin/pip install --no-cache-dir --disable-pip-version-check \
+      -r /tmp/requirements.txt -c /tmp/constraints.txt
 
 FROM python:3.12.11-slim-bookworm AS agent
 WORKDIR /opt/moestro
@@ -29,6 +30,11 @@ COPY bin bin
 COPY proto proto
 COPY coordinator coordinator
 COPY worker worker
+COPY data/validation data/validation
+# Ends the processes that ranks leave behind, such as compilers', which nobody waits for.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends tini \
+ && rm -rf /var/lib/apt/lists/*
 RUN ln -s /opt/moestro/bin/moestro.mjs /usr/local/bin/moestro \
  && groupadd --gid 10001 moestro \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/moestro moestro
@@ -36,7 +42,7 @@ ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/tmp/node-compile-cache \
     MOESTRO_PYTHON=/opt/python/bin/python \
     PYTHONDONTWRITEBYTECODE=1
-ENTRYPOINT ["moestro"]
+ENTRYPOINT ["tini", "--", "moestro"]
 CMD ["agent"]
 
 FROM agent AS cpu

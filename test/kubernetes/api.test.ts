@@ -1,18 +1,21 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../faults/patience.ts";
+import type { ApiServer } from "./api-server.ts";
 import { TOYS, toy } from "./fixture.ts";
 import { at, type Json, type JsonObject, type KubeObject } from "./json.ts";
-import { startCluster, type TestCluster } from "./start.ts";
+import { openCluster, ownName } from "./open-cluster.ts";
 import { openWatch } from "./watch-client.ts";
+import { whyNoControllers, whyNotReal } from "./which-server.ts";
 
-const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-const MAPS = "/api/v1/namespaces/default/configmaps";
-const TOYS_PATH = "/apis/example.com/v1/namespaces/default/toys";
-let kube: TestCluster;
+const NAMESPACE = ownName("api");
+const CORE = `/api/v1/namespaces/${NAMESPACE}`;
+const MAPS = `${CORE}/configmaps`;
+const TOYS_PATH = `/apis/example.com/v1/namespaces/${NAMESPACE}/toys`;
+let kube: ApiServer;
 before(async () => {
-  kube = await startCluster({ bookmarkMs: 50 });
-  await kube.request("POST", CRDS, TOYS);
+  kube = await openCluster({ bookmarkMs: 50, namespaces: [NAMESPACE] });
+  await kube.define(TOYS);
 });
 after(() => kube.close());
 
@@ -78,7 +81,9 @@ test("the status is applied through its subresource, each manager its conditions
   assert.equal(at(body, "spec", "color"), "red");
 });
 
-test("a watch goes on where a list ended, tells what enters and leaves its selection, and bookmarks", async () => {
+const isBookmark = ({ type }: { type: string }) => type === "BOOKMARK";
+
+test("a watch goes on where a list ended, and tells what enters and leaves its selection", async () => {
   const { body } = await kube.request("GET", MAPS);
   const version = at(body, "metadata", "resourceVersion");
   await kube.request("POST", MAPS, map("w", { labels: { on: "yes" } }));
@@ -87,14 +92,10 @@ test("a watch goes on where a list ended, tells what enters and leaves its selec
   const merge = { headers: { "content-type": "application/merge-patch+json" } };
   await kube.request("PATCH", `${MAPS}/w`, { metadata: { labels: { on: "no" } } }, merge);
   await kube.request("PATCH", `${MAPS}/w`, { metadata: { labels: { on: "yes" } } }, merge);
-  const isBookmark = ({ type }: { type: string }) => type === "BOOKMARK";
-  await until("a bookmark behind it all", () => {
-    const { events } = watch;
-    return events.filter((one) => !isBookmark(one)).length >= 3 && events.some(isBookmark);
-  });
-  const told = watch.events.filter((one) => !isBookmark(one));
+  const told = () => watch.events.filter((one) => !isBookmark(one));
+  await until("three changes", () => told().length >= 3);
   assert.deepEqual(
-    told.map(({ type, object }) => [type, object.metadata.name]),
+    told().map(({ type, object }) => [type, object.metadata.name]),
     [
       ["ADDED", "w"],
       ["DELETED", "w"],
@@ -104,8 +105,16 @@ test("a watch goes on where a list ended, tells what enters and leaves its selec
   watch.close();
 });
 
-test("a watch from before a compaction is told that it is too old", async () => {
-  kube.cluster.storage.compact();
+test("a watch gets bookmarks", { skip: whyNotReal("makes them come often") }, async () => {
+  const watch = openWatch(kube, `${MAPS}?watch=1&allowWatchBookmarks=true`);
+  await until("a bookmark", () => watch.events.some(isBookmark));
+  watch.close();
+});
+
+test("a watch from before a compaction is told that it is too old", {
+  skip: whyNotReal("compacts its storage"),
+}, async () => {
+  kube.played.cluster.storage.compact();
   const watch = openWatch(kube, `${MAPS}?watch=1&resourceVersion=1`);
   await until("the end", () => watch.isOver);
   assert.deepEqual(
@@ -114,26 +123,29 @@ test("a watch from before a compaction is told that it is too old", async () => 
   );
 });
 
-test("a test drops watches, makes them silent, fails requests, and counts them", async () => {
+test("a test drops watches, makes them silent, fails requests, and counts them", {
+  skip: whyNotReal("makes requests fail"),
+}, async () => {
+  const { faults } = kube.played;
   const watch = openWatch(kube, `${MAPS}?watch=1`);
   await until("the watch", () => watch.events.length > 0);
-  kube.faults.areWatchesSilent = true;
+  faults.areWatchesSilent = true;
   const before = watch.events.length;
   await make("silent");
   await kube.request("GET", MAPS);
   assert.equal(watch.events.length, before);
-  assert.equal(kube.faults.dropWatches("configmaps"), 1);
+  assert.equal(faults.dropWatches("configmaps"), 1);
   await until("the end", () => watch.isOver);
-  kube.faults.fail({ verb: "list" }, { code: 503, retryAfterSeconds: 1, times: 1 });
+  faults.fail({ verb: "list" }, { code: 503, retryAfterSeconds: 1, times: 1 });
   const failed = await kube.request("GET", MAPS);
   assert.deepEqual([failed.code, failed.headers["retry-after"]], [503, "1"]);
-  kube.faults.recover();
-  kube.faults.resetCounts();
+  faults.recover();
+  faults.resetCounts();
   await kube.request("GET", MAPS);
-  assert.deepEqual([...kube.faults.numRequests], [["list configmaps", 1]]);
-  kube.faults.goAway(60_000);
+  assert.deepEqual([...faults.numRequests], [["list configmaps", 1]]);
+  faults.goAway(60_000);
   await assert.rejects(kube.request("GET", MAPS));
-  kube.faults.recover();
+  faults.recover();
   assert.equal((await kube.request("GET", MAPS)).code, 200);
 });
 
@@ -151,7 +163,9 @@ test("pages of a list are cut by limit and go on by continue", async () => {
   assert.deepEqual(names, all);
 });
 
-test("what an owner leaves behind is collected, orphaned, or goes first", async () => {
+test("what an owner leaves behind is collected, orphaned, or goes first", {
+  skip: whyNoControllers("garbage that is collected"),
+}, async () => {
   const owner = await make("owner");
   await make("child", owner);
   await kube.request("DELETE", `${MAPS}/owner`);
@@ -179,12 +193,18 @@ test("what an owner leaves behind is collected, orphaned, or goes first", async 
 test("a token is good for its audience, its pod and its account's roles", async () => {
   const pod: Json = {
     ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "p" } },
-    spec: { containers: [{ name: "c", image: "i" }] },
+    // No node is called so: it never runs.
+    spec: {
+      ...{ serviceAccountName: "agent", nodeSelector: { none: "such" } },
+      containers: [{ name: "c", image: "i" }],
+    },
   };
-  const { body } = await kube.request("POST", "/api/v1/namespaces/default/pods", pod);
+  const account = { namespace: NAMESPACE, serviceAccount: "agent" };
+  await kube.request("POST", `${CORE}/serviceaccounts`, { metadata: { name: "agent" } });
+  const { body } = await kube.request("POST", `${CORE}/pods`, pod);
   const uid = String(at(body, "metadata", "uid"));
-  const bound = { namespace: "default", serviceAccount: "default", pod: { name: "p", uid } };
-  const token = kube.tokenFor({ ...bound, audiences: ["moestro"] });
+  const bound = { ...account, pod: { name: "p", uid } };
+  const token = await kube.tokenFor({ ...bound, audiences: ["moestro"] });
   const review = async (audience: string): Promise<Json | undefined> => {
     const head = { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview" };
     const object = { ...head, metadata: { name: "" }, spec: { token, audiences: [audience] } };
@@ -192,44 +212,57 @@ test("a token is good for its audience, its pod and its account's roles", async 
     return at((await kube.request("POST", path, object)).body, "status");
   };
   const good = await review("moestro");
-  assert.equal(at(good, "user", "username"), "system:serviceaccount:default:default");
+  assert.equal(at(good, "user", "username"), `system:serviceaccount:${NAMESPACE}:agent`);
   assert.deepEqual(at(good, "user", "extra", "authentication.kubernetes.io/pod-uid"), [uid]);
   assert.equal(at(await review("other"), "authenticated"), false);
-  await kube.request("DELETE", "/api/v1/namespaces/default/pods/p");
-  assert.equal(at(await review("moestro"), "authenticated"), false);
-  const own = { token: kube.tokenFor({ namespace: "default", serviceAccount: "default" }) };
+  await kube.request("DELETE", `${CORE}/pods/p?gracePeriodSeconds=0`);
+  // API servers remember for seconds what they took for good.
+  await until(
+    "a token without a pod",
+    async () => at(await review("moestro"), "authenticated") !== true,
+  );
+  const own = { token: await kube.tokenFor(account) };
   const refused = await kube.request("GET", MAPS, undefined, own);
   assert.equal(refused.code, 403);
   assert.equal(
     at(refused.body, "message"),
-    'configmaps is forbidden: User "system:serviceaccount:default:default" cannot list resource "configmaps" in API group "" in the namespace "default"',
+    `configmaps is forbidden: User "system:serviceaccount:${NAMESPACE}:agent" cannot list resource "configmaps" in API group "" in the namespace "${NAMESPACE}"`,
   );
-  const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
+  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${NAMESPACE}`;
   const rules = [{ apiGroups: [""], resources: ["configmaps"], verbs: ["list"] }];
   await kube.request("POST", `${rbac}/roles`, { metadata: { name: "r" }, rules });
   const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "r" };
-  const subjects = [{ kind: "ServiceAccount", name: "default", namespace: "default" }];
+  const subjects = [{ kind: "ServiceAccount", name: "agent", namespace: NAMESPACE }];
   await kube.request("POST", `${rbac}/rolebindings`, {
     metadata: { name: "b" },
     roleRef,
     subjects,
   });
-  assert.equal((await kube.request("GET", MAPS, undefined, own)).code, 200);
+  // Roles are read from a watch.
+  const list = async () => (await kube.request("GET", MAPS, undefined, own)).code === 200;
+  await until("the right", list);
 });
 
-test("a quota refuses what goes over it", async () => {
+test("a quota refuses what goes over it", {
+  skip: whyNoControllers("a quota whose use is counted"),
+}, async () => {
   const quota = { metadata: { name: "q" }, spec: { hard: { "count/jobs.batch": "0" } } };
-  await kube.request("POST", "/api/v1/namespaces/default/resourcequotas", quota);
+  await kube.request("POST", `${CORE}/resourcequotas`, quota);
   const containers = [{ name: "c", image: "i" }];
   const template = { spec: { restartPolicy: "Never", containers } };
   const job = { metadata: { name: "j" }, spec: { template } };
-  const { code, body } = await kube.request("POST", "/apis/batch/v1/namespaces/default/jobs", job);
-  assert.equal(code, 403);
-  assert.match(String(at(body, "message")), /exceeded quota: q, requested: count\/jobs.batch=1/);
+  const jobs = `/apis/batch/v1/namespaces/${NAMESPACE}/jobs?dryRun=All`;
+  const refusal = await until("a refusal", async () => {
+    const { code, body } = await kube.request("POST", jobs, job);
+    return code === 403 && String(at(body, "message"));
+  });
+  assert.match(refusal, /exceeded quota: q, requested: count\/jobs.batch=1/);
 });
 
-test("a webhook changes what is written", async () => {
-  kube.cluster.webhooks.push((object, operation) => {
+test("a webhook changes what is written", {
+  skip: whyNotReal("takes functions for webhooks"),
+}, async () => {
+  kube.played.cluster.webhooks.push((object, operation) => {
     if (object.kind === "Toy" && operation === "CREATE") object.metadata.labels = { seen: "yes" };
   });
   const { body } = await kube.request("POST", TOYS_PATH, toy("hooked", { color: "blue" }));

@@ -2,8 +2,9 @@ import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_pro
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pythonExecutable } from "../../coordinator/environment/python.ts";
-import type { TestCluster } from "./start.ts";
 
+/** Whom kubectl talks to, and as whom. */
+type Target = { kubeconfig: string };
 export type Output = { exitCode: number; stdout: string; stderr: string };
 
 /** The one that `npm run setup` installs for tests beside Python, else the machine's own. */
@@ -22,7 +23,7 @@ export function whyNoKubectl(): string | undefined {
 
 /** Runs the real kubectl as the cluster's admin. */
 export function kubectl(
-  { kubeconfig }: TestCluster,
+  { kubeconfig }: Target,
   args: readonly string[],
   input?: string,
 ): Promise<Output> {
@@ -49,7 +50,7 @@ function run(args: readonly string[], kubeconfig = "/dev/null", input = ""): Pro
 }
 
 /** One that goes on until it is done or ended: a watch, a wait. Its output is the caller's. */
-export function startKubectl({ kubeconfig }: TestCluster, args: readonly string[]): ChildProcess {
+export function startKubectl({ kubeconfig }: Target, args: readonly string[]): ChildProcess {
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   const stdio = ["ignore", "pipe", "pipe"] as const;
   return spawn(KUBECTL, [`--cache-dir=${kubeconfig}.cache`, ...args], { env, stdio: [...stdio] });

@@ -37,7 +37,7 @@ it("images come from a registry of one's own, and the coordinator starts anew fo
     configMapGenerator: [{ name: "moestro-images", behavior: "merge", literals }],
   });
   const images = [...text.matchAll(/^ +(?:- )?image: (.*)$/gm)].map(([, image]) => image);
-  assert.deepEqual(images, [`${REGISTRY}/coordinator:0.1.0`, `${REGISTRY}/valkey:8.1.1`]);
+  assert.deepEqual(images, [`${REGISTRY}/coordinator:0.1.0`, `${REGISTRY}/valkey:8.1.10`]);
   const map = imagesMap(text);
   assert.deepEqual(map?.data, {
     cpu: `${REGISTRY}/worker-cpu:0.1.0`,

@@ -1,22 +1,22 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request as httpsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { createAuthority, issue } from "../../coordinator/rpc/certificates.ts";
 import { type TokenRequest, Tokens } from "./access/tokens.ts";
 import { Cluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
 import { createApiServer } from "./http/server.ts";
 import type { Json } from "./json.ts";
+import { bearer, clusterAt, kubeconfigText } from "./kubeconfig.ts";
 import type { Image } from "./nodes/launch.ts";
 import { Nodes } from "./nodes/nodes.ts";
 import { keepDefaults } from "./registry/accounts.ts";
 import { GarbageCollector } from "./registry/garbage.ts";
 import { create } from "./registry/write.ts";
+import { type Reply, send } from "./send.ts";
 
 export type StartOptions = {
   /** How often a watch that asks for bookmarks gets one. */
@@ -29,8 +29,6 @@ export type StartOptions = {
   /** What runs for an image; images that are not in it cannot be pulled. */
   images?: { [image: string]: Image };
 };
-
-export type Reply = { code: number; headers: { [name: string]: unknown }; body: Json };
 
 /** A cluster that is played, with its API on loopback. */
 export type TestCluster = {
@@ -77,36 +75,38 @@ export async function startCluster(options: StartOptions = {}): Promise<TestClus
   });
   const name = "kubernetes";
   const identity = await issue(authority, { name, hosts: ["127.0.0.1", "localhost"] }, new Date());
-  const server = createApiServer(identity, {
+  const api = createApiServer(identity, {
     ...{ cluster, tokens, faults, adminToken: token },
     bookmarkMs: options.bookmarkMs ?? 60_000,
     logs: (route, query, response) => nodes.writeLog(route, query, response),
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  api.listen(0, "127.0.0.1");
+  await once(api, "listening");
+  const { port } = api.address() as AddressInfo;
   nodes.apiServer = { host: "127.0.0.1", port };
   const url = `https://127.0.0.1:${port}`;
   const kubeconfig = join(directory, "kubeconfig.json");
-  writeFileSync(kubeconfig, kubeconfigText({ url, authority: authority.certificate, token }));
+  const server = clusterAt(url, authority.certificate);
+  writeFileSync(kubeconfig, kubeconfigText(server, bearer(token), "default"));
   return {
     ...{ url, token, kubeconfig, cluster, faults, nodes, authority: authority.certificate },
     tokenFor: (request) => tokens.issue(request).token,
     kubeconfigFor(request) {
       const path = join(directory, `${request.namespace}-${request.serviceAccount}.json`);
       const { token: own } = tokens.issue(request);
-      const server = { url, authority: authority.certificate, token: own };
-      writeFileSync(path, kubeconfigText(server, request.namespace));
+      writeFileSync(path, kubeconfigText(server, bearer(own), request.namespace));
       return path;
     },
-    request: (method, path, body, extra = {}) =>
-      send({ url: `${url}${path}`, method, ca: authority.certificate, token, ...extra }, body),
+    request(method, path, body, { token: own = token, headers } = {}) {
+      const access = { ca: authority.certificate, headers: { authorization: `Bearer ${own}` } };
+      return send(`${url}${path}`, method, access, body, headers);
+    },
     async close() {
       await nodes.stop();
       garbage.stop();
       stopDefaults();
       faults.breakConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await new Promise((resolve) => api.close(resolve));
       rmSync(directory, { recursive: true, force: true });
     },
   };
@@ -118,50 +118,4 @@ function addNamespaces(cluster: Cluster, names: readonly string[]): void {
     const resource = cluster.resource("", "v1", "namespaces");
     create(cluster, resource, undefined, object, { manager: "kube-apiserver" });
   }
-}
-
-/** A kubeconfig, which is YAML and so may be JSON. */
-function kubeconfigText(
-  server: { url: string; authority: string; token: string },
-  namespace = "default",
-): string {
-  const name = "moestro-test";
-  const certificate = Buffer.from(server.authority).toString("base64");
-  return JSON.stringify({
-    ...{ apiVersion: "v1", kind: "Config", "current-context": name },
-    clusters: [
-      { name, cluster: { server: server.url, "certificate-authority-data": certificate } },
-    ],
-    users: [{ name, user: { token: server.token } }],
-    contexts: [{ name, context: { cluster: name, user: name, namespace } }],
-  });
-}
-
-async function send(
-  to: {
-    url: string;
-    method: string;
-    ca: string;
-    token: string;
-    headers?: { [name: string]: string };
-  },
-  body: Json | undefined,
-): Promise<Reply> {
-  const headers = {
-    authorization: `Bearer ${to.token}`,
-    "content-type": "application/json",
-    "user-agent": "moestro-test",
-    ...to.headers,
-  };
-  const request = httpsRequest(to.url, { method: to.method, ca: to.ca, headers, agent: false });
-  request.end(body === undefined || typeof body === "string" ? body : JSON.stringify(body));
-  const [response] = await once(request, "response");
-  const answered = await text(response);
-  const isJson = String(response.headers["content-type"]).includes("json");
-  const { statusCode } = response;
-  return {
-    code: statusCode,
-    headers: response.headers,
-    body: isJson ? JSON.parse(answered) : answered,
-  };
 }

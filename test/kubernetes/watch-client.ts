@@ -1,7 +1,7 @@
 import { request } from "node:https";
 import { createInterface } from "node:readline";
 import type { JsonObject } from "./json.ts";
-import type { TestCluster } from "./start.ts";
+import type { Access } from "./send.ts";
 
 export type Event = {
   type: string;
@@ -12,10 +12,9 @@ export type Event = {
 export type OpenWatch = { events: Event[]; isOver: boolean; close(): void };
 
 /** Opens a watch without a client in between. */
-export function openWatch({ url, authority, token }: TestCluster, path: string): OpenWatch {
+export function openWatch(server: { url: string; access: Access }, path: string): OpenWatch {
   const watch: OpenWatch = { events: [], isOver: false, close: () => call.destroy() };
-  const headers = { authorization: `Bearer ${token}` };
-  const call = request(`${url}${path}`, { ca: authority, headers, agent: false });
+  const call = request(`${server.url}${path}`, { ...server.access, agent: false });
   const over = (): void => {
     watch.isOver = true;
   };

@@ -1,9 +1,10 @@
 import { isMapping } from "../../spec/mapping.ts";
 import type { JobPath, Problem } from "../../spec/problems.ts";
 import { LIST_KEYS } from "./merge-template.ts";
+import { reachProblems } from "./template-reach.ts";
 
 /** Of the pod, what the job's own working depends on. */
-const OURS: Record<string, string> = {
+export const OUR_POD_FIELDS: Readonly<Record<string, string>> = {
   restartPolicy: "is Never: the job replaces pods, and the agent starts ranks again",
   serviceAccountName: "is the job's own, which its pods join the coordinator by",
   subdomain: "is the job's service, which gives its pods their names",
@@ -44,10 +45,10 @@ function metadataProblems(metadata: unknown, path: JobPath): Problem[] {
 function podProblems(spec: unknown, path: JobPath): Problem[] {
   if (spec === undefined) return [];
   if (!isMapping(spec)) return [{ path, message: "must be a mapping, the spec of a pod" }];
-  const ours = Object.entries(OURS)
+  const ours = Object.entries(OUR_POD_FIELDS)
     .filter(([key]) => Object.hasOwn(spec, key))
     .map(([key, why]) => ({ path: [...path, key], message: `${why}; remove it` }));
-  return [...ours, ...keyProblems(spec, path)];
+  return [...ours, ...keyProblems(spec, path), ...reachProblems(spec, path)];
 }
 
 /** Entries of lists that are merged by a key must have it, and containers are such themselves. */

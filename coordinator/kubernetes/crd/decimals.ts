@@ -22,5 +22,7 @@ export function valueOfDecimal(
   if (typeof text !== "string" || text.length > MAX_DECIMAL_LENGTH) return undefined;
   const word = words.find((one) => String(one) === text);
   if (word !== undefined) return word;
-  return new RegExp(`^${DECIMAL}$`).test(text) ? Number(text) : undefined;
+  // Text may say more than numbers hold.
+  const isNumber = new RegExp(`^${DECIMAL}$`).test(text) && Number.isFinite(Number(text));
+  return isNumber ? Number(text) : undefined;
 }

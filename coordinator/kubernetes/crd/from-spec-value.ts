@@ -27,8 +27,7 @@ export function fromSpecValue(
     }
     case "list": {
       if (!Array.isArray(value)) return refuse(`is always a list here; write ${listText(value)}`);
-      const [first, ...others] = value;
-      return translation.isOfWords && others.length === 0 ? first : value;
+      return translation.isOfWords && value.length === 1 ? value[0] : value;
     }
     case "optional":
       return isMapping(value)

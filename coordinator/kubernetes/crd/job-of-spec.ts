@@ -15,6 +15,8 @@ export interface SpecOptions {
   name: string;
   /** Where the spec's relative paths begin. */
   folder: string;
+  /** The folder that files it names must be below; undefined: any. */
+  within?: string | undefined;
   /** Where it was read from, so that errors can point there; of the whole manifest. */
   source?: JobSource | undefined;
 }
@@ -32,7 +34,7 @@ export interface ReadSpec {
  * @throws MoestroError `invalid_input` with all problems, in the spec's terms
  */
 export async function jobOfSpec(spec: unknown, options: SpecOptions): Promise<ReadSpec> {
-  const { name, folder, source } = options;
+  const { name, folder, within, source } = options;
   if (!isMapping(spec)) {
     const message = "is missing; a MoETrainingJob has model, data, training and gpusPerNode there";
     throw problemsToError([{ path: ["spec"], message }], source);
@@ -44,7 +46,7 @@ export async function jobOfSpec(spec: unknown, options: SpecOptions): Promise<Re
   if ("problems" in read || problems.length > 0) throw problemsToError(problems, source);
   const document = { name, ...sections, cluster: clusterOf(sections.cluster, read.section) };
   const file = await inSpecTerms(source, () =>
-    parseJob(JSON.stringify(document), join(folder, "job.json"), INNER_NAME),
+    parseJob(JSON.stringify(document), join(folder, "job.json"), INNER_NAME, within),
   );
   const untrainable = whyNotTrained(file.job);
   if (untrainable !== undefined) {

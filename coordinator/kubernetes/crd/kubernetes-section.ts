@@ -13,7 +13,7 @@ export const kubernetesSection = z.strictObject({
     .strictObject({
       min: whole(1, MAX_NODES)
         .optional()
-        .describe("Fewest nodes it may go on with. Default: the fewest that a layout fits."),
+        .describe("Fewest nodes it may go on with. Default: nodes.max, so that it waits for all."),
       max: whole(1, MAX_NODES).default(1).describe("Nodes, one pod each; kubectl scale sets it."),
     })
     .prefault({})

@@ -1,9 +1,11 @@
 import { jobJsonSchema } from "../../spec/json-schema.ts";
+import { BETWEEN_FIELDS } from "./between-fields.ts";
 import { jobSections } from "./job-sections.ts";
 import { kubernetesJsonSchema } from "./kubernetes-section.ts";
 import { immutableRules } from "./rules.ts";
 import type { CelRule, StructuralSchema } from "./structural.ts";
 import { structuralOf } from "./structural-of.ts";
+import { templateSchema } from "./template-schema.ts";
 
 /** Sections whose values a preset or a config file may give; the API server writes none. */
 const FROM_PRESET: readonly string[] = ["model", "moe", "layout"];
@@ -33,7 +35,7 @@ export function specSchema(): StructuralSchema {
       ...Object.fromEntries(
         Object.entries(sections).map(([name, schema]) => {
           const isOpen = FROM_PRESET.includes(name);
-          const structural = structuralOf(schema, !isOpen);
+          const structural = withRules(structuralOf(schema, !isOpen), BETWEEN_FIELDS[name]);
           // An empty section is one of defaults, which are then there to be read.
           return [
             name,
@@ -48,12 +50,17 @@ export function specSchema(): StructuralSchema {
 
 function ownProperties(): Record<string, StructuralSchema> {
   const { properties = {} } = structuralOf(kubernetesJsonSchema(), true);
-  const { nodes } = properties;
+  const { nodes, template } = properties;
   if (nodes) {
     nodes.default = {};
     nodes["x-kubernetes-validations"] = [NODES_RULE];
   }
-  return properties;
+  return { ...properties, template: templateSchema(template?.description ?? "") };
+}
+
+function withRules(schema: StructuralSchema, rules: readonly CelRule[] = []): StructuralSchema {
+  const all = [...(schema["x-kubernetes-validations"] ?? []), ...rules];
+  return all.length === 0 ? schema : { ...schema, "x-kubernetes-validations": all };
 }
 
 const NODES_RULE: CelRule = {

@@ -78,7 +78,8 @@ export function requestToken(
     namespace,
     serviceAccount: name,
     expirationSeconds: seconds,
-    ...(audiences ? { audiences } : {}),
+    // None are those of the API server itself.
+    ...(audiences?.length ? { audiences } : {}),
     ...(pod ? { pod: { name: pod.metadata.name, uid } } : {}),
   });
   const expirationTimestamp = new Date(expiresAtMs).toISOString().replace(/\.\d+Z$/, "Z");

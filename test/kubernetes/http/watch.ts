@@ -72,8 +72,13 @@ export function watch(
     response.end();
   };
   const seconds = Number(query.get("timeoutSeconds") ?? 0);
-  const timer = setTimeout(end, seconds > 0 ? seconds * 1000 : MAX_WATCH_MS);
   const wantsBookmarks = ["1", "true"].includes(query.get("allowWatchBookmarks") ?? "");
+  const timeOut = (): void => {
+    // As Kubernetes does, though two seconds before.
+    if (wantsBookmarks) bookmark();
+    end();
+  };
+  const timer = setTimeout(timeOut, seconds > 0 ? seconds * 1000 : MAX_WATCH_MS);
   const bookmarks = setInterval(() => wantsBookmarks && bookmark(), bookmarkMs);
   ends.push(
     () => clearTimeout(timer),

@@ -6,6 +6,7 @@ import { jsonPatch } from "../patch/json-patch.ts";
 import { mergePatch } from "../patch/merge-patch.ts";
 import { strategicMerge } from "../patch/strategic-merge.ts";
 import { type DeleteOptions, remove } from "../registry/delete.ts";
+import { checkTyped } from "../registry/prepare.ts";
 import { create, update, type WriteOptions } from "../registry/write.ts";
 import { apiVersionOf } from "../resources.ts";
 import { type Answer, type Call, writeOptions } from "./call.ts";
@@ -93,6 +94,7 @@ function apply(call: Call): Answer {
   }
   config.metadata.name ||= name;
   if (route.namespace !== undefined) config.metadata.namespace ??= route.namespace;
+  checkTyped(config, resource);
   const options = { ...writeOptions(call), ...subresourceOf(call), isApply: true };
   const writer = {
     manager: options.manager,

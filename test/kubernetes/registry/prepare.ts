@@ -3,7 +3,7 @@ import { type Cluster, subjectOf } from "../cluster.ts";
 import { checkRules } from "../crd/cel.ts";
 import { dropNulls, prune, setDefaults } from "../crd/shape.ts";
 import { cause, validate } from "../crd/validate.ts";
-import type { KubeObject } from "../json.ts";
+import { copy, type KubeObject } from "../json.ts";
 import { kindOf } from "../kinds/kinds.ts";
 import { apiVersionOf, type Resource } from "../resources.ts";
 
@@ -42,6 +42,22 @@ export function shape(object: KubeObject, resource: Resource, how: FieldValidati
   if (!resource.custom) checkTypes(object, resource);
   if (resource.custom) setDefaults(object, resource.schema);
   return how === "Warn" ? unknown : [];
+}
+
+/** What is applied has to fit the schema; Kubernetes answers with 500 where it does not. */
+export function checkTyped(config: KubeObject, resource: Resource): void {
+  const unknown = prune(copy(config), resource.schema).map(
+    (path) => `.${path}: field not declared in schema`,
+  );
+  const wrong = validate(config, resource.schema)
+    .filter(({ reason }) => reason === "FieldValueTypeInvalid")
+    .map(({ field, message }) => `.${field}: ${message}`);
+  const found = [...unknown, ...wrong];
+  if (found.length === 0) return;
+  const { name, namespace = "" } = config.metadata;
+  const what = `${namespace}/${name}; ${apiVersionOf(resource)}, Kind=${resource.kind}`;
+  const why = found.length === 1 ? found[0] : ["errors:", ...found].join("\n  ");
+  throw new ApiError(500, "", `failed to create typed patch object (${what}): ${why}`);
 }
 
 /** A built-in kind with a value of a wrong type cannot even be decoded. */
