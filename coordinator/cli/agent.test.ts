@@ -17,6 +17,7 @@ const VALUES: Record<string, string> = {
   "--address": "10.0.0.1",
   "--interface": "eth0",
   "--probe-listen": "10.0.0.1:0",
+  "--leave-seconds": "30",
   "--python": "/p",
 };
 
@@ -35,7 +36,7 @@ test("the agent takes every option that the command has", () => {
     ...{ joinAddresses: ["a:2"], python: "/p", numSlots: 4, numStandbys: 2 },
     ...{ address: "10.0.0.1", probeListen: { host: "10.0.0.1", port: 0 } },
     ...{ networkInterface: "eth0", ownCredentials: false, exitWithParent: false },
-    printLogs: true,
+    ...{ printLogs: true, leaveMs: 30_000 },
   };
   assert.deepEqual(given(...FLAGS, ...Object.entries({ ...VALUES, ...TOKEN_VALUES }).flat()), {
     ...{ ...taken, token: "t", tokenFiles: undefined },

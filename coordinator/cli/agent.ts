@@ -34,6 +34,7 @@ export function agentCommand(): Command {
       "--print-logs",
       "print what ranks write, and a step every 10 s, as logs of pods are read",
     )
+    .option("--leave-seconds <n>", "for ranks to go elsewhere when it is to end (default: 60)")
     .option("--python <path>", "Python that ranks run on (default: that of npm run setup)")
     .action(async (given: { python?: string }, command: Command) => {
       const options = parseOptions(agentArguments(command));

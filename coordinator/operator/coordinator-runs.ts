@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type RunStatus, SubmitRunRequestSchema } from "../../proto/gen/moestro/v1/run_pb.js";
 import { MoestroError } from "../errors.ts";
 import type { ServiceRuns } from "../service/service-runs.ts";
-import type { RunAction, Runs } from "./job-looks.ts";
+import type { RunAction, Runs, Wished } from "./job-looks.ts";
 import { observedRun } from "./reconcile/observed-run.ts";
 
 /** Who submits the runs of a namespace: no person can be called so, and only admins change them. */
@@ -17,11 +17,17 @@ export function coordinatorRuns(runs: ServiceRuns, namespace: string): Runs {
       const status = await unless("not_found", () => runs.status(runId));
       return status === undefined ? undefined : observedRun(status as RunStatus);
     },
-    // One that has ended meanwhile, or was submitted before, is found so by the next look.
     async wish(action) {
-      await unless(action.kind === "submitRun" ? "in_use" : "run_failed", () =>
-        wish(runs, namespace, action),
-      );
+      try {
+        // One that has ended meanwhile is found so by the next look.
+        await unless("run_failed", () => wish(runs, namespace, action));
+        return { kind: "done" };
+      } catch (error) {
+        const refusal = refusalIn(error);
+        // Its own run, submitted by another operator meanwhile, is found by the next look.
+        const isOurs = (await runs.owner(action.runId)) === ownerOf(namespace);
+        return refusal.code === "in_use" && isOurs ? { kind: "done" } : refusal;
+      }
     },
   };
 }
@@ -45,6 +51,14 @@ async function wish(runs: ServiceRuns, namespace: string, action: RunAction): Pr
     case "scaleRun":
       return runs.scale(runId, action.minRanks, action.maxRanks);
   }
+}
+
+/** What is wrong with the wish itself; other trouble passes, and is thrown. */
+const REFUSALS: readonly string[] = ["invalid_input", "no_plan", "in_use"];
+
+function refusalIn(error: unknown): Extract<Wished, { kind: "refused" }> {
+  if (!(error instanceof MoestroError) || !REFUSALS.includes(error.code)) throw error;
+  return { kind: "refused", code: error.code, lines: error.lines };
 }
 
 async function unless<Result>(

@@ -56,3 +56,53 @@ it("a job takes twelve calls from apply to its end, watches and leases apart", a
     await operator.close();
   }
 });
+
+it("what the coordinator refuses is told, and neither tried again nor given pods", async () => {
+  const operator = await startOperator();
+  const { runs } = operator;
+  try {
+    const lines = ["1 to 5000 ranks: give at most 4096 sizes to choose from"];
+    runs.refusal = { kind: "refused", code: "invalid_input", lines };
+    await operator.apply("wide");
+    const { message } = await operator.untilCondition("wide", "Failed", "True", "InvalidSpec");
+    assert.match(
+      message,
+      /^1 to 5000 ranks: give at most 4096 sizes to choose from$/,
+    );
+    await until("no pods", () => operator.agents("wide") === undefined || undefined);
+    await operator.untilQuiet("wide");
+    assert.deepEqual(runs.wishesFor("wide"), ["submitRun"]);
+    assert.equal(operator.cluster.job("wide")?.status?.summary?.state, "refused");
+    runs.refusal = undefined;
+    await operator.edit("wide", { nodes: { max: 4 } });
+    await operator.untilCondition("wide", "Admitted", "True");
+    await until("a run", () => runs.of("wide") ?? undefined);
+    runs.refusal = { kind: "refused", code: "no_plan", lines: ["no legal layout has 4 ranks"] };
+    runs.move("wide", { state: "running", numRanks: 8 });
+    await operator.edit("wide", { nodes: { max: 2 } });
+    await operator.untilCondition("wide", "Planned", "False", "NoPlan");
+    await operator.untilCondition("wide", "Running", "True");
+    assert.deepEqual(operator.failures, []);
+  } finally {
+    await operator.close();
+  }
+});
+
+it("jobs that are over or others' are not judged by an operator that starts", async () => {
+  const operator = await startOperator();
+  const { runs } = operator;
+  try {
+    await operator.apply("theirs", { managedBy: "kueue.x-k8s.io/multikueue" });
+    await operator.apply("done");
+    await operator.untilCondition("done", "Admitted", "True");
+    runs.move("done", { state: "succeeded", reason: "all 240 steps are made", numRanks: 0 });
+    await operator.untilCondition("done", "Succeeded", "True");
+    await operator.untilQuiet("done");
+    operator.restart();
+    for (const name of ["theirs", "done"]) await operator.untilQuiet(name);
+    assert.deepEqual(operator.judged, ["done"]);
+    assert.equal(operator.condition("done", "Planned")?.status, "True");
+  } finally {
+    await operator.close();
+  }
+});

@@ -12,7 +12,8 @@ import type {
   Refusal,
   Verdict,
 } from "./reconcile/observation.ts";
-import { reconcile } from "./reconcile/reconcile.ts";
+import { isLeftAlone, reconcile } from "./reconcile/reconcile.ts";
+import { hasBeenOver } from "./reconcile/standing.ts";
 
 /** What a wish for a run is. */
 export type RunAction = Exclude<
@@ -25,13 +26,16 @@ export interface Runs {
   /** Undefined if it has no such run. */
   find(runId: string): Promise<ObservedRun | undefined>;
   /** Idempotent: submitting a run that there is already does nothing. */
-  wish(action: RunAction): Promise<void>;
+  wish(action: RunAction): Promise<Wished>;
 }
+
+/** How a wish ended: taken, or refused as it is, which only another spec mends. */
+export type Wished = { kind: "done" } | Extract<Verdict, { kind: "refused" }>;
 
 /** The API server's objects, as the watches know them. */
 export interface SeenCluster {
-  /** Whether the cluster has that kind. */
-  readonly hasJobSets: boolean;
+  /** Why there can be no JobSets; undefined if there can. */
+  readonly whyNoJobSets: string | undefined;
   job(key: string): ObservedJob | undefined;
   children(job: ObservedJob): readonly ObservedObject[];
   pods(job: ObservedJob): readonly ObservedObject[];
@@ -44,14 +48,11 @@ export interface LookParts {
   runs: Runs;
   writes: ClusterWrites;
   judge(job: ObservedJob): Promise<Verdict>;
+  /** Whether writes may still be made. */
+  leads(): boolean;
   installation: ChildrenOptions;
   now(): number;
 }
-
-const NO_JOB_SETS: Verdict = {
-  ...{ kind: "refused", code: "no_job_sets" },
-  lines: ["spec.childKind: JobSet: this cluster has no JobSets; install JobSet, or use Job"],
-};
 
 /** A write that was refused is tried again after this; one over what was not seen yet sooner. */
 const REFUSED_MS = 60_000;
@@ -74,6 +75,8 @@ export class JobLooks {
       this.memories.delete(key);
       return undefined;
     }
+    // Not even planned: there may be a thousand of them.
+    if (isLeftAlone(job)) return undefined;
     const memory = this.memoryOf(key, job);
     const children = cluster.children(job);
     const nowMs = this.parts.now();
@@ -87,6 +90,7 @@ export class JobLooks {
     });
     const refusals: Refusal[] = [];
     for (const action of actions) {
+      if (!this.parts.leads()) return CHANGED_MS;
       const written = await this.carryOut(action, job, memory);
       if (action.kind === "patchStatus" && written.kind === "done") {
         for (const event of eventsBetween(job.status, action.status, run?.generation)) {
@@ -118,6 +122,7 @@ export class JobLooks {
   }
 
   private async verdictOf(job: ObservedJob, memory: JobMemory): Promise<Verdict> {
+    if (hasBeenOver(job)) return { kind: "notNeeded" };
     const { generation } = job.metadata;
     if (memory.judged?.generation !== generation) {
       memory.judged = { generation, verdict: this.possible(await this.parts.judge(job)) };
@@ -126,8 +131,11 @@ export class JobLooks {
   }
 
   private possible(verdict: Verdict): Verdict {
+    const why = this.parts.cluster.whyNoJobSets;
     const needsJobSets = verdict.kind === "planned" && verdict.spec.childKind === "JobSet";
-    return needsJobSets && !this.parts.cluster.hasJobSets ? NO_JOB_SETS : verdict;
+    if (!needsJobSets || why === undefined) return verdict;
+    const lines = [`spec.childKind: JobSet: ${why}, or use Job`];
+    return { kind: "refused", code: "no_job_sets", lines };
   }
 
   private async carryOut(action: Action, job: ObservedJob, memory: JobMemory): Promise<Written> {
@@ -147,7 +155,10 @@ export class JobLooks {
       if (written.kind === "done") memory.hasWrittenStatus(job, now());
       return written;
     }
-    await runs.wish(action);
-    return { kind: "done" };
+    const wished = await runs.wish(action);
+    if (wished.kind === "done") return wished;
+    // The spec's plan was good, and yet the coordinator does not take it: told by the next look.
+    memory.judged = { generation: job.metadata.generation, verdict: wished };
+    return { kind: "changed" };
   }
 }

@@ -8,7 +8,7 @@ type Named = Pick<ObservedObject, "kind"> & { metadata: { name: string } };
 /** What is remembered of a job; it may be forgotten at any time, at the cost of a call more. */
 export class JobMemory {
   readonly uid: string;
-  /** Good for as long as the job's generation is the same. */
+  /** By the planner, or by the coordinator that was asked. Good for as long as the job's generation is the same. */
   judged: { generation: number; verdict: Verdict } | undefined;
   /** Of the last look's writes. */
   refusals: readonly Refusal[] = [];

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApiException, CustomObjectsApi, type KubeConfig } from "@kubernetes/client-node";
+import { ApiException, type KubeConfig } from "@kubernetes/client-node";
+import { collectionPath, requestApi } from "../kubernetes/api-request.ts";
 import type { ChildrenOptions } from "../kubernetes/children/options.ts";
 import { API_VERSION, PLURAL } from "../kubernetes/names.ts";
 import { jobOfRun, runIdOf } from "../kubernetes/run-id.ts";
@@ -8,7 +9,7 @@ import { retryMs } from "../retry.ts";
 import type { ServiceRuns } from "../service/service-runs.ts";
 import { publishAuthority } from "./cluster/authority-map.ts";
 import { clusterWrites } from "./cluster/cluster-writes.ts";
-import { hasJobSets } from "./cluster/has-job-sets.ts";
+import { whyNoJobSets } from "./cluster/job-sets-served.ts";
 import { WATCH_OPTIONS } from "./cluster/list-watch.ts";
 import { WatchedCluster } from "./cluster/watched-cluster.ts";
 import { whyOf } from "./cluster/why-of.ts";
@@ -50,6 +51,7 @@ export class OperatorTerm {
   private readonly queue: WorkQueue;
   private readonly runWatch: RunWatch;
   private readonly thread: JudgeThread;
+  private readonly leads: () => boolean;
   private cluster: WatchedCluster | undefined;
   private looks: JobLooks | undefined;
   private isClosed = false;
@@ -57,6 +59,7 @@ export class OperatorTerm {
   /** @param leads whether writes may still be made */
   constructor(options: TermOptions, leads: () => boolean) {
     this.options = options;
+    this.leads = leads;
     const { log, runs, namespace } = options;
     this.queue = new WorkQueue(
       async (name) => (leads() ? this.look(name) : UNSURE_MS),
@@ -92,8 +95,8 @@ export class OperatorTerm {
   private async carryOut(): Promise<void> {
     const { config, namespace, log } = this.options;
     this.queue.add(HOUSEKEEPING);
-    const hasSets = await this.untilAnswered(() => hasJobSets(config));
-    if (hasSets === undefined) return;
+    const asked = await this.untilAnswered(async () => ({ why: await whyNoJobSets(config) }));
+    if (asked === undefined) return;
     const cluster = new WatchedCluster(
       config,
       namespace,
@@ -101,7 +104,7 @@ export class OperatorTerm {
         changed: (name) => this.queue.add(name),
         failed: (error, waitMs) => log.warn(`a watch: ${whyOf(error)}; ${againIn(waitMs)}`),
       },
-      { ...WATCH_OPTIONS, ...RETRY_OPTIONS, hasJobSets: hasSets },
+      { ...WATCH_OPTIONS, ...RETRY_OPTIONS, whyNoJobSets: asked.why },
     );
     this.cluster = cluster;
     this.looks = new JobLooks({
@@ -109,6 +112,7 @@ export class OperatorTerm {
       runs: coordinatorRuns(this.options.runs, namespace),
       writes: clusterWrites(config),
       judge: (job) => this.thread.judge(job),
+      leads: this.leads,
       installation: this.options.installation,
       now: Date.now,
     });
@@ -170,12 +174,9 @@ const againIn = (waitMs: number) => `again in ${(waitMs / 1000).toFixed(1)} s`;
 
 /** Asks the API server for the very job that a run is of. */
 async function isThere({ config, namespace }: TermOptions, runId: string): Promise<boolean> {
-  const [group = "", version = ""] = API_VERSION.split("/");
-  const name = jobOfRun(runId);
+  const path = `${collectionPath(API_VERSION, PLURAL, namespace)}/${jobOfRun(runId)}`;
   try {
-    const job = await config
-      .makeApiClient(CustomObjectsApi)
-      .getNamespacedCustomObject({ group, version, namespace, plural: PLURAL, name });
+    const job = await requestApi(config, { method: "GET", path });
     return runIdOf((job as ObservedJob).metadata) === runId;
   } catch (error) {
     if (error instanceof ApiException && error.code === 404) return false;

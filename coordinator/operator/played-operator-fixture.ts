@@ -26,6 +26,8 @@ const JOBS = "/apis/moestro.dev/v1alpha1/namespaces/default/moetrainingjobs";
 export const AGENTS = "/apis/batch/v1/namespaces/default/jobs";
 const MERGE = { headers: { "content-type": "application/merge-patch+json" } };
 
+const NO_JOB_SETS = "this cluster has no JobSets; install JobSet";
+
 /** An agent that does nothing, and takes its time to end. */
 const IDLE =
   'process.on("SIGTERM", () => setTimeout(() => process.exit(143), 500)); setInterval(() => {}, 1e6)';
@@ -38,6 +40,7 @@ export const IDLE_AGENTS: StartOptions = {
 
 export interface FixtureOptions extends StartOptions {
   hasJobSets?: boolean;
+  leads?(): boolean;
   crds?: readonly JsonObject[];
   watch?: Partial<WatchOptions>;
   /** Stands between the operator and what it writes to. */
@@ -51,6 +54,8 @@ export class TestOperator {
   readonly cluster: WatchedCluster;
   readonly queue: WorkQueue;
   readonly failures: unknown[] = [];
+  /** Names of the jobs that were judged, one a time. */
+  readonly judged: string[] = [];
   /** Looks so far. */
   numLooks = 0;
   private readonly parts: LookParts;
@@ -59,7 +64,12 @@ export class TestOperator {
 
   constructor(kube: TestCluster, config: KubeConfig, options: FixtureOptions) {
     this.kube = kube;
-    const { hasJobSets = false, through = (parts) => parts, watch = {} } = options;
+    const {
+      hasJobSets = false,
+      leads = () => true,
+      through = (parts) => parts,
+      watch = {},
+    } = options;
     this.cluster = new WatchedCluster(
       config,
       "default",
@@ -67,12 +77,16 @@ export class TestOperator {
         changed: (name) => this.queue.add(name),
         failed: (error) => this.failures.push(error),
       },
-      { ...WATCH_OPTIONS, ...FAST, ...watch, hasJobSets },
+      { ...WATCH_OPTIONS, ...FAST, ...watch, whyNoJobSets: hasJobSets ? undefined : NO_JOB_SETS },
     );
     this.parts = {
       ...{ cluster: this.cluster, installation: CHILDREN_OPTIONS, now: Date.now },
       ...through({ writes: clusterWrites(config), runs: this.runs }),
-      judge: (job) => judgeSpec(job, "/", async () => "{}"),
+      judge: (job) => {
+        this.judged.push(job.metadata.name);
+        return judgeSpec(job, "/", async () => "{}");
+      },
+      leads,
     };
     this.looks = new JobLooks(this.parts);
     this.queue = new WorkQueue(

@@ -1,11 +1,13 @@
 import { isEnded } from "../run/run-state.ts";
-import type { RunAction, Runs } from "./job-looks.ts";
+import type { RunAction, Runs, Wished } from "./job-looks.ts";
 import { runWith } from "./reconcile/job-fixture.ts";
 import type { ObservedRun } from "./reconcile/observation.ts";
 
 /** A coordinator whose runs do nothing by themselves but what is wished for. */
 export class PlayedRuns implements Runs {
   readonly wishes: RunAction[] = [];
+  /** What is said to every wish, if that is not taken. */
+  refusal: Extract<Wished, { kind: "refused" }> | undefined;
   private readonly runs = new Map<string, ObservedRun>();
   /** Tells of a job whose run is another now. */
   moved: (name: string) => void = () => {};
@@ -14,8 +16,15 @@ export class PlayedRuns implements Runs {
     return this.runs.get(runId);
   }
 
-  async wish(action: RunAction): Promise<void> {
+  async wish(action: RunAction): Promise<Wished> {
     this.wishes.push(action);
+    const { refusal } = this;
+    if (refusal !== undefined) return refusal;
+    this.take(action);
+    return { kind: "done" };
+  }
+
+  private take(action: RunAction): void {
     const { runId } = action;
     const run = this.runs.get(runId);
     if (action.kind === "submitRun") {

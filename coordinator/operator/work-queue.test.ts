@@ -86,3 +86,16 @@ it("looks again after a failure, and when a look asked for it", async () => {
   assert.equal(failures.length, 2);
   queue.close();
 });
+
+it("looks again after a month no sooner", async () => {
+  let numLooks = 0;
+  const look = async () => {
+    numLooks += 1;
+    return 30 * 24 * 3600 * 1000;
+  };
+  const queue = new WorkQueue(look, never, FAST);
+  queue.add("a");
+  await sleep(30);
+  assert.equal(numLooks, 1);
+  queue.close();
+});

@@ -5,6 +5,9 @@ export const RETRY_OPTIONS: RetryOptions = {
   random: Math.random,
 };
 
+/** Timers of longer fire at once: who waits longer is looked at meanwhile. */
+const MOST_MS = 2 ** 31 - 1;
+
 interface Entry {
   isRunning: boolean;
   /** Asked for while it was running. */
@@ -95,6 +98,6 @@ export class WorkQueue {
     // What fails waits its time also if it is asked for: asking is what fails it.
     if (entry.isDirty && entry.numFailures === 0) this.add(key);
     else if (againMs === undefined) this.entries.delete(key);
-    else entry.timer = setTimeout(() => this.add(key), againMs);
+    else entry.timer = setTimeout(() => this.add(key), Math.min(againMs, MOST_MS));
   }
 }

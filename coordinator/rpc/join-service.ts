@@ -21,9 +21,10 @@ export interface PodIdentities {
   /**
    * The one run that the agent in a pod is for, if the token is that pod's own.
    *
+   * @param from the address it came from: of many at once from one, some wait
    * @throws TokenRefused, and MoestroError `environment` where a later attempt may do better
    */
-  identify(token: string, podName: string): Promise<{ runId: string }>;
+  identify(token: string, podName: string, from?: string): Promise<{ runId: string }>;
 }
 
 export type JoinOptions = {
@@ -44,7 +45,7 @@ type Grant = Pick<Peer, "role"> & { take(): Promise<Pick<Peer, "runId">> };
 export function addJoinService(server: Server, options: JoinOptions): void {
   server.addService(grpcMethods(JoinService), {
     join(call: ServerUnaryCall<JoinRequest, JoinResponse>, reply: sendUnaryData<JoinResponse>) {
-      join(call.request, options).then(
+      join(call.request, options, hostOf(call.getPeer())).then(
         (response) => reply(null, response),
         (error: unknown) => reply(refusal(error)),
       );
@@ -52,17 +53,26 @@ export function addJoinService(server: Server, options: JoinOptions): void {
   });
 }
 
+/** Of a peer's address, which has a port of its own for each connection. */
+function hostOf(peer: string): string {
+  return peer.replace(/:\d+$/, "");
+}
+
 function refusal(error: unknown) {
   if (!(error instanceof TokenRefused)) return statusOf(error);
   return { code: status.PERMISSION_DENIED, details: printable(error.message) };
 }
 
-async function join(request: JoinRequest, options: JoinOptions): Promise<JoinResponse> {
+async function join(
+  request: JoinRequest,
+  options: JoinOptions,
+  from: string,
+): Promise<JoinResponse> {
   const { issuer } = options;
   const { name } = request;
   if (!isName(name)) throw new MoestroError("invalid_input", `name: give ${NAME_RULE}`);
   const wanted = await readCertificateRequest(request.certificateRequest);
-  const { role, take } = await grantOf(request, options);
+  const { role, take } = await grantOf(request, options, from);
   const certified = certificateName(role, name);
   if (wanted.name !== certified) {
     throw new TokenRefused(
@@ -76,7 +86,7 @@ async function join(request: JoinRequest, options: JoinOptions): Promise<JoinRes
   });
 }
 
-async function grantOf(request: JoinRequest, options: JoinOptions): Promise<Grant> {
+async function grantOf(request: JoinRequest, options: JoinOptions, from: string): Promise<Grant> {
   const { token: text, name, serviceAccountToken } = request;
   const { issuer, tokens, pods } = options;
   if (serviceAccountToken === "") {
@@ -91,5 +101,5 @@ async function grantOf(request: JoinRequest, options: JoinOptions): Promise<Gran
       "this coordinator knows no pods: join with --token, or start it in Kubernetes with moestro operator",
     );
   }
-  return { role: "agent", take: () => pods.identify(serviceAccountToken, name) };
+  return { role: "agent", take: () => pods.identify(serviceAccountToken, name, from) };
 }

@@ -1,20 +1,15 @@
 import { createHash } from "node:crypto";
-import {
-  createReadStream,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { MoestroError } from "../errors.ts";
+import { NOT_REGULAR, readRegularFileSync } from "../regular-file.ts";
 import { writeAtomically } from "./files.ts";
 import { DamageError, decodeManifest, encodeManifest, type Manifest } from "./manifest.ts";
 
 const MANIFEST = "manifest.json";
+/** Of a checkpoint of many thousand ranks. */
+const MAX_MANIFEST_BYTES = 256 * 1024 ** 2;
 const FOLDER = /^step-\d{8,}$/;
 const SET_ASIDE = /^set-aside-step-\d{8,}$/;
 
@@ -132,7 +127,18 @@ export function isCheckpoint(directory: string): boolean {
 
 /** The manifest of a committed checkpoint; throws DamageError if it is none. Files are not looked at. */
 export function readManifest(directory: string): Manifest {
-  return decodeManifest(readFileSync(join(directory, MANIFEST), "utf8"), directory);
+  return decodeManifest(manifestText(directory), directory);
+}
+
+/** The folder is the nodes' to write into as well, or one that a job names. */
+function manifestText(directory: string): string {
+  try {
+    return readRegularFileSync(join(directory, MANIFEST), MAX_MANIFEST_BYTES);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== NOT_REGULAR && code !== "EISDIR" && code !== "EFBIG") throw error;
+    throw new DamageError(`its ${MANIFEST} ${message}`);
+  }
 }
 
 /** A checkpoint whose files are all there and unharmed; throws DamageError if they are not. */

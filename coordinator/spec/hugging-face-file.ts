@@ -1,6 +1,6 @@
 import { MoestroError } from "../errors.ts";
 import { UnsupportedConfigError } from "./hugging-face-fields.ts";
-import { readTextFile } from "./read-text.ts";
+import { readNamedFile } from "./read-text.ts";
 
 /**
  * What `interpret` makes of a config.json.
@@ -13,15 +13,16 @@ export async function readConfigFile<Meaning>(
   shownName: string,
   interpret: (config: unknown) => Meaning,
 ): Promise<Meaning> {
-  const text = await readTextFile(path, shownName);
+  const text = await readNamedFile(path, shownName);
   try {
     return interpret(JSON.parse(text));
   } catch (error) {
     if (error instanceof SyntaxError) {
-      const what = error.message.split("\n")[0];
+      // The rest of what it says may show the file to whoever only named it.
+      const [place = ""] = error.message.match(/ ?\(line \d+ column \d+\)/) ?? [];
       throw new MoestroError(
         "invalid_input",
-        `${shownName}: is not valid JSON (${what}); correct it`,
+        `${shownName}: is not valid JSON${place}; correct it`,
       );
     }
     if (!(error instanceof UnsupportedConfigError)) throw error;

@@ -47,9 +47,18 @@ export function parsePlanJob(text: string, path: string, name = path): Promise<J
   return parse(text, path, name, PLANNING);
 }
 
-/** `loadJob` for text already read; `path` is the absolute path it came from. */
-export function parseJob(text: string, path: string, name = path): Promise<JobFile> {
-  return parse(text, path, name, TRAINING);
+/**
+ * `loadJob` for text already read; `path` is the absolute path it came from.
+ *
+ * @param within the folder that files it names must be below; undefined: any
+ */
+export function parseJob(
+  text: string,
+  path: string,
+  name = path,
+  within?: string,
+): Promise<JobFile> {
+  return parse(text, path, name, TRAINING, within);
 }
 
 /** What a job is read for: what may stand in for absent values, and who judges layouts. */
@@ -73,7 +82,13 @@ const PLANNING: Purpose = {
   checkLayout: (job) => (whyEngineCannotTrain(job) === undefined ? checkLayout(job) : []),
 };
 
-async function parse(text: string, path: string, name: string, purpose: Purpose): Promise<JobFile> {
+async function parse(
+  text: string,
+  path: string,
+  name: string,
+  purpose: Purpose,
+  within?: string,
+): Promise<JobFile> {
   const { raw: written, source } = parseYaml(text, name);
   if (written === null || written === undefined) {
     const message = "the file is empty; a job has name, model, data, training and moe";
@@ -82,6 +97,7 @@ async function parse(text: string, path: string, name: string, purpose: Purpose)
   const { raw, problems: modelProblems } = await mergeKnownModel(
     purpose.complete(written, path),
     path,
+    within,
   );
   const parsed = jobDocumentSchema.safeParse(raw);
   if (!parsed.success || modelProblems.length > 0) {

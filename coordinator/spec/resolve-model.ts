@@ -5,6 +5,7 @@ import { readConfigFile } from "./hugging-face-file.ts";
 import { isMapping } from "./mapping.ts";
 import { isPresetName, type KnownModel, PRESETS } from "./presets.ts";
 import type { Problem } from "./problems.ts";
+import { requireBelow } from "./read-text.ts";
 import { readWeightsModel, unlikeWeights } from "./weights-model.ts";
 
 type Mapping = Record<string, unknown>;
@@ -13,10 +14,13 @@ type Mapping = Record<string, unknown>;
  * Puts what `model.preset`, `model.config` or `model.weights` says under what the
  * person wrote, before anything is validated. What cannot be looked up is left for
  * the schema to complain about, or returned as a problem.
+ *
+ * @param within the folder that files must be below; undefined: any
  */
 export async function mergeKnownModel(
   raw: unknown,
   jobPath: string,
+  within?: string,
 ): Promise<{ raw: unknown; problems: Problem[] }> {
   if (!isMapping(raw) || !isMapping(raw.model)) return { raw, problems: [] };
   const { model } = raw;
@@ -32,6 +36,7 @@ export async function mergeKnownModel(
   if (typeof path !== "string" || path === "") return { raw, problems: [] };
   try {
     const absolute = resolve(dirname(jobPath), path);
+    if (within !== undefined) await requireBelow(within, absolute, path);
     if (origin === "config") {
       const known = await readConfigFile(absolute, path, importHuggingFaceConfig);
       return { raw: merge(raw, model, known), problems: [] };

@@ -33,7 +33,7 @@ export class Cluster {
       images: {
         "moestro/coordinator:0.1.0": moestro,
         "moestro/worker-cpu:0.1.0": moestro,
-        "valkey/valkey:8.1.1": {
+        "valkey/valkey:8.1.10": {
           // The name of its own server comes first, and is none here.
           prefix: ["/bin/sh", "-c", `exec redis-server "$@" --bind 127.0.0.1 --port ${store}`],
           environment: { PATH: path() },

@@ -5,6 +5,8 @@ type Failure = Requests & {
   code: number;
   message: string;
   retryAfterSeconds?: number;
+  /** Requests that are let through before. */
+  after: number;
   times: number;
   untilMs: number;
 };
@@ -33,13 +35,14 @@ export class Faults {
     return chosen.length;
   }
 
-  /** Answers the next `times` requests, or those of `forMs`, with an error. */
+  /** Answers the next `times` requests `after` some, or those of `forMs`, with an error. */
   fail(
     requests: Requests,
     failure: {
       code: number;
       message?: string;
       retryAfterSeconds?: number;
+      after?: number;
       times?: number;
       forMs?: number;
     },
@@ -50,6 +53,7 @@ export class Faults {
       ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
       code,
       message,
+      after: failure.after ?? 0,
       times: times ?? (forMs === undefined ? 1 : Number.POSITIVE_INFINITY),
       untilMs: forMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + forMs,
     });
@@ -110,6 +114,10 @@ export class Faults {
     const failure = this.failures.find(
       (each) => each.times > 0 && now < each.untilMs && isFor(each, verb, resource),
     );
+    if (failure && failure.after > 0) {
+      failure.after -= 1;
+      return undefined;
+    }
     if (failure) failure.times -= 1;
     return failure;
   }

@@ -139,7 +139,7 @@ test("an agent that has seen a later epoch leaves the coordinator of an older on
   older.close();
 });
 
-test("an agent that is asked to end has its ranks go elsewhere first; at once if asked again", async () => {
+test("an agent that is asked to end has its ranks go elsewhere first; at once if asked again, or when its time is over", async () => {
   const agent = await place.agent("l", [coordinator.address], "--standby", "0");
   await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "l"));
   const [pid = 0] = await startRanks("l", await place.start("l", ENDLESS));
@@ -163,6 +163,15 @@ test("an agent that is asked to end has its ranks go elsewhere first; at once if
   hasty.child.kill("SIGINT");
   assert.equal(await hasty.ended, 130);
   assert.equal(isAlive(other), false);
+
+  const short = [...["--standby", "0"], ...["--leave-seconds", "0"]];
+  const patient = await place.agent("p", [coordinator.address], ...short);
+  await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "p"));
+  const [third = 0] = await startRanks("p", await place.start("p", ENDLESS));
+  patient.child.kill("SIGTERM");
+  // Nobody has the ranks go anywhere in the time that was given for it.
+  assert.equal(await patient.ended, 130);
+  assert.equal(isAlive(third), false);
 });
 
 test("ranks outlive connections and generations give way, in one agent's life", async (t) => {

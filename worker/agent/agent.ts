@@ -20,8 +20,6 @@ import { type RankHandle, RankProcess, threadsPerRank } from "./rank-process.ts"
 import { RankStory } from "./rank-story.ts";
 import { StandbyPool } from "./standby-pool.ts";
 
-/** How long a coordinator has to have ranks go elsewhere when the agent is asked to end. */
-const MOVE_AWAY_MS = 60_000;
 const MOVE_AWAY_POLL_MS = 100;
 /** How long ranks have to end by themselves after that. */
 const LEAVE_GRACE_MS = 1000;
@@ -119,7 +117,7 @@ export class Agent {
     this.#movingAway = why;
     this.#note(`${why}; asking for its ${this.#groups.numRunning} ranks to go elsewhere`);
     this.#sayLeaving();
-    const deadline = performance.now() + MOVE_AWAY_MS;
+    const deadline = performance.now() + this.#options.leaveMs;
     while (!this.#groups.isEmpty && !this.#leaving && performance.now() < deadline) {
       await sleep(MOVE_AWAY_POLL_MS);
     }

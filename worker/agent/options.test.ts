@@ -25,6 +25,7 @@ test("options are read into the types the agent works with", () => {
     probeListen: { host: "0.0.0.0", port: 0 },
     networkInterface: "eth1",
     printLogs: false,
+    leaveMs: 60_000,
     ownCredentials: false,
     exitWithParent: true,
   });
@@ -51,6 +52,7 @@ const MISTAKES: [args: string[], message: RegExp][] = [
   [[...GIVEN, "--agent-id", "a b"], /^--agent-id a b: give up to 63 letters/],
   [[...GIVEN, "--standby", "some"], /^--standby some: .*or auto/],
   [[...GIVEN, "--address", "10.0.0.1:80"], /^--address 10.0.0.1:80: .*without a port$/],
+  [[...GIVEN, "--leave-seconds", "1.5"], /^--leave-seconds 1.5: give whole seconds from 0 to/],
   [[...GIVEN, "--probe-listen", "7000"], /^--probe-listen "7000": give host:port/],
   [[...GIVEN, "--colour"], /--colour/],
   [[...GIVEN, "--token-file", "/t"], /^--token-file: give --authority too/],

@@ -32,6 +32,8 @@ export type AgentOptions = {
   networkInterface: string;
   /** Print what ranks write, and some of their steps. */
   printLogs: boolean;
+  /** How long a coordinator has to have ranks go elsewhere when the agent is asked to end. */
+  leaveMs: number;
   /** The credentials are for this process alone: it removes them once read, and the folder at its end. */
   ownCredentials: boolean;
   /** End when standard input ends, which is when the process that started the agent is gone. */
@@ -48,6 +50,7 @@ export type TokenFiles = {
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const MAX_SLOTS = 1024;
+const MAX_LEAVE_SECONDS = 86_400;
 
 /** Reads the command line. Throws MoestroError("invalid_input"). */
 export function parseOptions(args: readonly string[]): AgentOptions {
@@ -71,6 +74,7 @@ export function parseOptions(args: readonly string[]): AgentOptions {
     probeListen: parseProbeListen(values["probe-listen"]),
     networkInterface: values.interface,
     printLogs: values["print-logs"],
+    leaveMs: parseSeconds("--leave-seconds", values["leave-seconds"]) * 1000,
     ownCredentials: values["own-credentials"],
     exitWithParent: values["exit-with-parent"],
   };
@@ -116,6 +120,11 @@ function parseCount(flag: string, text: string, least: number): number {
   throw invalid(`${flag} ${text}: give a whole number from ${least} to ${MAX_SLOTS}${auto}`);
 }
 
+function parseSeconds(flag: string, text: string): number {
+  if (/^\d{1,6}$/.test(text) && Number(text) <= MAX_LEAVE_SECONDS) return Number(text);
+  throw invalid(`${flag} ${text}: give whole seconds from 0 to ${MAX_LEAVE_SECONDS}`);
+}
+
 function parseAddress(flag: string, text: string): HostPort {
   try {
     return splitAddress(text);
@@ -155,6 +164,7 @@ function read(args: readonly string[]) {
         address: { type: "string" },
         "probe-listen": { type: "string" },
         interface: { type: "string", default: "" },
+        "leave-seconds": { type: "string", default: "60" },
         "own-credentials": { type: "boolean", default: false },
         "print-logs": { type: "boolean", default: false },
         "exit-with-parent": { type: "boolean", default: false },

@@ -193,6 +193,17 @@ test("an agent's process waits for its files, joins, and serves its run alone", 
   await agent.ended;
 });
 
+test("an agent's process that still waits to join ends when it is asked to", async () => {
+  const files = mounted("early");
+  rmSync(files.authority);
+  const agent = startAgent("early", files);
+  await until(() => agent.stderr().includes("trying on"));
+  agent.child.kill("SIGTERM");
+  // By itself, not by the signal, which the first process of a container would not feel.
+  assert.equal(await agent.ended, 130);
+  assert.match(agent.stderr(), /\nmoestro agent demo-agents-0: asked to end \(SIGTERM\)\n$/);
+});
+
 test("an agent's process that is refused says why, with no token in it, and tries on", async () => {
   const files = mounted("refused");
   const token = cluster.tokenOf(job, undefined);

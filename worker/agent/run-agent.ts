@@ -23,12 +23,16 @@ const SIGNALLED = 130;
 export async function runAgent(options: AgentOptions): Promise<number> {
   const { credentials: directory, ownCredentials, exitWithParent } = options;
   const note = (line: string) => console.error(`moestro agent ${options.agentId}: ${line}`);
-  // Ctrl-C in a terminal reaches every process in the foreground; for an agent that a
-  // command started, stopping is that command's to decide.
-  if (exitWithParent) process.on("SIGINT", () => {});
+  const ends = asksToEnd(exitWithParent);
   const obtaining = obtainingBy(options);
   const { coordinators, tokenFiles } = obtaining;
-  let current = await join(obtaining, note);
+  const joined = await Promise.race([join(obtaining, note), ends.first]);
+  if (typeof joined === "string") {
+    note(joined);
+    if (ownCredentials) rmSync(directory, { recursive: true, force: true });
+    return SIGNALLED;
+  }
+  let current = joined;
   // Keys made for this process alone need not lie about any longer.
   if (ownCredentials) rmSync(credentialsPath(directory));
   const renewed = (next: Credentials) => {
@@ -44,21 +48,47 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   // Beside everything else: there may be many.
   void sweepPrivateFolders(scratchOf(options));
   const agent = await Agent.start(options, () => current);
-  const end = (signal: string) => {
-    const why = `asked to end (${signal})`;
-    // What a command started goes when that says so: it has nowhere else.
+  // What a command started goes when that says so: it has nowhere else.
+  ends.heard((why, isParentGone) => {
+    if (isParentGone) return void agent.leave(why);
     void (exitWithParent ? agent.leave(why, SIGNALLED) : agent.leaveInOrder(why, SIGNALLED));
-  };
-  process.on("SIGTERM", () => end("SIGTERM"));
-  if (exitWithParent) {
-    process.stdin.on("end", () => void agent.leave("the process that started this agent is gone"));
-    process.stdin.on("error", () => {});
-    process.stdin.resume();
-  } else process.on("SIGINT", () => end("SIGINT"));
+  });
   const exitCode = await agent.done;
   renewal?.stop();
   if (ownCredentials) rmSync(directory, { recursive: true, force: true });
   return exitCode;
+}
+
+type Heard = (why: string, isParentGone: boolean) => void;
+
+/**
+ * Hears from the first moment on that the process is to end: the first process of a container
+ * that does not listen for SIGTERM is not ended by it.
+ */
+function asksToEnd(exitWithParent: boolean): { first: Promise<string>; heard(by: Heard): void } {
+  const { promise: first, resolve } = Promise.withResolvers<string>();
+  const early: Parameters<Heard>[] = [];
+  let hear: Heard = (...asked) => early.push(asked);
+  const ask: Heard = (why, isParentGone) => {
+    resolve(why);
+    hear(why, isParentGone);
+  };
+  process.on("SIGTERM", () => ask("asked to end (SIGTERM)", false));
+  // Ctrl-C in a terminal reaches every process in the foreground; for an agent that a
+  // command started, stopping is that command's to decide.
+  process.on("SIGINT", exitWithParent ? () => {} : () => ask("asked to end (SIGINT)", false));
+  if (exitWithParent) {
+    process.stdin.on("end", () => ask("the process that started this agent is gone", true));
+    process.stdin.on("error", () => {});
+    process.stdin.resume();
+  }
+  return {
+    first,
+    heard(by) {
+      hear = by;
+      for (const asked of early) by(...asked);
+    },
+  };
 }
 
 function obtainingBy(options: AgentOptions): ObtainOptions {

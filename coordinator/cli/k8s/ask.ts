@@ -1,11 +1,8 @@
-import { once } from "node:events";
-import { request as plainRequest } from "node:http";
-import { type RequestOptions, request as secureRequest } from "node:https";
-import { text } from "node:stream/consumers";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { MoestroError } from "../../errors.ts";
+import { sendRequest } from "../../kubernetes/api-request.ts";
+import { whyOf } from "../../operator/cluster/why-of.ts";
 
-const ANSWER_MS = 30_000;
 const NOT_FOUND = 404;
 
 /**
@@ -24,7 +21,7 @@ export async function ask(
   body?: object,
 ): Promise<unknown> {
   const server = serverOf(config);
-  const { code, answer } = await send(config, method, `${server.replace(/\/$/, "")}${path}`, body);
+  const { code, body: answer } = await send(config, method, path, body);
   if (code === NOT_FOUND && method === "GET") return undefined;
   if (code >= 300) throw refusal(server, what, code, messageIn(answer, code));
   return answer;
@@ -34,21 +31,17 @@ export function serverOf(config: KubeConfig): string {
   return config.getCurrentCluster()?.server ?? "";
 }
 
-async function send(config: KubeConfig, method: string, address: string, body?: object) {
-  const headers = { accept: "application/json", "content-type": "application/apply-patch+yaml" };
-  const options: RequestOptions = { method, headers, timeout: ANSWER_MS };
+async function send(config: KubeConfig, method: "GET" | "PATCH", path: string, body?: object) {
+  const contentType = "application/apply-patch+yaml";
   try {
-    await config.applyToHTTPSOptions(options);
-    const url = new URL(address);
-    const request = (url.protocol === "http:" ? plainRequest : secureRequest)(url, options);
-    request.on("timeout", () => request.destroy(new Error(`none within ${ANSWER_MS / 1000} s`)));
-    request.end(body && JSON.stringify(body));
-    const [response] = await once(request, "response");
-    return { code: response.statusCode as number, answer: jsonIn(await text(response)) };
+    return await sendRequest(config, {
+      ...{ method, path, contentType },
+      ...(body === undefined ? {} : { body }),
+    });
   } catch (error) {
     throw new MoestroError(
       "environment",
-      `${serverOf(config)}: no answer: ${(error as Error).message}; look whether the cluster is up, or give another with --kubeconfig or --context`,
+      `${serverOf(config)}: no answer: ${whyOf(error)}; look whether the cluster is up, or give another with --kubeconfig or --context`,
     );
   }
 }
@@ -71,14 +64,6 @@ function refusal(server: string, what: string, code: number, message: string): M
       return new MoestroError("in_use", `${what}: is not the job's: ${message}`);
     default:
       return new MoestroError("environment", `${server}: ${message}; try again`);
-  }
-}
-
-function jsonIn(answered: string): unknown {
-  try {
-    return JSON.parse(answered);
-  } catch {
-    return undefined;
   }
 }
 

@@ -28,7 +28,12 @@ export function isOnCpus({ spec }: MoETrainingJob): boolean {
   return isMapping(cluster) && (cluster.device === "cpu" || cluster.gpu === "cpu");
 }
 
-export function agentContainer(job: MoETrainingJob, options: ChildrenOptions) {
+/** @param leaveSeconds for ranks to go elsewhere when the pod is to end */
+export function agentContainer(
+  job: MoETrainingJob,
+  options: ChildrenOptions,
+  leaveSeconds: number,
+) {
   const onCpus = isOnCpus(job);
   const { gpusPerNode } = job.spec;
   const gpus = onCpus ? {} : { [GPU_RESOURCE]: gpusPerNode };
@@ -42,6 +47,7 @@ export function agentContainer(job: MoETrainingJob, options: ChildrenOptions) {
       "--address=$(POD_IP)",
       `--slots=${gpusPerNode}`,
       "--print-logs",
+      `--leave-seconds=${leaveSeconds}`,
       `--token-file=${TOKEN_DIRECTORY}/${TOKEN_FILE}`,
       `--authority=${TOKEN_DIRECTORY}/${AUTHORITY_KEY}`,
     ],

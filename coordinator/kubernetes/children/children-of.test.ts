@@ -179,6 +179,11 @@ describe("the agents' pods", () => {
         [53, 53],
       ],
     );
+    assert.deepEqual(egress[2]?.to, [
+      { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "kube-system" } } },
+      // Of NodeLocal DNSCache.
+      { ipBlock: { cidr: "169.254.20.10/32" } },
+    ]);
   });
 
   it("are not held against the job when the cluster takes them, and end it when told wrongly", () => {
@@ -191,6 +196,16 @@ describe("the agents' pods", () => {
       },
     ]);
     assert.deepEqual([backoffLimit, podReplacementPolicy], [2_147_483_647, "Failed"]);
+  });
+
+  it("have their ranks go elsewhere within the grace that the template gives", () => {
+    const leaving = (spec: Own) =>
+      (agent(children({ template: { spec } })).args as string[]).filter((one) =>
+        one.startsWith("--leave-seconds="),
+      );
+    assert.deepEqual(leaving({}), ["--leave-seconds=70"]);
+    assert.deepEqual(leaving({ terminationGracePeriodSeconds: 600 }), ["--leave-seconds=580"]);
+    assert.deepEqual(leaving({ terminationGracePeriodSeconds: 5 }), ["--leave-seconds=0"]);
   });
 
   it("take what the template says", () => {

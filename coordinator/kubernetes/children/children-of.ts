@@ -26,7 +26,7 @@ export function childrenOf(
     networkPolicy(job, options),
     headlessService(job),
     planSnapshot(job, facts),
-    disruptionBudget(job, facts.nodes ?? job.spec.nodes.max),
+    disruptionBudget(job, facts.nodesOfRun ?? facts.nodes ?? job.spec.nodes.max),
     agentsJob(job, facts, options),
   ];
 }

@@ -29,6 +29,8 @@ export interface JobFacts {
   plan: string;
   /** Nodes it is to have now; `nodes.max` if nothing took some away. */
   nodes?: number | undefined;
+  /** Nodes that its run has now; `nodes` if that is not known. */
+  nodesOfRun?: number | undefined;
   /** Its pods' job exists: where a queue admits it, `suspend` is the queue's from then on. */
   isBorn: boolean;
 }

@@ -1,3 +1,4 @@
+import { isMapping } from "../../spec/mapping.ts";
 import type { MoETrainingJob } from "../moe-training-job.ts";
 import { agentContainer, agentVolumes } from "./agent-container.ts";
 import { agentsName, labelsOf, podSelector } from "./identity.ts";
@@ -8,6 +9,8 @@ import type { ChildrenOptions } from "./options.ts";
 const USER_ID = 10_001;
 
 const GRACE_SECONDS = 90;
+/** Of the grace, what the agent itself takes to end once its ranks have gone elsewhere. */
+const LAST_SECONDS = 20;
 
 export interface PodTemplate {
   metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
@@ -40,8 +43,15 @@ export function podTemplate(job: MoETrainingJob, options: ChildrenOptions): PodT
         labelSelector: { matchLabels: podSelector(job) },
       },
     ],
-    containers: [agentContainer(job, options)],
+    containers: [agentContainer(job, options, leaveSecondsOf(template))],
     volumes: agentVolumes(job, options),
   };
   return mergeTemplate({ metadata: { labels: labelsOf(job) }, spec }, template) as PodTemplate;
+}
+
+/** What the grace that the pod will have leaves for ranks to go elsewhere. */
+function leaveSecondsOf({ spec }: Record<string, unknown>): number {
+  const given = isMapping(spec) ? spec.terminationGracePeriodSeconds : undefined;
+  const grace = typeof given === "number" ? Math.floor(given) : GRACE_SECONDS;
+  return Math.max(0, grace - LAST_SECONDS);
 }

@@ -31,6 +31,9 @@ export function disruptionBudget(job: MoETrainingJob, nodes: number): Kubernetes
   });
 }
 
+/** Where NodeLocal DNSCache answers; it is the node's and no pod's, so that no selector has it. */
+const NODE_LOCAL_DNS = "169.254.20.10/32";
+
 /** Pods of the job reach each other, the coordinators and DNS; nobody else reaches them. */
 export function networkPolicy(job: MoETrainingJob, options: ChildrenOptions): KubernetesObject {
   const child = {
@@ -54,7 +57,10 @@ export function networkPolicy(job: MoETrainingJob, options: ChildrenOptions): Ku
           ports: options.coordinatorPorts.map((port) => ({ protocol: "TCP", port })),
         },
         {
-          to: [{ namespaceSelector: namespaceCalled("kube-system") }],
+          to: [
+            { namespaceSelector: namespaceCalled("kube-system") },
+            { ipBlock: { cidr: NODE_LOCAL_DNS } },
+          ],
           ports: ["UDP", "TCP"].map((protocol) => ({ protocol, port: 53 })),
         },
       ],

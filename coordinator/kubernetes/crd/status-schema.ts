@@ -6,7 +6,8 @@ export const CONDITION_TYPES = [
   ...["Suspended", "Succeeded", "Failed"],
 ] as const;
 
-const MAX_MESSAGE_LENGTH = 32_768;
+/** Of a condition. */
+export const MAX_MESSAGE_LENGTH = 32_768;
 
 const text = (description: string, maxLength = 256): StructuralSchema => ({
   ...{ type: "string", maxLength, description },

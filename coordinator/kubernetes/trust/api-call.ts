@@ -1,22 +1,10 @@
 import {
   ApiException,
   type ConfigurationOptions,
-  Observable,
   type ObservableMiddleware,
 } from "@kubernetes/client-node";
 import { MoestroError } from "../../errors.ts";
-
-/** For one call, after which it is given up. */
-function within(timeoutMs: number): ConfigurationOptions<ObservableMiddleware> {
-  const middleware: ObservableMiddleware = {
-    pre: (context) => {
-      context.setSignal(AbortSignal.timeout(timeoutMs));
-      return new Observable(Promise.resolve(context));
-    },
-    post: (response) => new Observable(Promise.resolve(response)),
-  };
-  return { middleware: [middleware], middlewareMergeStrategy: "append" };
-}
+import { within } from "../within.ts";
 
 /**
  * What the API server answers; undefined if there is no such object. Of what it says when it

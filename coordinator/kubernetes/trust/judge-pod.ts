@@ -101,6 +101,6 @@ export function runOfAccount(
 }
 
 /** One sentence each, about whom it names. */
-function refuserOf(whom: string): (why: string) => TokenRefused {
+export function refuserOf(whom: string): (why: string) => TokenRefused {
   return (why) => new TokenRefused(`${whom}: ${why}`);
 }

@@ -115,11 +115,8 @@ test("the longest names that a job and its pod may have fit into a certificate",
 
 test("a token for another service is refused", async () => {
   const api = cluster.tokenOf(job, pod, { audience: "https://kubernetes.default.svc" });
-  await refuses(
-    pod.name,
-    api,
-    /pod demo-agents-0: its service-account token is not good: .*audien/,
-  );
+  const why = /pod demo-agents-0: its service-account token is not for moestro; mount one that is$/;
+  await refuses(pod.name, api, why);
 });
 
 test("an expired token is refused", async () => {
@@ -131,8 +128,13 @@ test("an expired token is refused", async () => {
 test("garbage is refused, whatever it looks like", async () => {
   const [head, claims, signature] = cluster.tokenOf(job, pod).split(".");
   const forged = Buffer.from(String(claims), "base64url").toString().replace("demo", "other");
+  const bare = Buffer.from("[1]").toString("base64url");
+  const odd = ["x", "a.b.c", "....", " ", "\u0000", "ü".repeat(100), `${head}.${bare}.`];
+  for (const token of [...odd, `${head}.${claims}.x.y`]) {
+    await refuses(pod.name, token, /is not good: it is no JSON web token$/);
+  }
   for (const token of [
-    ...["x", "a.b.c", "....", " ", "\u0000", "ü".repeat(100), `${head}.${claims}.`],
+    `${head}.${claims}.`,
     `${head}.${Buffer.from(forged).toString("base64url")}.${signature}`,
   ]) {
     await refuses(pod.name, token, /is not good: invalid bearer token/);
@@ -214,7 +216,7 @@ test("a token of another namespace is refused, with the same names in it", async
   await refuses(
     pod.name,
     cluster.tokenOf(foreign, twin),
-    /is of system:serviceaccount:elsewhere:demo-agents, and this coordinator takes pods of namespace research/,
+    /its token is of namespace elsewhere, and this coordinator takes pods of namespace research/,
   );
 });
 
@@ -267,16 +269,37 @@ test("the roles of the manifests are rights enough", async () => {
   assert.equal(runId, `demo-${job.metadata.uid}`);
 });
 
+test("what is plainly no token of the pod costs the API server nothing", async () => {
+  const expired = cluster.tokenOf(job, pod).split(".");
+  const claims = JSON.parse(Buffer.from(String(expired[1]), "base64url").toString());
+  const old = Buffer.from(JSON.stringify({ ...claims, exp: 1 })).toString("base64url");
+  cluster.kube.faults.resetCounts();
+  await refuses(pod.name, `a.${old}.b`, /token has expired; the kubelet renews it in time$/);
+  await refuses(pod.name, cluster.tokenOf(job, pod, { audience: "x" }), /is not for moestro/);
+  await refuses("demo-agents-9", cluster.tokenOf(job, pod), /the token is of pod demo-agents-0/);
+  assert.equal(cluster.kube.faults.totalRequests({}), 0);
+});
+
 test("a flood of tokens costs the API server no more than so many calls at once", async () => {
   cluster.kube.faults.delay({}, 200, 5000);
   const pods = podIdentities(cluster.config, NAMESPACE);
-  const all = Array.from({ length: 80 }, () => pods.identify("x", pod.name));
-  const reasons = (await Promise.allSettled(all)).map((one) =>
-    one.status === "rejected" ? String(one.reason.message) : "",
-  );
-  const count = (why: RegExp) => reasons.filter((reason) => why.test(reason)).length;
+  const forged = `${cluster.tokenOf(job, pod)}x`;
+  const flood = async (from?: string) => {
+    const all = Array.from({ length: 80 }, () => pods.identify(forged, pod.name, from));
+    const reasons = (await Promise.allSettled(all)).map((one) =>
+      one.status === "rejected" ? String(one.reason.message) : "",
+    );
+    return (why: RegExp) => reasons.filter((reason) => why.test(reason)).length;
+  };
+  const count = await flood();
   assert.equal(count(/^64 agents join right now; try again$/), 16);
   assert.equal(count(/is not good/), 64);
+  // One address does not keep the others out.
+  const flooding = flood("10.0.0.1");
+  await pods.identify(cluster.tokenOf(job, pod), pod.name, "10.0.0.2");
+  const countOfOne = await flooding;
+  assert.equal(countOfOne(/^8 of this address join right now; try again$/), 72);
+  assert.equal(countOfOne(/is not good/), 8);
 });
 
 test("outside of Kubernetes a pod's token is refused in one sentence", async () => {

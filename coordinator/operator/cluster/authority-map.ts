@@ -1,11 +1,7 @@
-import {
-  type KubeConfig,
-  KubernetesObjectApi,
-  PatchStrategy,
-  type V1ConfigMap,
-} from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { collectionPath } from "../../kubernetes/api-request.ts";
 import { AUTHORITY_CONFIG_MAP, AUTHORITY_KEY } from "../../kubernetes/children/agent-container.ts";
-import { FIELD_MANAGER } from "../reconcile/actions.ts";
+import { apply } from "./apply.ts";
 
 /**
  * Writes the certificate of the coordinators' authority where agents' pods mount it from, so
@@ -18,7 +14,7 @@ export async function publishAuthority(
   namespace: string,
   authority: string,
 ): Promise<void> {
-  const map: V1ConfigMap = {
+  const map = {
     ...{ apiVersion: "v1", kind: "ConfigMap" },
     metadata: {
       ...{ name: AUTHORITY_CONFIG_MAP, namespace },
@@ -26,7 +22,6 @@ export async function publishAuthority(
     },
     data: { [AUTHORITY_KEY]: authority },
   };
-  const api = KubernetesObjectApi.makeApiClient(config);
-  const apply = PatchStrategy.ServerSideApply;
-  await api.patch(map, undefined, undefined, FIELD_MANAGER, true, apply);
+  const path = `${collectionPath("v1", "configmaps", namespace)}/${AUTHORITY_CONFIG_MAP}`;
+  await apply(config, path, map, { isForced: true, isStrict: true });
 }

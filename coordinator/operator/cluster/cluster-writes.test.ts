@@ -3,15 +3,19 @@ import { readFileSync } from "node:fs";
 import { after, before, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import type { ApiServer } from "../../../test/kubernetes/api-server.ts";
+import { type ApiServer, DEFINITIONS } from "../../../test/kubernetes/api-server.ts";
 import type { JsonObject } from "../../../test/kubernetes/json.ts";
 import { openCluster, ownName } from "../../../test/kubernetes/open-cluster.ts";
 import { whyNotReal } from "../../../test/kubernetes/which-server.ts";
+import { collectionPath } from "../../kubernetes/api-request.ts";
+import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { judgeSpec } from "../judge/judge-spec.ts";
 import type { Action } from "../reconcile/actions.ts";
 import { jobWith, runWith, seenOf } from "../reconcile/job-fixture.ts";
+import { JOB_SETS } from "../reconcile/job-set-fixture.ts";
 import type { Observation, ObservedJob, ObservedObject } from "../reconcile/observation.ts";
 import { reconcile } from "../reconcile/reconcile.ts";
+import { pluralOf } from "./child-kinds.ts";
 import { type ClusterWrites, clusterWrites } from "./cluster-writes.ts";
 
 const NAMESPACE = ownName("writes");
@@ -28,6 +32,7 @@ before(async () => {
   kube = await openCluster({ namespaces: [NAMESPACE] });
   const crd = readFileSync(fileURLToPath(new URL("../../../k8s/base/crd.yaml", import.meta.url)));
   await kube.define(parse(String(crd)));
+  await kube.define(JOB_SETS);
   writes = clusterWrites(kube.config);
 });
 after(() => kube.close());
@@ -83,6 +88,74 @@ it("a job gets its children and status, and then nothing more is to be written",
   assert.equal((await children(job.metadata.uid)).length, CHILDREN.length);
 });
 
+const placeOf = ({ apiVersion, kind, metadata: { name } }: KubernetesObject) =>
+  `${collectionPath(apiVersion, pluralOf(apiVersion, kind), NAMESPACE)}/${name}`;
+
+for (const [name, own] of Object.entries<JsonObject>({
+  job: {},
+  sets: { childKind: "JobSet" },
+  queued: { queueName: "research" },
+  gpus: { cluster: { gpu: "h100" }, gpusPerNode: 8 },
+})) {
+  it(`what is applied is what was said, of every child: ${name}`, async () => {
+    await makeJob(`said-${name}`, own);
+    const { actions, written } = await look(`said-${name}`);
+    assert.deepEqual(new Set(written.map(({ kind }) => kind)), new Set(["done"]));
+    const said = actions.flatMap((one) => (one.kind === "applyChild" ? [one.child] : []));
+    assert.ok(said.length >= CHILDREN.length - 1);
+    for (const child of said) {
+      const { body } = await kube.request("GET", placeOf(child));
+      assert.partialDeepStrictEqual(body, child);
+    }
+  });
+}
+
+it("a field that there is not is refused and told, in a template and in a child", async () => {
+  await makeJob("typo");
+  const { actions } = await look("typo");
+  const said = actions.flatMap((one) => (one.kind === "applyChild" ? [one.child] : []));
+  const account = said.find(({ kind }) => kind === "ServiceAccount") ?? assert.fail();
+  const wrong = { ...account, automount: false };
+  const { body } = await kube.request("GET", placeOf(account));
+  const { resourceVersion } = (body as unknown as ObservedObject).metadata;
+  const written = await writes.applyChild(wrong, resourceVersion);
+  assert.ok(written.kind === "refused");
+  assert.match(written.by.message, /automount: field not declared in schema/);
+});
+
+it("a stranger's ConfigMap or account of a child's name stays theirs, whatever they say", async () => {
+  const maps = `/api/v1/namespaces/${NAMESPACE}/configmaps`;
+  const accounts = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts`;
+  const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "found-plan" } };
+  await kube.request("POST", maps, { ...map, data: { other: "theirs" } });
+  const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "found-agents" } };
+  await kube.request("POST", accounts, account);
+  await makeJob("found");
+  const { written } = await look("found");
+  const refused = written.flatMap((one) => (one.kind === "refused" ? [one.by] : []));
+  assert.deepEqual(refused.map(({ kind, name }) => `${kind} ${name}`).sort(), [
+    "ConfigMap found-plan",
+    "ServiceAccount found-agents",
+  ]);
+  assert.match(refused[0]?.message ?? "", /there is one that is not this job's; rename it/);
+  for (const path of [`${maps}/found-plan`, `${accounts}/found-agents`]) {
+    const { body } = await kube.request("GET", path);
+    const { metadata } = body as unknown as ObservedObject;
+    assert.deepEqual([metadata.ownerReferences, metadata.labels], [undefined, undefined]);
+  }
+});
+
+it("a kind that the cluster does not have is a refusal", async () => {
+  await makeJob("kindless", { childKind: "JobSet" });
+  await kube.request("DELETE", `${DEFINITIONS}/jobsets.jobset.x-k8s.io`);
+  const { written } = await look("kindless");
+  const message = "the cluster has no JobSet of jobset.x-k8s.io/v1alpha2";
+  assert.deepEqual(written.at(-1), {
+    kind: "refused",
+    by: { kind: "JobSet", name: "kindless", message },
+  });
+});
+
 it("what has changed since it was seen is not written over", async () => {
   await makeJob("stale", { queueName: "research" });
   const first = await look("stale");
@@ -118,4 +191,7 @@ it("what the API server refuses is told in its words, and its trouble is thrown"
   assert.deepEqual(written.at(-1), { kind: "refused", by });
   faults.fail(requests, { code: 500 });
   await assert.rejects(look("refused"));
+  const misfit = "failed to create typed patch object (a/b; batch/v1, Kind=Job): .spec: duplicate";
+  faults.fail(requests, { code: 500, message: misfit });
+  assert.equal((await look("refused")).written.at(-1)?.kind, "refused");
 });

@@ -1,24 +1,18 @@
-import {
-  ApiException,
-  CustomObjectsApi,
-  type KubeConfig,
-  KubernetesObjectApi,
-  PatchStrategy,
-  setHeaderOptions,
-} from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { collectionPath, requestApi } from "../../kubernetes/api-request.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
-import { API_GROUP, API_VERSION, KIND } from "../../kubernetes/names.ts";
-import { EventRecorder } from "../event-recorder.ts";
-import { type ChildReference, FIELD_MANAGER } from "../reconcile/actions.ts";
+import { API_VERSION, KIND, PLURAL } from "../../kubernetes/names.ts";
+import type { ChildReference } from "../reconcile/actions.ts";
 import type { JobEvent } from "../reconcile/job-events.ts";
 import type { JobStatus } from "../reconcile/job-status.ts";
-import type { ObservedJob, Refusal } from "../reconcile/observation.ts";
+import type { ObservedJob } from "../reconcile/observation.ts";
+import { apply } from "./apply.ts";
+import { pluralOf } from "./child-kinds.ts";
+import { createChild, isWithoutConflict } from "./create-child.ts";
+import { EventRecorder } from "./event-recorder.ts";
+import { told, type Written } from "./told.ts";
 
-/**
- * How a write ended: as asked; not, because the cluster is not as it was seen, so look again;
- * or refused as it is. Whatever else goes wrong is thrown, and may be tried again.
- */
-export type Written = { kind: "done" } | { kind: "changed" } | { kind: "refused"; by: Refusal };
+export type { Written } from "./told.ts";
 
 /** Writes of the operator, each under its own name and only over what it has seen. */
 export interface ClusterWrites {
@@ -31,32 +25,34 @@ export interface ClusterWrites {
   recordEvent(job: ObservedJob, event: JobEvent): void;
 }
 
-const PLURAL = "moetrainingjobs";
 const DONE: Written = { kind: "done" };
 
 export function clusterWrites(config: KubeConfig): ClusterWrites {
-  const objects = KubernetesObjectApi.makeApiClient(config);
   const events = new EventRecorder(config);
-  const custom = config.makeApiClient(CustomObjectsApi);
   return {
     recordEvent: (job, event) => events.record(job, event),
-    applyChild: (child, resourceVersion) => {
-      // What appeared meanwhile is not taken from whoever made it.
-      const isForced = resourceVersion !== undefined;
-      const metadata = { ...child.metadata, ...(isForced ? { resourceVersion } : {}) };
-      const apply = PatchStrategy.ServerSideApply;
-      const spec = { ...child, metadata };
-      return told(child, () =>
-        objects.patch(spec, undefined, undefined, FIELD_MANAGER, isForced, apply),
-      );
-    },
-    deleteChild: (child, namespace) => {
-      const { apiVersion, kind, name, uid } = child;
-      const named = { apiVersion, kind, metadata: { name, namespace } };
-      const body = { preconditions: { uid }, propagationPolicy: "Background" };
-      return told(named, () =>
-        objects.delete(named, undefined, undefined, undefined, undefined, undefined, body),
-      );
+    applyChild: (child, resourceVersion) =>
+      told(child, async () => {
+        const collection = collectionOf(child, child.metadata.namespace);
+        // What appeared meanwhile is not taken from whoever made it.
+        const isForced = resourceVersion !== undefined;
+        if (!isForced && isWithoutConflict(child)) return createChild(config, collection, child);
+        const metadata = { ...child.metadata, ...(isForced ? { resourceVersion } : {}) };
+        const path = `${collection}/${metadata.name}`;
+        await apply(config, path, { ...child, metadata }, { isForced, isStrict: true });
+        return DONE;
+      }),
+    deleteChild: ({ apiVersion, kind, name, uid }, namespace) => {
+      const child = { apiVersion, kind, metadata: { name } };
+      const preconditions = { uid };
+      const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions };
+      return told(child, async () => {
+        await requestApi(config, {
+          ...{ method: "DELETE", path: `${collectionOf(child, namespace)}/${name}` },
+          body: { ...body, propagationPolicy: "Background" },
+        });
+        return DONE;
+      });
     },
     patchStatus: ({ metadata }, status) => {
       const { name, namespace, resourceVersion } = metadata;
@@ -64,49 +60,17 @@ export function clusterWrites(config: KubeConfig): ClusterWrites {
         ...{ apiVersion: API_VERSION, kind: KIND, status },
         metadata: { name, namespace, resourceVersion },
       };
-      const names = { group: API_GROUP, version: API_VERSION.slice(API_GROUP.length + 1) };
-      const request = { ...names, namespace, plural: PLURAL, name, body, force: true };
-      const asApply = setHeaderOptions("Content-Type", PatchStrategy.ServerSideApply);
-      return told(body, () =>
-        custom.patchNamespacedCustomObjectStatus(
-          { ...request, fieldManager: FIELD_MANAGER },
-          asApply,
-        ),
-      );
+      const path = `${collectionPath(API_VERSION, PLURAL, namespace)}/${name}/status`;
+      return told(body, async () => {
+        await apply(config, path, body, { isForced: true, isStrict: false });
+        return DONE;
+      });
     },
   };
 }
 
-/** @param object whom the write is about, as refusals name it */
-async function told(
-  { kind, metadata: { name } }: { kind: string; metadata: { name: string } },
-  write: () => Promise<unknown>,
-): Promise<Written> {
-  try {
-    await write();
-    return DONE;
-  } catch (error) {
-    if (!(error instanceof ApiException)) throw error;
-    const { message = error.message, details } = answerOf(error);
-    // Something of this name is there that others have made.
-    const isOthers = details?.causes?.some(({ reason }) => reason === "FieldManagerConflict");
-    const hasChanged = error.code === 404 || error.code === 409;
-    if (hasChanged && isOthers !== true) return { kind: "changed" };
-    if (!hasChanged && ![400, 403, 422].includes(error.code)) throw error;
-    return { kind: "refused", by: { kind, name, message } };
-  }
-}
-
-interface Answer {
-  /** The API server's own sentence. */
-  message?: string;
-  details?: { causes?: readonly { reason?: string }[] };
-}
-
-function answerOf({ body }: ApiException<unknown>): Answer {
-  try {
-    return ((typeof body === "string" ? JSON.parse(body) : body) ?? {}) as Answer;
-  } catch {
-    return {};
-  }
+/** @param namespace every child has one */
+function collectionOf(child: { apiVersion: string; kind: string }, namespace = "default"): string {
+  const { apiVersion, kind } = child;
+  return collectionPath(apiVersion, pluralOf(apiVersion, kind), namespace);
 }

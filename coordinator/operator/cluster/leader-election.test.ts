@@ -61,6 +61,20 @@ it("a leader that the API server does not answer stops before another takes over
   await Promise.all([a.close(), b.close()]);
 });
 
+it("that it leads no more is told in time also while a call hangs", {
+  skip: whyNotReal("answers late"),
+}, async () => {
+  const a = stand("a", "hangs");
+  await until("a leader", () => a.election.isLeader || undefined);
+  kube.played.faults.delay({ resource: "leases.coordination.k8s.io" }, 5000);
+  await until("that it is told", () => a.told.at(-1) === false || undefined);
+  assert.equal(a.election.isLeader, false);
+  await until("that a call is given up", () => a.failures.length > 0 || undefined);
+  kube.played.faults.recover();
+  await until("a leader again", () => a.election.isLeader || undefined);
+  await a.close();
+});
+
 it("a lease is another's until nobody has written it for its duration, by the own clock", () => {
   const record = { holder: "a", resourceVersion: "7" };
   const first = seeLease(1_000, undefined, record);

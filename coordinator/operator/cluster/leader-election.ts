@@ -6,6 +6,7 @@ import {
   type V1Lease,
   V1MicroTime,
 } from "@kubernetes/client-node";
+import { within } from "../../kubernetes/within.ts";
 import { decideLease, type LeaseRecord, type SeenLease, seeLease } from "./lease-decision.ts";
 
 export interface ElectionOptions {
@@ -31,7 +32,8 @@ export class LeaderElection {
   private lease: V1Lease | undefined;
   /** Nothing went wrong since this process wrote it. */
   private isAsWritten = false;
-  private heldUntilMs = 0;
+  private heldUntilMs = Number.NEGATIVE_INFINITY;
+  private ending: NodeJS.Timeout | undefined;
   private wasLeader = false;
   private readonly closing = new AbortController();
 
@@ -49,7 +51,7 @@ export class LeaderElection {
 
   /** By this process's clock; it ends before another may take the lease. */
   get isLeader(): boolean {
-    return Date.now() < this.heldUntilMs;
+    return performance.now() < this.heldUntilMs;
   }
 
   /** Stands for election until it is closed; then lets the lease go. */
@@ -65,6 +67,7 @@ export class LeaderElection {
       this.tell();
       await this.pause(signal);
     }
+    clearTimeout(this.ending);
     if (this.isLeader) await this.release();
     this.tell();
   }
@@ -85,23 +88,26 @@ export class LeaderElection {
     // Whoever wrote it last knows how it is, and is refused if somebody else did.
     if (!this.isAsWritten) this.lease = await this.read();
     this.isAsWritten = false;
-    this.seen = seeLease(Date.now(), this.seen, recordOf(this.lease));
-    const decision = decideLease(Date.now(), this.seen, self, durationMs);
+    this.seen = seeLease(performance.now(), this.seen, recordOf(this.lease));
+    const decision = decideLease(performance.now(), this.seen, self, durationMs);
     if (decision === "wait") {
-      this.heldUntilMs = 0;
+      this.heldUntilMs = Number.NEGATIVE_INFINITY;
       return;
     }
     // Counted from before it is written: others count from after.
-    const fromMs = Date.now();
+    const fromMs = performance.now();
     await this.write(self, decision === "take" ? 1 : 0);
     this.isAsWritten = true;
     this.heldUntilMs = fromMs + (durationMs * 2) / 3;
+    clearTimeout(this.ending);
+    // Whatever call hangs then.
+    this.ending = setTimeout(() => this.tell(), this.heldUntilMs - performance.now() + 1);
   }
 
   private async read(): Promise<V1Lease | undefined> {
     const { name, namespace } = this.options;
     try {
-      return await this.api.readNamespacedLease({ name, namespace });
+      return await this.api.readNamespacedLease({ name, namespace }, this.soon());
     } catch (error) {
       if (error instanceof ApiException && error.code === 404) return undefined;
       throw error;
@@ -122,24 +128,35 @@ export class LeaderElection {
       leaseTransitions: (lease?.spec?.leaseTransitions ?? 0) + transitions,
     };
     const kind = { apiVersion: "coordination.k8s.io/v1", kind: "Lease" };
+    const soon = this.soon();
     this.lease =
       lease === undefined
-        ? await this.api.createNamespacedLease({
-            namespace,
-            body: { ...kind, metadata: { name, namespace }, spec },
-          })
-        : await this.api.replaceNamespacedLease({ name, namespace, body: { ...lease, spec } });
+        ? await this.api.createNamespacedLease(
+            { namespace, body: { ...kind, metadata: { name, namespace }, spec } },
+            soon,
+          )
+        : await this.api.replaceNamespacedLease(
+            { name, namespace, body: { ...lease, spec } },
+            soon,
+          );
+  }
+
+  /** A call that takes longer is of no use to who has to renew in time. */
+  private soon() {
+    return within(this.options.durationMs / 3);
   }
 
   /** So that the next need not wait; where it fails, the lease runs out by itself. */
   private async release(): Promise<void> {
-    this.heldUntilMs = 0;
+    this.heldUntilMs = Number.NEGATIVE_INFINITY;
     await this.write("", 0).catch(this.failed);
   }
 
   private async pause(signal: AbortSignal): Promise<void> {
     const { periodMs } = this.options;
-    const waitMs = this.isLeader ? Math.min(periodMs, this.heldUntilMs - Date.now()) : periodMs;
+    const waitMs = this.isLeader
+      ? Math.min(periodMs, this.heldUntilMs - performance.now())
+      : periodMs;
     await sleep(Math.max(1, waitMs), undefined, { signal }).catch(() => {});
   }
 }

@@ -117,3 +117,38 @@ it("lists everything again from time to time", {
   start({ relistMs: 30 });
   await until("three lists", () => numLists() >= 3 || undefined);
 });
+
+it("a watch of what is quiet goes on from where the server is, without a list", {
+  skip: whyNotReal("compacts its storage"),
+}, async () => {
+  await kube.close();
+  // No bookmarks but the one with which a watch ends.
+  kube = await openCluster({ bookmarkMs: 60_000, namespaces: [namespace] });
+  start({ silentMs: 4500 });
+  await until("a watch", () => numWatches() === 1 || undefined);
+  const other = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "other" } };
+  await kube.request("POST", `/api/v1/namespaces/${namespace}/serviceaccounts`, other);
+  await until("the next watch", () => numWatches() === 2 || undefined);
+  kube.played.cluster.storage.compact();
+  await until("the one after", () => numWatches() === 3 || undefined);
+  await make("a");
+  await untilNames("a");
+  assert.equal(numLists(), 1);
+});
+
+it("a list that breaks off is no place to watch from", {
+  skip: whyNotReal("makes requests fail"),
+}, async () => {
+  const { faults, cluster } = kube.played;
+  start();
+  await until("a watch", () => numWatches() === 1 || undefined);
+  // More than a page, while nothing is heard and what was missed is forgotten.
+  faults.areWatchesSilent = true;
+  await Promise.all(Array.from({ length: 501 }, (_, index) => make(`m${index}`)));
+  cluster.storage.compact();
+  faults.areWatchesSilent = false;
+  faults.fail({ verb: "list", resource: "configmaps" }, { code: 503, after: 1 });
+  faults.dropWatches("configmaps");
+  await until("all", () => names().length === 501 || undefined);
+  assert.equal(numLists(), 1 + 2 + 2);
+});

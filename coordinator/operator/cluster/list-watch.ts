@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { type KubeConfig, KubernetesObjectApi, Watch } from "@kubernetes/client-node";
+import { type KubeConfig, Watch } from "@kubernetes/client-node";
+import { collectionPath, requestApi } from "../../kubernetes/api-request.ts";
 import { type RetryOptions, retryMs } from "../../retry.ts";
 import type { ObservedObject } from "../reconcile/observation.ts";
 import { KeyedObjects } from "./keyed-objects.ts";
@@ -50,7 +51,7 @@ export class ListWatch {
   isComplete = false;
   /** When everything was listed last; of the wall clock, 0 before. */
   listedAtMs = 0;
-  private readonly api: KubernetesObjectApi;
+  private readonly config: KubeConfig;
   private readonly watcher: Watch;
   private readonly kind: WatchedKind;
   private readonly listener: WatchListener;
@@ -65,7 +66,7 @@ export class ListWatch {
     listener: WatchListener,
     options: WatchOptions,
   ) {
-    this.api = KubernetesObjectApi.makeApiClient(config);
+    this.config = config;
     this.watcher = new Watch(config);
     this.kind = kind;
     this.objects = new KeyedObjects(kind.keysOf);
@@ -109,18 +110,20 @@ export class ListWatch {
   }
 
   private async list(): Promise<void> {
-    const { apiVersion, kind, namespace, labelSelector, fieldSelector } = this.kind;
     const found: ObservedObject[] = [];
     let next: string | undefined;
+    let version: string | undefined;
     do {
-      const page = await this.api.list(
-        ...([apiVersion, kind, namespace, undefined, undefined, undefined] as const),
-        ...([fieldSelector, labelSelector, PAGE, next] as const),
-      );
+      const query = { limit: String(PAGE), ...(next === undefined ? {} : { continue: next }) };
+      const page = (await requestApi(this.config, {
+        ...{ method: "GET", path: this.path(), query: { ...this.selectors(), ...query } },
+      })) as Page;
       found.push(...page.items.map((item) => this.named(item)));
-      next = page.metadata?._continue || undefined;
-      this.version = page.metadata?.resourceVersion;
+      next = page.metadata.continue || undefined;
+      version = page.metadata.resourceVersion;
     } while (next !== undefined);
+    // Of all pages, or a watch would begin after what was never seen.
+    this.version = version;
     this.heardAtMs = Date.now();
     this.listedAtMs = this.heardAtMs;
     const uids = new Set(found.map(({ metadata }) => metadata.uid));
@@ -130,6 +133,14 @@ export class ListWatch {
     for (const object of found) this.keep(object);
     this.isComplete = true;
     this.listener.listed();
+  }
+
+  private selectors(): Record<string, string> {
+    const { labelSelector, fieldSelector } = this.kind;
+    return {
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    };
   }
 
   /** Items of a list do not say what they are. */
@@ -157,7 +168,6 @@ export class ListWatch {
 
   /** Until the server ends it, it is silent for too long, or it is time to list again. */
   private watch(): Promise<void> {
-    const { labelSelector, fieldSelector } = this.kind;
     const { resolve, reject, promise } = Promise.withResolvers<void>();
     let opened: AbortController | undefined;
     let isOver = false;
@@ -175,8 +185,7 @@ export class ListWatch {
     };
     const query = {
       ...{ allowWatchBookmarks: true, resourceVersion: this.version },
-      ...(labelSelector === undefined ? {} : { labelSelector }),
-      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      ...{ timeoutSeconds: watchSeconds(this.options.silentMs), ...this.selectors() },
     };
     this.closing.signal.addEventListener("abort", end, { once: true });
     this.watcher
@@ -212,9 +221,21 @@ export class ListWatch {
 
   private path(): string {
     const { apiVersion, plural, namespace } = this.kind;
-    const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-    return `${root}/namespaces/${namespace}/${plural}`;
+    return collectionPath(apiVersion, plural, namespace);
   }
+}
+
+interface Page {
+  items: object[];
+  metadata: { continue?: string; resourceVersion: string };
+}
+
+/**
+ * How long the server is asked to watch. It sends bookmarks once a minute and two seconds before
+ * such a time is over, so that the version of a kind that is quiet does not grow too old.
+ */
+function watchSeconds(silentMs: number): number {
+  return Math.max(1, Math.floor(silentMs / 1000) - 3);
 }
 
 function unversioned({ metadata, ...content }: ObservedObject) {

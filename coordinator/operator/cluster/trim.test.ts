@@ -20,6 +20,22 @@ it("of a pod its labels and what its status says of readiness are kept", () => {
   assert.deepEqual([kept.metadata.labels, kept.spec], [{ a: "b" }, undefined]);
 });
 
+it("of a pod that fails it is kept why, and of what comes again and again no text", () => {
+  const states = [
+    { waiting: { reason: "CreateContainerConfigError", message: 'secret "x" not found' } },
+    { waiting: { reason: "CreateContainerError", message: "id 4711 failed" } },
+    { terminated: { exitCode: 137, reason: "OOMKilled", finishedAt: "00:00:01" } },
+    { terminated: { exitCode: 0, reason: "Completed" } },
+  ];
+  const containerStatuses = states.map((state) => ({ state }));
+  const pod = trimmed({ apiVersion: "v1", kind: "Pod", metadata, status: { containerStatuses } });
+  assert.deepEqual(pod.status?.containerStatuses, [
+    { state: states[0] },
+    { state: { waiting: { reason: "CreateContainerError" } } },
+    { state: { terminated: { exitCode: 137, reason: "OOMKilled" } } },
+  ]);
+});
+
 it("of the agents' job the operator's own fields are kept, of other children their marks", () => {
   const managedFields = [FIELD_MANAGER, "kubectl"].map((manager) => ({
     ...{ manager, operation: "Apply", fieldsV1: { "f:spec": {} } },

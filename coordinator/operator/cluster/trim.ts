@@ -16,6 +16,10 @@ export function trimmed(object: ObservedObject): ObservedObject {
       return { ...head, metadata: owned(object), spec, status: { conditions: status?.conditions } };
     case "Pod":
       return { ...head, metadata: named(object), status: podStatus(status) };
+    case "Service":
+    case "NetworkPolicy":
+    case "PodDisruptionBudget":
+      return { ...head, metadata: marked(object), spec };
     default:
       return { ...head, metadata: marked(object) };
   }
@@ -44,7 +48,10 @@ interface Condition {
 
 interface ContainerStatus {
   image?: string;
-  state?: { waiting?: { reason?: string } };
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    terminated?: { exitCode: number; reason?: string };
+  };
 }
 
 type List<Entry> = readonly Entry[] | undefined;
@@ -54,14 +61,25 @@ function podStatus({ phase, ...status }: Record<string, unknown> = {}) {
   return {
     phase,
     conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })),
-    initContainerStatuses: waiting(status.initContainerStatuses as List<ContainerStatus>),
-    containerStatuses: waiting(status.containerStatuses as List<ContainerStatus>),
+    initContainerStatuses: troubled(status.initContainerStatuses as List<ContainerStatus>),
+    containerStatuses: troubled(status.containerStatuses as List<ContainerStatus>),
   };
 }
 
-function waiting(statuses: List<ContainerStatus>) {
-  return statuses?.flatMap(({ image, state }) => {
-    const reason = state?.waiting?.reason;
-    return reason === undefined ? [] : [{ image, state: { waiting: { reason } } }];
+/** Of a text that changes with every try nothing is kept. */
+const STEADY_TEXT = "CreateContainerConfigError";
+
+function troubled(statuses: List<ContainerStatus>) {
+  return statuses?.flatMap(({ image, state }): ContainerStatus[] => {
+    const of = image === undefined ? {} : { image };
+    const { waiting, terminated } = state ?? {};
+    if (waiting?.reason !== undefined) {
+      const { reason, message = "" } = waiting;
+      const kept = reason === STEADY_TEXT ? { reason, message } : { reason };
+      return [{ ...of, state: { waiting: kept } }];
+    }
+    if (terminated === undefined || terminated.exitCode === 0) return [];
+    const { exitCode, reason = "" } = terminated;
+    return [{ ...of, state: { terminated: { exitCode, reason } } }];
   });
 }

@@ -1,23 +1,17 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { JOB_LABEL } from "../../kubernetes/children/identity.ts";
-import { API_VERSION, KIND } from "../../kubernetes/names.ts";
+import { API_VERSION, KIND, PLURAL } from "../../kubernetes/names.ts";
 import type { SeenCluster } from "../job-looks.ts";
 import { isAgents } from "../reconcile/agents.ts";
 import type { ObservedJob, ObservedObject } from "../reconcile/observation.ts";
+import { CHILD_KINDS, JOB_SETS } from "./child-kinds.ts";
 import { ListWatch, type WatchedKind, type WatchOptions } from "./list-watch.ts";
 import { trimmed } from "./trim.ts";
 import { jobNameOf, messagesOf, podsJobNames, WARNINGS, warningOf } from "./warning.ts";
+import { whyOf } from "./why-of.ts";
 
-/** Kinds of the children that are of Kubernetes itself. */
-const CHILDREN: readonly (readonly [string, string, string])[] = [
-  ["v1", "ServiceAccount", "serviceaccounts"],
-  ["v1", "Service", "services"],
-  ["v1", "ConfigMap", "configmaps"],
-  ["networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"],
-  ["policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"],
-  ["batch/v1", "Job", "jobs"],
-];
-const JOB_SETS = ["jobset.x-k8s.io/v1alpha2", "JobSet", "jobsets"] as const;
+/** JobSet puts it on pods. */
+const JOB_SET_UID = "jobset.sigs.k8s.io/jobset-uid";
 
 type NameOf = (object: ObservedObject) => string | undefined;
 
@@ -28,47 +22,63 @@ const ownersOf = ({ metadata }: ObservedObject) =>
 
 /** MoETrainingJobs of a namespace and all that is theirs, as watches know it. */
 export class WatchedCluster implements SeenCluster {
-  readonly hasJobSets: boolean;
+  /** Why there are none; undefined if there are. */
+  whyNoJobSets: string | undefined;
   private readonly jobs: ListWatch;
   private readonly kinds: ListWatch[];
+  private jobSets: ListWatch | undefined;
   private readonly podsOfJobs: ListWatch;
   /** Of no matter for what is there: where Events may not be read, there are no warnings. */
   private readonly warningsOfJobs: ListWatch;
 
   /**
    * @param told `changed` asks for a look at a job by its name, once everything has been seen
-   * @param options `hasJobSets`: whether the cluster has that kind
+   * @param options `whyNoJobSets`: undefined if the cluster has that kind
    */
   constructor(
     config: KubeConfig,
     namespace: string,
     told: { changed(name: string): void; failed(error: unknown, retryMs: number): void },
-    options: WatchOptions & { hasJobSets: boolean },
+    options: WatchOptions & { whyNoJobSets: string | undefined },
   ) {
-    this.hasJobSets = options.hasJobSets;
+    this.whyNoJobSets = options.whyNoJobSets;
     let wasComplete = false;
     const listed = () => {
       if (wasComplete || !this.isComplete) return;
       wasComplete = true;
       for (const name of this.names()) told.changed(name);
     };
-    const watch = (kind: Omit<WatchedKind, "namespace">, jobOf: NameOf) => {
+    const watch = (
+      kind: Omit<WatchedKind, "namespace">,
+      jobOf: NameOf,
+      failed: (error: unknown, retryMs: number) => void = told.failed,
+    ) => {
       const changed = (object: ObservedObject) => {
         const name = jobOf(object);
         if (name !== undefined && this.isComplete) told.changed(name);
       };
-      const listener = { changed, listed, failed: told.failed };
+      const listener = { changed, listed, failed };
       return new ListWatch(config, { namespace, trim: trimmed, ...kind }, listener, options);
     };
-    const own = { apiVersion: API_VERSION, kind: KIND, plural: "moetrainingjobs" };
+    const own = { apiVersion: API_VERSION, kind: KIND, plural: PLURAL };
     this.jobs = watch({ ...own, keysOf: (job) => [nameOf(job)] }, nameOf);
     const ofJobs = { labelSelector: JOB_LABEL };
-    this.kinds = [...CHILDREN, ...(options.hasJobSets ? [JOB_SETS] : [])].map(
-      ([apiVersion, kind, plural]) =>
-        watch({ ...ofJobs, apiVersion, kind, plural, keysOf: ownersOf }, labelOf),
+    this.kinds = CHILD_KINDS.map((kind) =>
+      watch({ ...ofJobs, ...kind, keysOf: ownersOf }, labelOf),
     );
+    if (options.whyNoJobSets === undefined) {
+      this.jobSets = watch({ ...ofJobs, ...JOB_SETS, keysOf: ownersOf }, labelOf, (error, ms) => {
+        told.failed(error, ms);
+        if (!isRefused(error)) return;
+        // All else goes on without them.
+        this.whyNoJobSets = `JobSets cannot be watched: ${whyOf(error)}; apply the manifests of this version again`;
+        this.jobSets?.close();
+        this.jobSets = undefined;
+        listed();
+      });
+    }
     const pod = { apiVersion: "v1", kind: "Pod", plural: "pods" };
-    this.podsOfJobs = watch({ ...ofJobs, ...pod, keysOf: (one) => [labelOf(one) ?? ""] }, labelOf);
+    this.podsOfJobs = watch({ ...ofJobs, ...pod, keysOf: makersOf }, labelOf);
     const event = { apiVersion: "v1", kind: "Event", plural: "events", fieldSelector: WARNINGS };
     this.warningsOfJobs = watch(
       { ...event, trim: warningOf, keysOf: (warning) => [nameOf(warning)] },
@@ -103,11 +113,13 @@ export class WatchedCluster implements SeenCluster {
   }
 
   children({ metadata: { uid } }: ObservedJob): ObservedObject[] {
-    return this.kinds.flatMap(({ objects }) => objects.having(uid));
+    return this.childWatches().flatMap(({ objects }) => objects.having(uid));
   }
 
-  pods({ metadata: { name } }: ObservedJob): ObservedObject[] {
-    return this.podsOfJobs.objects.having(name);
+  /** Those of its own jobs: a label may be anybody's, or of an earlier job of this name. */
+  pods(job: ObservedJob): ObservedObject[] {
+    const makers = this.children(job).filter(isAgents);
+    return makers.flatMap(({ metadata: { uid } }) => this.podsOfJobs.objects.having(uid));
   }
 
   warnings(job: ObservedJob): string[] {
@@ -117,6 +129,22 @@ export class WatchedCluster implements SeenCluster {
   }
 
   private watches(): ListWatch[] {
-    return [this.jobs, ...this.kinds, this.podsOfJobs];
+    return [this.jobs, ...this.childWatches(), this.podsOfJobs];
   }
+
+  private childWatches(): ListWatch[] {
+    return this.jobSets === undefined ? this.kinds : [...this.kinds, this.jobSets];
+  }
+}
+
+/** The job of Kubernetes that made a pod, and the JobSet that made that job. */
+function makersOf({ metadata }: ObservedObject): string[] {
+  const jobSet = metadata.labels?.[JOB_SET_UID];
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  return [owner?.uid, jobSet].filter((uid) => uid !== undefined);
+}
+
+function isRefused(error: unknown): boolean {
+  const { code, statusCode = code } = error as { code?: unknown; statusCode?: unknown };
+  return statusCode === 403 || statusCode === 404;
 }

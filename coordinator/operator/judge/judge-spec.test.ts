@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { it } from "node:test";
 import { MoestroError } from "../../errors.ts";
 import { fixtureSpec } from "../../kubernetes/crd/spec-fixture.ts";
@@ -30,4 +34,33 @@ it("a plan that cannot be is refused in the spec's terms; trouble of the machine
   const lines = ["spec.nodes.max: no layout fits 4 ranks; use 8"];
   assert.deepEqual(verdict, { kind: "refused", code: "no_plan", lines });
   await assert.rejects(judgeSpec(job, "/", failing("environment")), { code: "environment" });
+});
+
+it("a spec reads no file beyond the runs, waits for none, and has none's content told", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "moestro-judge-"));
+  try {
+    const runs = join(folder, "runs");
+    mkdirSync(join(runs, "checkpoint"), { recursive: true });
+    writeFileSync(join(folder, "secret"), "the key");
+    writeFileSync(join(runs, "own.json"), "the content");
+    symlinkSync(join(folder, "secret"), join(runs, "link.json"));
+    for (const pipe of ["pipe.json", "checkpoint/manifest.json"]) {
+      execFileSync("mkfifo", [join(runs, pipe)]);
+    }
+    const refused = async (model: object) => {
+      const verdict = await judgeSpec(jobWith({ model, moe: undefined }), runs, plan);
+      return verdict.kind === "refused" ? verdict.lines.join("\n") : verdict.kind;
+    };
+    const outside = /is outside of .*runs, where files of jobs are; put it there$/;
+    assert.match(await refused({ config: "../secret" }), outside);
+    assert.match(await refused({ config: join(folder, "secret") }), outside);
+    assert.match(await refused({ config: "link.json" }), outside);
+    assert.match(await refused({ weights: ".." }), outside);
+    assert.match(await refused({ config: "pipe.json" }), /pipe\.json: is a pipe or a device/);
+    assert.match(await refused({ weights: "checkpoint" }), /its manifest\.json is no regular file/);
+    const told = await refused({ config: "own.json" });
+    assert.match(told, /own\.json: is not valid JSON; correct it$/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -7,7 +7,7 @@ import type { ObservedJob, Verdict } from "../reconcile/observation.ts";
 /**
  * What the coordinator makes of a job's spec; good for as long as its generation is the same.
  *
- * @param folder where the spec's relative paths begin
+ * @param folder where the spec's relative paths begin, and what files it names must be below
  * @param planText plans a job, as `moestro k8s render` does, and returns the plan as JSON
  */
 export async function judgeSpec(
@@ -16,7 +16,9 @@ export async function judgeSpec(
   planText: (file: JobFile) => Promise<string>,
 ): Promise<Verdict> {
   try {
-    const { section, file } = await jobOfSpec(spec, { name: metadata.name, folder });
+    const { section, file } = await jobOfSpec(spec, {
+      ...{ name: metadata.name, folder, within: folder },
+    });
     const plan = await inSpecTerms(undefined, () => planText(file));
     const jobJson = JSON.stringify(file.job);
     return { kind: "planned", spec: { ...spec, ...section }, plan, jobJson };

@@ -24,10 +24,14 @@ export function conditionsNow(seen: Observation, standing: Standing): Record<Con
   };
 }
 
-function plannedNow({ verdict }: Observation): Said {
-  return verdict.kind === "planned"
-    ? yes("Planned", "The job has a plan; the ConfigMap of its name and -plan has it.")
-    : no(refusedReason(verdict.code), verdict.lines.join("\n"));
+function plannedNow({ verdict, job: { status } }: Observation): Said {
+  if (verdict.kind === "refused") return no(refusedReason(verdict.code), verdict.lines.join("\n"));
+  const before = status?.conditions?.find(({ type }) => type === "Planned");
+  if (verdict.kind === "notNeeded" && before !== undefined) {
+    const { status, reason, message } = before;
+    return { status, reason, message };
+  }
+  return yes("Planned", "The job has a plan; the ConfigMap of its name and -plan has it.");
 }
 
 const refusedReason = (code: string) => REFUSED_REASONS[code] ?? INVALID_SPEC;
@@ -36,7 +40,7 @@ type End = { type: "Succeeded" | "Failed"; said: Said };
 
 /** The run's word comes first: pods that end with it, or are gone since, say nothing new. */
 function endNow(seen: Observation, { agents, isOver }: Standing): End | undefined {
-  const { run, verdict, job } = seen;
+  const { run, verdict } = seen;
   const failed = (reason: string, message: string): End => ({
     type: "Failed",
     said: yes(reason, message),
@@ -53,12 +57,14 @@ function endNow(seen: Observation, { agents, isOver }: Standing): End | undefine
   }
   if (run?.state === "stopped") return failed("RunStopped", run.reason);
   // What runs goes on as it was planned before.
-  if (verdict.kind === "planned" || run !== undefined || agents !== undefined) return undefined;
+  if (verdict.kind !== "refused" || run !== undefined || agents !== undefined) return undefined;
   const { code, lines } = verdict;
-  return job.metadata.deletionTimestamp === undefined
-    ? failed(refusedReason(code), lines.join("\n"))
-    : undefined;
+  return failed(refusedReason(code), lines.join("\n"));
 }
+
+/** The API server lets not all of a spec be changed. */
+const REMEDY =
+  "Correct it with kubectl apply; what cannot be changed: delete the job and apply it again, corrected.";
 
 function endBefore({ job: { status } }: Observation): End | undefined {
   for (const type of ["Succeeded", "Failed"] as const) {
@@ -74,7 +80,9 @@ type Going = Record<"Admitted" | "Running" | "Recovering" | "Suspended", Said>;
 
 /** Of a job that is over, which keeps nothing. */
 function restNow({ job: { status } }: Observation, { agents, isOver }: Standing): Going {
-  const over = isOver ? no("Over", "The job is over.") : no("NotPlanned", "The job has no plan.");
+  const over = isOver
+    ? no("Over", "The job is over.")
+    : no("NotPlanned", `The job has no plan. ${REMEDY}`);
   const wasAdmitted = isOver && (isTrue(status, "Admitted") || agents?.isSuspended === false);
   const admitted = yes("Started", "Its pods were started.");
   return {
@@ -114,11 +122,11 @@ function recoveryReason({ job: { status } }: Observation): string {
   return before?.status === "True" ? before.reason : "RanksLost";
 }
 
-function admittedNow(seen: Observation, { agents, spec }: Standing): Said {
+function admittedNow(seen: Observation, { agents, isHeld, queueName }: Standing): Said {
   const { job, refusals } = seen;
   const own = agentsName(job as unknown as MoETrainingJob);
   if (agents?.isSuspended === false) return yes("Started", "Its pods are started.");
-  if (spec?.suspend === true) return no("Suspended", "It is suspended by spec.suspend.");
+  if (isHeld) return no("Suspended", "It is suspended by spec.suspend.");
   if (agents === undefined) {
     const [refusal] = refusals;
     if (refusal === undefined) return no("NotMade", `${own} is not made yet.`);
@@ -126,23 +134,21 @@ function admittedNow(seen: Observation, { agents, spec }: Standing): Said {
     const message = `${refusal.kind} ${refusal.name} was refused: ${refusal.message}`;
     return no(isQuota ? "QuotaExceeded" : "Refused", message);
   }
-  const queue = spec?.queueName;
-  return queue === undefined
+  return queueName === undefined
     ? no("Queued", `${own} waits for whoever suspended it to start it.`)
-    : no("Queued", `${own} waits for the queue ${queue}.`);
+    : no("Queued", `${own} waits for the queue ${queueName}.`);
 }
 
 function suspendedNow({ run }: Observation, standing: Standing): Said {
-  const { agents, spec, isRunOff, isResizing } = standing;
-  const isPersons = spec?.suspend === true;
+  const { agents, isHeld, queueName, isRunOff, isResizing } = standing;
   const hasStopped = isRunOff && agents?.isSuspended !== false;
-  if (isPersons && hasStopped) {
+  if (isHeld && hasStopped) {
     return yes("SuspendedBySpec", "Its nodes are given back until spec.suspend is false.");
   }
-  if (isPersons) return no("Suspending", "A checkpoint is written, then its nodes are given back.");
+  if (isHeld) return no("Suspending", "A checkpoint is written, then its nodes are given back.");
   if (run !== undefined && agents?.isSuspended === true) {
-    const queue = spec?.queueName;
-    const when = queue === undefined ? "its pods may start" : `the queue ${queue} starts it`;
+    const when =
+      queueName === undefined ? "its pods may start" : `the queue ${queueName} starts it`;
     return isRunOff
       ? yes("WaitsForNodes", `It has no nodes, and goes on when ${when}.`)
       : no("Suspending", "Its nodes are being taken.");

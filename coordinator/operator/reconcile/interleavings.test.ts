@@ -6,6 +6,8 @@ import { orphanedRuns } from "../orphaned-runs.ts";
 import { isTrue } from "./job-status.ts";
 import { type Event, OperatorModel } from "./operator-model-fixture.ts";
 
+type Lists = { policyTypes: string[] };
+
 const MAX_ROUNDS = 30;
 const NUM_CHILDREN = 6;
 
@@ -54,7 +56,7 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      kind: fc.constantFrom("deleteChild" as const, "annotateChild" as const),
+      kind: fc.constantFrom(...(["deleteChild", "annotateChild", "changeChild"] as const)),
       index: fc.nat({ max: NUM_CHILDREN }),
     }),
   },
@@ -125,8 +127,12 @@ describe("whatever happens, in whatever order, to a job and its operator", () =>
             assert.equal(pods.length, (job.spec.nodes as { max: number }).max);
             assert.ok(run !== undefined && run.state !== "suspended");
           }
-          if (job.spec.suspend === true) assert.equal(pods.length, 0);
+          for (const { kind, spec } of model.children()) {
+            if (kind === "NetworkPolicy") assert.equal((spec as Lists).policyTypes.length, 2);
+          }
         }
+        // Also while the spec is refused.
+        if (job.spec.suspend === true) assert.equal(pods.length, 0);
         const suspended = !has("Admitted") || isOver;
         if (run !== undefined && suspended && has("Planned")) {
           assert.ok(isOver || run.state === "suspended", run.state);

@@ -37,7 +37,14 @@ export function seenOf(job: ObservedJob, more: Partial<Observation> = {}): Obser
 export function runWith(more: Partial<ObservedRun> = {}): ObservedRun {
   return {
     ...{ state: "queued", reason: "waits for slots", step: 0, totalSteps: 240, generation: 0 },
-    ...{ restarts: 0, countedRestarts: 0, numRanks: 0, minRanks: 0, maxRanks: 4, layout: "" },
+    ...{
+      restarts: 0,
+      countedRestarts: 0,
+      numRanks: 0,
+      minRanks: more.maxRanks ?? 4,
+      maxRanks: 4,
+      layout: "",
+    },
     ...more,
   };
 }

@@ -16,8 +16,8 @@ export interface Condition {
 
 export interface Summary {
   state: string;
-  step: number;
-  totalSteps: number;
+  step?: number;
+  totalSteps?: number;
   layout?: string;
   loss?: string;
   dropRate?: string;

@@ -48,7 +48,9 @@ export type Verdict =
       jobJson: string;
     }
   /** In the words that the CLI has for it, one line a mistake. */
-  | { kind: "refused"; code: string; lines: readonly string[] };
+  | { kind: "refused"; code: string; lines: readonly string[] }
+  /** Of a job that is over: nothing comes of its spec any more. */
+  | { kind: "notNeeded" };
 
 /** A run as the coordinator has it. */
 export interface ObservedRun {

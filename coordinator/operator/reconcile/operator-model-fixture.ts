@@ -9,12 +9,13 @@ import { isTrue } from "./job-status.ts";
 import { ModelCluster } from "./model-cluster-fixture.ts";
 import type { Observation, ObservedJob, ObservedObject, ObservedRun } from "./observation.ts";
 import { reconcile } from "./reconcile.ts";
+import { hasBeenOver } from "./standing.ts";
 
 /** What a person, Kubernetes, the coordinator or bad luck does. */
 export type Event =
   | { kind: "edit"; spec: Record<string, unknown> }
   | { kind: "deleteChild"; index: number }
-  | { kind: "annotateChild"; index: number }
+  | { kind: "annotateChild" | "changeChild"; index: number }
   | { kind: "admit" | "takeNodes" | "deleteJob" | "restartOperator" | "forgetRun" }
   | { kind: "run"; to: RunState; counted: boolean }
   | { kind: "wait"; ms: number }
@@ -23,6 +24,12 @@ export type Event =
 
 const NOTE = "example.com/note";
 const UID = "0f9c";
+/** What is changed of which child. */
+const CHANGES: Record<string, JsonObject> = {
+  Job: { parallelism: 7, completions: 7 },
+  PodDisruptionBudget: { minAvailable: 7 },
+  NetworkPolicy: { policyTypes: ["Ingress"] },
+};
 
 /** A job, its children, its run and an operator, and the rules that hold at every moment. */
 export class OperatorModel {
@@ -79,15 +86,25 @@ export class OperatorModel {
     else if (kind === "run") this.moveRun(event.to, event.counted);
     else if (kind === "admit" || kind === "takeNodes") this.queueSays(kind === "takeNodes");
     else if (kind === "look") this.lookAt(this.past.at(-1 - event.staleBy), event.numActions);
-    else if (kind === "deleteChild" || kind === "annotateChild") {
+    else if (kind === "deleteChild" || kind === "annotateChild" || kind === "changeChild") {
       const children = this.children();
       const child = children[event.index % Math.max(1, children.length)];
       if (child === undefined) return;
       const { apiVersion, kind: childKind, metadata } = child;
       const { name, uid } = metadata;
       if (kind === "deleteChild") this.cluster.delete({ apiVersion, kind: childKind, name, uid });
-      else this.annotate(child);
+      else if (kind === "annotateChild") this.annotate(child);
+      else this.change(child);
     }
+  }
+
+  /** As kubectl edit does, past the operator. */
+  private change(child: ObservedObject): void {
+    const change = CHANGES[child.kind];
+    if (change === undefined) return;
+    this.cluster.edit(child, "kubectl-edit", ({ spec }) =>
+      Object.assign(spec as JsonObject, change),
+    );
   }
 
   private annotate(child: ObservedObject): void {
@@ -188,7 +205,12 @@ export class OperatorModel {
   private lookAt(then: Observation | undefined, numActions: number): Action[] {
     if (then === undefined) return [];
     const { statusAtMs, nowMs } = this;
-    const actions = reconcile({ ...then, nowMs, statusAtMs }).actions.slice(0, numActions);
+    const { verdict } = then;
+    const judged = hasBeenOver(then.job) ? { kind: "notNeeded" as const } : verdict;
+    const actions = reconcile({ ...then, verdict: judged, nowMs, statusAtMs }).actions.slice(
+      0,
+      numActions,
+    );
     assert.ok(actions.filter(({ kind }) => kind === "patchStatus").length <= 1);
     for (const action of actions) {
       const hadPods = this.pods.length > 0;

@@ -2,8 +2,12 @@ import { isMapping } from "../../spec/mapping.ts";
 import { FIELD_MANAGER } from "./actions.ts";
 import type { ObservedObject } from "./observation.ts";
 
+interface OwnSpec {
+  spec?: Record<string, unknown>;
+}
+
 /** The object's content that the operator applied and that is still its own. */
-export function ownFields(object: ObservedObject): Record<string, unknown> {
+export function ownFields(object: ObservedObject): Partial<ObservedObject> & OwnSpec {
   const ours = object.metadata.managedFields?.find(
     ({ manager, operation, subresource = "" }) =>
       manager === FIELD_MANAGER && operation === "Apply" && subresource === "",

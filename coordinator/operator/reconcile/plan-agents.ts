@@ -2,7 +2,9 @@ import type { KubernetesObject } from "../../kubernetes/children/kubernetes-obje
 import type { Action } from "./actions.ts";
 import { type Agents, STARTED_BY, SUSPEND_SAID } from "./agents.ts";
 import { annotated, digest, isApplied, marked } from "./applied-mark.ts";
-import type { Observation, ObservedObject } from "./observation.ts";
+import { referenceOf } from "./give-back.ts";
+import { isAsSaid } from "./is-as-said.ts";
+import type { Observation } from "./observation.ts";
 import { ownFields } from "./own-fields.ts";
 import { isLive } from "./pods.ts";
 import type { Standing } from "./standing.ts";
@@ -25,14 +27,14 @@ export function planAgents(
   seen: Observation,
   standing: Standing,
 ): Action[] {
-  const { agents, spec } = standing;
+  const { agents, isHeld, queueName } = standing;
   const key = FROZEN[wanted.kind as keyof typeof FROZEN];
   const { suspend: _, [key]: pods, ...shell } = wanted.spec as Content;
   const mark = digest(pods);
   if (agents === undefined) {
     // Made when it is to run: only then does it show whether others hold such jobs back.
-    if (spec?.suspend === true) return [];
-    const isQueued = spec?.queueName !== undefined;
+    if (isHeld) return [];
+    const isQueued = queueName !== undefined;
     const child = childSaying(wanted, { ...shell, [key]: pods }, mark, {
       suspend: isQueued,
       startedBy: isQueued ? "queue" : "moestro",
@@ -45,7 +47,7 @@ export function planAgents(
   if (isToGo(agents, standing, isOutdated && !seen.pods.some(isLive))) {
     return [{ kind: "deleteChild", child: referenceOf(object) }];
   }
-  const own = ownFields(object).spec as Content | undefined;
+  const own = ownFields(object).spec;
   const suspend = suspendToSay(agents, standing, own);
   // As it is there: others may have added to it, and what is frozen is refused if it differs.
   const kept = own?.[key] ?? (object.spec as Content)[key];
@@ -53,7 +55,9 @@ export function planAgents(
     ...{ suspend, startedBy, saidBefore: object.metadata.annotations?.[SUSPEND_SAID] },
   });
   const isSaid = suspend === undefined || suspend === agents.isSuspended;
-  if (isSaid && isApplied(child, object)) return [];
+  // Others may change what was said, by kubectl edit.
+  const isKept = isAsSaid(shell, object.spec);
+  if (isSaid && isKept && isApplied(child, object)) return [];
   return [{ kind: "applyChild", child, resourceVersion: object.metadata.resourceVersion }];
 }
 
@@ -62,9 +66,9 @@ export function planAgents(
  * time: what a person suspends is taken from them.
  */
 function isToGo(agents: Agents, standing: Standing, canBeRenewed: boolean): boolean {
-  const { spec, isRunOff, isResizing } = standing;
+  const { isHeld, isRunOff, isResizing } = standing;
   if (!isRunOff) return false;
-  const isOthersToStart = spec?.suspend === true && agents.startedBy !== "moestro";
+  const isOthersToStart = isHeld && agents.startedBy !== "moestro";
   return isResizing || isOthersToStart || (canBeRenewed && agents.isSuspended);
 }
 
@@ -74,10 +78,9 @@ function isToGo(agents: Agents, standing: Standing, canBeRenewed: boolean): bool
  * and a job without `suspend` starts.
  */
 function suspendToSay(agents: Agents, standing: Standing, own: Content | undefined) {
-  const { spec, isRunOff, isOver } = standing;
-  const isWanted = isOver || spec?.suspend === true;
-  if (isWanted && isRunOff) return true;
-  if (!isWanted && agents.startedBy === "moestro") return false;
+  const { isHeld, isRunOff } = standing;
+  if (isHeld && isRunOff) return true;
+  if (!isHeld && agents.startedBy === "moestro") return false;
   return own?.suspend === undefined ? undefined : agents.isSuspended;
 }
 
@@ -99,8 +102,4 @@ function childSaying(
       ...(word === undefined ? {} : { [SUSPEND_SAID]: word }),
     },
   );
-}
-
-export function referenceOf({ apiVersion, kind, metadata }: ObservedObject) {
-  return { apiVersion, kind, name: metadata.name, uid: metadata.uid };
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { podSelector } from "../../kubernetes/children/identity.ts";
-import { CONDITION_TYPES } from "../../kubernetes/crd/status-schema.ts";
+import { CONDITION_TYPES, MAX_MESSAGE_LENGTH } from "../../kubernetes/crd/status-schema.ts";
 import type { MoETrainingJob } from "../../kubernetes/moe-training-job.ts";
 import type { Action } from "./actions.ts";
 import { conditionsNow, type Said } from "./condition-words.ts";
@@ -14,8 +14,8 @@ import { summaryOf } from "./summary-of.ts";
 /** Figures of a run that goes on change all the time; nobody needs them this often. */
 export const SUMMARY_MS = 10_000;
 
-/** What the definition of the status allows. */
-const MAX_MESSAGE_LENGTH = 32_768;
+/** The STATE of a job that has no run, because of its spec. */
+const REFUSED = "refused";
 
 /**
  * The one status write of a look, if there is anything to say, and when to look again for it.
@@ -26,8 +26,8 @@ export function planStatus(
   standing: Standing,
 ): { actions: Action[]; lookAgainMs?: number } {
   const { nowMs, job, statusAtMs } = seen;
-  const old = job.status ?? {};
   const status = statusNow(seen, standing);
+  const old = ownPart(job.status, status);
   if (isDeepStrictEqual(status, old)) return { actions: [] };
   const waitMs = statusAtMs === undefined ? 0 : statusAtMs + SUMMARY_MS - nowMs;
   if (waitMs > 0 && isDeepStrictEqual(headlinesOf(status), headlinesOf(old))) {
@@ -35,6 +35,15 @@ export function planStatus(
   }
   const { resourceVersion } = job.metadata;
   return { actions: [{ kind: "patchStatus", status, resourceVersion }] };
+}
+
+/** What of a status is the operator's to say: others may keep conditions of theirs there. */
+function ownPart(found: JobStatus = {}, own: JobStatus): JobStatus {
+  const entries = Object.entries(found).filter(([key]) => Object.hasOwn(own, key));
+  const conditions = CONDITION_TYPES.flatMap(
+    (type) => found.conditions?.find((one) => one.type === type) ?? [],
+  );
+  return { ...Object.fromEntries(entries), ...(conditions.length === 0 ? {} : { conditions }) };
 }
 
 /** What people and programs wait for: all but figures, texts, and where a run is on its way. */
@@ -46,13 +55,18 @@ function headlinesOf({ summary: _, nodes: __, selector: ___, ...status }: JobSta
   return { ...status, conditions };
 }
 
+/** Of a job whose run is not submitted yet. */
+const PENDING = { state: "pending" };
+
 function statusNow(seen: Observation, standing: Standing): JobStatus {
   const { job, run, pods } = seen;
   const { status: old = {} } = job;
   const { restarts = old.restarts ?? 0, countedRestarts = old.restartsCounted ?? 0 } = run ?? {};
   const said = conditionsNow(seen, standing);
   const conditions = CONDITION_TYPES.map((type) => conditionOf(type, said[type], seen));
-  const summary = summaryOf(run) ?? old.summary;
+  const isRefused = said.Failed.status === "True" && !standing.isOver;
+  const before = old.summary?.state === REFUSED ? undefined : old.summary;
+  const summary = isRefused ? { state: REFUSED } : (summaryOf(run, before) ?? before ?? PENDING);
   // Written with the condition at once, and only over the status that was seen: counted once.
   const isAdmittedNow = said.Admitted.status === "True" && !isTrue(old, "Admitted");
   return {

@@ -1,10 +1,14 @@
 import { conditionsOf } from "./agents.ts";
 import type { ObservedObject } from "./observation.ts";
+import { isLive, isReady } from "./pods.ts";
 
 const REASONS = [
   "QuotaExceeded",
   "PodsRefused",
   "ImagePullFailed",
+  "ContainerNotMade",
+  "OOMKilled",
+  "AgentFailed",
   "PodEvicted",
   "Unschedulable",
 ] as const;
@@ -26,17 +30,50 @@ const IMAGE = new Set([
   "ErrImageNeverPull",
 ]);
 
-/** What keeps pods from running, the worst first: of the first pod that has it. */
+/** Kubernetes cannot start what the pod says. */
+const NOT_MADE = new Set([
+  "CreateContainerConfigError",
+  "CreateContainerError",
+  "RunContainerError",
+  "CrashLoopBackOff",
+]);
+
+/**
+ * What keeps pods from running, the worst first: of the first pod that has it. What is wrong now
+ * comes before why a pod ended, which is only told while none has taken its place.
+ */
 export function troubleOf(
   pods: readonly ObservedObject[],
   warnings: readonly string[],
 ): Trouble | undefined {
   const named = pods.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-  for (const look of [imageTrouble, eviction, unschedulable]) {
-    const [found] = named.flatMap((pod) => look(pod) ?? []);
-    if (found !== undefined) return found;
-  }
-  return refusal(warnings);
+  const live = named.filter(isLive);
+  const dead = named.filter((pod) => !isLive(pod));
+  const evicted = without(dead, live);
+  const failed = without(dead, live.filter(isReady));
+  return (
+    first(live, [imageTrouble, notMade, eviction, unschedulable]) ??
+    first(failed, [ending]) ??
+    first(evicted, [eviction]) ??
+    refusal(warnings)
+  );
+}
+
+function first(
+  pods: readonly ObservedObject[],
+  looks: readonly ((pod: ObservedObject) => Trouble | undefined)[],
+): Trouble | undefined {
+  return looks.flatMap((look) => pods.flatMap((pod) => look(pod) ?? []))[0];
+}
+
+/** Those of whose place none of the others has taken. */
+function without(pods: readonly ObservedObject[], others: readonly ObservedObject[]) {
+  const taken = new Set(others.map(placeOf));
+  return pods.filter((pod) => !taken.has(placeOf(pod)));
+}
+
+function placeOf({ metadata: { name, labels } }: ObservedObject): string {
+  return labels?.["batch.kubernetes.io/job-completion-index"] ?? name;
 }
 
 /** Of pods that could not be made; without their names, which are others with every try. */
@@ -50,17 +87,48 @@ function refusal([newest]: readonly string[]): Trouble | undefined {
 
 interface ContainerStatus {
   image?: string;
-  state?: { waiting?: { reason?: string; message?: string } };
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    terminated?: { exitCode: number; reason?: string };
+  };
 }
 
-function imageTrouble({ metadata, status }: ObservedObject): Trouble | undefined {
+function containersOf({ status }: ObservedObject): ContainerStatus[] {
   const statuses = [status?.initContainerStatuses, status?.containerStatuses];
-  const containers = statuses.flatMap((list) => (list as ContainerStatus[] | undefined) ?? []);
-  const bad = containers.find(({ state }) => IMAGE.has(state?.waiting?.reason ?? ""));
+  return statuses.flatMap((list) => (list as ContainerStatus[] | undefined) ?? []);
+}
+
+function imageTrouble(pod: ObservedObject): Trouble | undefined {
+  const bad = containersOf(pod).find(({ state }) => IMAGE.has(state?.waiting?.reason ?? ""));
   if (bad === undefined) return undefined;
   // Without Kubernetes' text, which changes with every try.
-  const message = `pod ${metadata.name}: image ${bad.image ?? "of its agent"} cannot be pulled; correct it, or give the pods an imagePullSecret`;
+  const message = `pod ${pod.metadata.name}: image ${bad.image ?? "of its agent"} cannot be pulled; correct it, or give the pods an imagePullSecret`;
   return { reason: "ImagePullFailed", message };
+}
+
+function notMade(pod: ObservedObject): Trouble | undefined {
+  const bad = containersOf(pod).find(({ state }) => NOT_MADE.has(state?.waiting?.reason ?? ""));
+  if (bad === undefined) return undefined;
+  const { reason, message } = bad.state?.waiting ?? {};
+  const why = message === undefined ? reason : `${reason}: ${message}`;
+  return {
+    reason: "ContainerNotMade",
+    message: `pod ${pod.metadata.name}: its container does not start (${why}); correct spec.template; kubectl describe pod says more`,
+  };
+}
+
+/** Of a pod that failed by itself, not by a drain. */
+function ending(pod: ObservedObject): Trouble | undefined {
+  if (eviction(pod) !== undefined) return undefined;
+  const ended = containersOf(pod).flatMap(({ state }) => state?.terminated ?? [])[0];
+  if (ended === undefined) return undefined;
+  const { name } = pod.metadata;
+  if (ended.reason === "OOMKilled") {
+    const message = `pod ${name} was killed for want of memory; give its container a higher limit in spec.template`;
+    return { reason: "OOMKilled", message };
+  }
+  const message = `pod ${name} ended with exit code ${ended.exitCode}, and is made again; see kubectl logs ${name}`;
+  return { reason: "AgentFailed", message };
 }
 
 function eviction(pod: ObservedObject): Trouble | undefined {

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { orphanedRuns } from "../orphaned-runs.ts";
 import type { Action } from "./actions.ts";
 import { jobWith, REFUSED_LINE, runWith, START_MS, seenOf } from "./job-fixture.ts";
-import type { ConditionType, JobStatus } from "./job-status.ts";
+import type { Condition, ConditionType, JobStatus } from "./job-status.ts";
 import { ModelCluster } from "./model-cluster-fixture.ts";
 import type { Observation, ObservedJob, ObservedObject } from "./observation.ts";
 import { CONTROLLER, reconcile } from "./reconcile.ts";
@@ -81,10 +81,17 @@ describe("one look at a job", () => {
     assert.deepEqual(kinds(actions), ["patchStatus"]);
     const { status, reason, message } = condition(actions, "Failed");
     assert.deepEqual([status, reason, message], ["True", "NoPlan", REFUSED_LINE]);
+    assert.match(
+      condition(actions, "Admitted").message,
+      /Correct it with kubectl apply; .* delete/,
+    );
+    assert.equal(statusIn(actions)?.summary?.state, "refused");
     assert.deepEqual(look().actions, []);
     job.spec = { ...job.spec, nodes: { max: 2 } };
     look();
-    assert.equal(condition(look().actions, "Failed").status, "False");
+    const better = look().actions;
+    assert.equal(condition(better, "Failed").status, "False");
+    assert.equal(statusIn(better)?.summary?.state, "pending");
   });
 
   it("does not end a run whose new size is refused", () => {
@@ -98,6 +105,122 @@ describe("one look at a job", () => {
     assert.deepEqual(kinds(actions), ["patchStatus"]);
     assert.equal(condition(actions, "Planned").status, "False");
     assert.equal(condition(actions, "Failed").status, "False");
+  });
+
+  it("gives the nodes of a run back also while its new size is refused", () => {
+    for (const own of [{}, { queueName: "research" }]) {
+      const job = jobWith(own);
+      const { look, agents, cluster: server } = cluster(job);
+      const run = runWith({ state: "running", numRanks: 4 });
+      look();
+      if (own.queueName !== undefined) {
+        server.edit(agents(), "kueue", ({ spec }) => Object.assign(spec ?? {}, { suspend: false }));
+      }
+      look({ run });
+      job.spec = { ...job.spec, nodes: { max: 3 }, suspend: true };
+      assert.deepEqual(kinds(look({ run }).actions), ["suspendRun", "patchStatus"]);
+      const { template, parallelism } = agents().spec;
+      look({ run: runWith({ state: "suspended" }) });
+      const { actions } = look({ run: runWith({ state: "suspended" }) });
+      assert.equal(condition(actions, "Suspended").reason, "SuspendedBySpec");
+      if (own.queueName !== undefined) assert.equal(agents(), undefined);
+      else
+        assert.deepEqual(agents().spec, { ...agents().spec, suspend: true, template, parallelism });
+    }
+    const job = jobWith({ queueName: "research" });
+    const { look } = cluster(job);
+    look();
+    job.spec = { ...job.spec, nodes: { max: 3 } };
+    const { actions } = look({ run: runWith({ state: "running", numRanks: 4 }) });
+    assert.ok(kinds(actions).includes("suspendRun"));
+  });
+
+  it("keeps no pods for a spec that is refused before there is a run", () => {
+    const job = jobWith();
+    const { look, agents } = cluster(job);
+    look();
+    const lines = ["1 to 5000 ranks: give at most 4096 sizes"];
+    const verdict = { kind: "refused" as const, code: "invalid_input", lines };
+    look({ verdict });
+    assert.equal(agents(), undefined);
+    const { status, reason, message } = condition(look({ verdict }).actions, "Failed");
+    assert.deepEqual([status, reason, message.split("\n")[0]], ["True", "InvalidSpec", lines[0]]);
+  });
+
+  it("needs all its nodes unless it says how few will do, also after it was smaller", () => {
+    const sizes = (actions: readonly Action[]) =>
+      actions.flatMap((one) => ("minRanks" in one ? [[one.minRanks, one.maxRanks]] : []));
+    const job = jobWith();
+    const { look } = cluster(job);
+    look();
+    assert.deepEqual(sizes(look().actions), [[4, 4]]);
+    job.spec = { ...job.spec, nodes: { max: 1 } };
+    assert.deepEqual(sizes(look({ run: runWith({ maxRanks: 4 }) }).actions), [[2, 2]]);
+    job.spec = { ...job.spec, nodes: { max: 2 } };
+    assert.deepEqual(sizes(look({ run: runWith({ maxRanks: 2 }) }).actions), [[4, 4]]);
+    job.spec = { ...job.spec, nodes: { min: 1, max: 2 } };
+    assert.deepEqual(sizes(look({ run: runWith({ maxRanks: 4 }) }).actions), [[2, 4]]);
+  });
+
+  it("lets nodes be drained down to those that the run has now", () => {
+    const job = jobWith({ nodes: { min: 1, max: 2 } });
+    const { look, cluster: server } = cluster(job);
+    const least = () => {
+      const children = server.children(job.metadata.uid);
+      const budget = children.find(({ kind }) => kind === "PodDisruptionBudget");
+      return (budget?.spec as { minAvailable?: number } | undefined)?.minAvailable;
+    };
+    const bounds = { minRanks: 2, maxRanks: 4 };
+    const at = (numRanks: number) =>
+      look({ run: runWith({ state: "running", numRanks, ...bounds }) });
+    look();
+    assert.equal(least(), 1);
+    at(2);
+    assert.equal(least(), 0);
+    const { actions } = look({ run: runWith({ state: "recovering", ...bounds }) });
+    assert.deepEqual([kinds(actions), least()], [["patchStatus"], 0]);
+    at(4);
+    assert.equal(least(), 1);
+    assert.ok(!kinds(at(4).actions).includes("applyChild"));
+  });
+
+  it("says again what others have changed of its children", () => {
+    const job = jobWith();
+    const { look, cluster: server, agents } = cluster(job);
+    const run = runWith({ state: "running", numRanks: 4 });
+    look();
+    look({ run });
+    server.edit(agents(), "kubectl-edit", ({ spec }) =>
+      Object.assign(spec ?? {}, { parallelism: 1 }),
+    );
+    assert.deepEqual(kinds(look({ run }).actions), ["applyChild"]);
+    assert.equal(agents().spec.parallelism, 2);
+    assert.deepEqual(look({ run }).actions, []);
+  });
+
+  it("does not plan again what is over, keeps what was said of it, and still gives its nodes back", () => {
+    const job = jobWith({ ttlSecondsAfterFinished: 60 });
+    const { look, agents } = cluster(job);
+    look();
+    look();
+    const run = runWith({ state: "succeeded", reason: "all 240 steps are made" });
+    look({ run });
+    const verdict = { kind: "notNeeded" as const };
+    assert.deepEqual(look({ run, verdict }), { actions: [], lookAgainMs: 60_000 });
+    assert.equal(agents().spec.suspend, true);
+    const late = { run: undefined, verdict, nowMs: START_MS + 60_000 };
+    assert.deepEqual(kinds(look(late).actions), ["deleteChild"]);
+  });
+
+  it("writes nothing because of a condition that others keep in its status", () => {
+    const job = jobWith();
+    const { look } = cluster(job);
+    const run = runWith({ state: "running", numRanks: 4 });
+    look();
+    look({ run });
+    const theirs = { ...job.status?.conditions?.[0], type: "Theirs" } as unknown as Condition;
+    job.status = { ...job.status, conditions: [theirs, ...(job.status?.conditions ?? [])] };
+    assert.deepEqual(look({ run }).actions, []);
   });
 
   it("lets the run write its checkpoint before the nodes are given back", () => {

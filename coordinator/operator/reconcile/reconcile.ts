@@ -1,10 +1,10 @@
 import type { Action } from "./actions.ts";
 import { isAgents } from "./agents.ts";
-import type { Observation } from "./observation.ts";
+import type { Observation, ObservedJob } from "./observation.ts";
 import { msToLive, planChildren } from "./plan-children.ts";
-import { planRun } from "./plan-run.ts";
 import { planStatus } from "./plan-status.ts";
 import { standingOf } from "./standing.ts";
+import { wishesFor } from "./wishes-for.ts";
 
 /** What is to be done for a job, in order, and when to look again if nothing happens before. */
 export interface Look {
@@ -19,11 +19,11 @@ export interface Look {
  */
 export function reconcile(seen: Observation): Look {
   // 1. Another's job is left alone, and so is one that goes: garbage collection ends its children.
-  if (isOthers(seen) || seen.job.metadata.deletionTimestamp !== undefined) return { actions: [] };
+  if (isLeftAlone(seen.job)) return { actions: [] };
   // 2. How it stands, by what is there.
   const standing = standingOf(seen);
   // 3. The run is wished first: it lets its nodes go before they are taken.
-  const run = planRun(seen, standing);
+  const run = wishesFor(seen, standing);
   // 4. Children.
   const children = planChildren(seen, standing);
   // 5. What is true of it, in one write, before the wishes have come true. Where pods are only
@@ -48,7 +48,7 @@ function isBirth(action: Action): boolean {
 /** Who carries a job out if nobody is named, or this name is. */
 export const CONTROLLER = "moestro.dev/operator";
 
-function isOthers({ job }: Observation): boolean {
-  const { managedBy } = job.spec;
-  return managedBy !== undefined && managedBy !== CONTROLLER;
+export function isLeftAlone({ metadata, spec: { managedBy } }: ObservedJob): boolean {
+  const isOthers = managedBy !== undefined && managedBy !== CONTROLLER;
+  return isOthers || metadata.deletionTimestamp !== undefined;
 }

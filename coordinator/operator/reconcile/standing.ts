@@ -2,12 +2,13 @@ import type { MoETrainingJobSpec } from "../../kubernetes/moe-training-job.ts";
 import { runIdOf } from "../../kubernetes/run-id.ts";
 import { isEnded } from "../../run/run-state.ts";
 import { type Agents, agentsIn } from "./agents.ts";
+import { heldSpec } from "./held-spec.ts";
 import { isTrue } from "./job-status.ts";
-import type { Observation } from "./observation.ts";
+import type { Observation, ObservedJob } from "./observation.ts";
 
 /** Why a job fails whose spec the coordinator refuses: a better spec ends it. */
 export const REFUSED_REASONS: Record<string, string> = {
-  ...{ no_plan: "NoPlan", no_job_sets: "NoJobSets" },
+  ...{ no_plan: "NoPlan", no_job_sets: "NoJobSets", in_use: "RunExists" },
 };
 export const INVALID_SPEC = "InvalidSpec";
 
@@ -15,8 +16,13 @@ export const INVALID_SPEC = "InvalidSpec";
 export interface Standing {
   runId: string;
   agents: Agents | undefined;
-  /** Checked; undefined while it is refused. */
+  /** Checked; undefined while it is refused, and of a job that was over before this look. */
   spec: MoETrainingJobSpec | undefined;
+  /** Whether a person holds it back: spec.suspend, whatever else is wrong with the spec. */
+  isHeld: boolean;
+  queueName: string | undefined;
+  /** Of its pods' job, once it is over; undefined for ever. */
+  ttlSeconds: number | undefined;
   /** Over for good: nothing is made or submitted any more. */
   isOver: boolean;
   /** Whether the run holds no nodes, or there is none. */
@@ -28,11 +34,13 @@ export interface Standing {
 export function standingOf(seen: Observation): Standing {
   const { job, verdict, children, run } = seen;
   const spec = verdict.kind === "planned" ? verdict.spec : undefined;
-  const agents = agentsIn(children, spec?.queueName);
+  const { suspend: isHeld = false, queueName, ttlSecondsAfterFinished } = heldSpec(job);
+  const agents = agentsIn(children, queueName);
   const hasEnded = run !== undefined && isEnded(run.state);
-  const isOver = hasEnded || agents?.end !== undefined || hasBeenOver(seen);
+  const isOver = hasEnded || agents?.end !== undefined || hasBeenOver(job);
   return {
     ...{ runId: runIdOf(job.metadata), agents, spec, isOver },
+    ...{ isHeld, queueName, ttlSeconds: ttlSecondsAfterFinished },
     isResizing: !isOver && agents?.object.kind === "JobSet" && isOtherSize(agents, spec),
     isRunOff: run === undefined || hasEnded || run.state === "suspended",
   };
@@ -43,7 +51,7 @@ function isOtherSize({ numPods }: Agents, spec: MoETrainingJobSpec | undefined):
 }
 
 /** So its status says, when run and children may be gone. */
-function hasBeenOver({ job: { status } }: Observation): boolean {
+export function hasBeenOver({ status }: ObservedJob): boolean {
   if (isTrue(status, "Succeeded")) return true;
   const failed = status?.conditions?.find(({ type }) => type === "Failed");
   const isRefusal = [INVALID_SPEC, ...Object.values(REFUSED_REASONS)].includes(

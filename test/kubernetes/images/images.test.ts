@@ -175,7 +175,7 @@ describe("the worker's image", () => {
     ];
     await says(
       start("worker-cpu", [...agent, ...pod, "--standby=0", "--credentials=credentials"]),
-      /^moestro agent a: 127\.0\.0\.1:\d+: no coordinator answers there .*; trying on$/,
+      /^moestro agent a: 127\.0\.0\.1:\d+: no coordinator answers there .*; trying on$/m,
     );
     assert.match(await help("worker-cuda", "agent"), /^Usage: moestro agent /);
   });

@@ -5,21 +5,21 @@ import type { Observation, ObservedRun } from "./observation.ts";
 import type { Standing } from "./standing.ts";
 
 /** What is to be wished of the coordinator, so that the run is as the job says. */
-export function planRun({ verdict, run }: Observation, standing: Standing): Action[] {
-  const { runId, agents, spec, isOver, isResizing, isRunOff } = standing;
+export function wishesFor({ verdict, run }: Observation, standing: Standing): Action[] {
+  const { runId, agents, spec, isHeld, isOver, isResizing, isRunOff } = standing;
   if (isOver) return run === undefined || isEnded(run.state) ? [] : [{ kind: "cancelRun", runId }];
-  if (spec === undefined || verdict.kind === "refused") return [];
-  // A queue takes nodes away by suspending their job.
-  const isOff = spec.suspend || isResizing || agents?.isSuspended === true;
+  // A queue takes nodes away by suspending their job, whatever became of the spec.
+  const isOff = isHeld || isResizing || agents?.isSuspended === true;
   const isOn = !isOff && agents !== undefined;
   if (run === undefined) {
-    if (!isOn) return [];
+    if (!isOn || spec === undefined || verdict.kind !== "planned") return [];
     const { jobJson } = verdict;
     const { maxRestarts } = spec;
     return [{ kind: "submitRun", runId, jobJson, ...ranksOf(spec), maxRestarts }];
   }
   // One that is to let go of all its nodes need not let go of some before.
-  const scale = isResizing && !isRunOff ? [] : scaled(run, spec, runId);
+  const isKept = spec === undefined || (isResizing && !isRunOff);
+  const scale = isKept ? [] : scaled(run, spec, runId);
   return [...scale, ...paused(run, { isOff, isOn, runId })];
 }
 
@@ -35,14 +35,13 @@ function paused(
 }
 
 function scaled(run: ObservedRun, spec: MoETrainingJobSpec, runId: string): Action[] {
-  const { minRanks, maxRanks } = ranksOf(spec, run.minRanks);
+  const { minRanks, maxRanks } = ranksOf(spec);
   if (maxRanks === run.maxRanks && minRanks === run.minRanks) return [];
   return [{ kind: "scaleRun", runId, minRanks, maxRanks }];
 }
 
-/** @param fewest if the spec does not say; 0 is the coordinator's own choice */
-function ranksOf({ nodes, gpusPerNode }: MoETrainingJobSpec, fewest = 0) {
-  const maxRanks = nodes.max * gpusPerNode;
-  const minRanks = nodes.min === undefined ? Math.min(fewest, maxRanks) : nodes.min * gpusPerNode;
-  return { minRanks, maxRanks };
+/** A job that does not say how few nodes will do needs all of them. */
+function ranksOf({ nodes, gpusPerNode }: MoETrainingJobSpec) {
+  const { max, min = max } = nodes;
+  return { minRanks: min * gpusPerNode, maxRanks: max * gpusPerNode };
 }

@@ -1,14 +1,9 @@
 import { randomBytes } from "node:crypto";
-import {
-  ApiException,
-  CoreV1Api,
-  type KubeConfig,
-  PatchStrategy,
-  setHeaderOptions,
-} from "@kubernetes/client-node";
-import { API_VERSION, KIND } from "../kubernetes/names.ts";
-import type { JobEvent } from "./reconcile/job-events.ts";
-import type { ObservedJob } from "./reconcile/observation.ts";
+import { ApiException, type KubeConfig } from "@kubernetes/client-node";
+import { collectionPath, requestApi } from "../../kubernetes/api-request.ts";
+import { API_VERSION, KIND } from "../../kubernetes/names.ts";
+import type { JobEvent } from "../reconcile/job-events.ts";
+import type { ObservedJob } from "../reconcile/observation.ts";
 
 const COMPONENT = "moestro-operator";
 /** Of an Event's message, by the API. */
@@ -34,14 +29,14 @@ interface Known {
  * and what cannot be written is dropped.
  */
 export class EventRecorder {
-  private readonly api: CoreV1Api;
+  private readonly config: KubeConfig;
   private readonly now: () => number;
   private readonly known = new Map<string, Known>();
   private readonly waiting = new Set<Known>();
   private writing: Promise<void> | undefined;
 
   constructor(config: KubeConfig, now: () => number = Date.now) {
-    this.api = config.makeApiClient(CoreV1Api);
+    this.config = config;
     this.now = now;
   }
 
@@ -87,12 +82,17 @@ export class EventRecorder {
   private async writeOne(known: Known): Promise<string> {
     const { job, event, name, count, firstAtMs } = known;
     const { namespace, uid, resourceVersion } = job.metadata;
-    const [firstTimestamp, lastTimestamp] = [new Date(firstAtMs), new Date(this.now())];
+    const [firstTimestamp, lastTimestamp] = [firstAtMs, this.now()].map((atMs) =>
+      // The API takes whole seconds.
+      new Date(atMs).toISOString().replace(/\.\d+Z$/, "Z"),
+    );
+    const events = collectionPath("v1", "events", namespace);
     if (name !== undefined) {
-      const body = { count, lastTimestamp: lastTimestamp.toISOString() };
       try {
-        const asMerge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
-        await this.api.patchNamespacedEvent({ namespace, name, body }, asMerge);
+        await requestApi(this.config, {
+          ...{ method: "PATCH", path: `${events}/${name}`, body: { count, lastTimestamp } },
+          contentType: "application/merge-patch+json",
+        });
         return name;
       } catch (error) {
         // The API server keeps Events for an hour or so.
@@ -101,16 +101,14 @@ export class EventRecorder {
     }
     const kind = { apiVersion: API_VERSION, kind: KIND };
     const fresh = `${job.metadata.name}.${randomBytes(8).toString("hex")}`;
-    await this.api.createNamespacedEvent({
-      namespace,
-      body: {
-        metadata: { name: fresh, namespace },
-        involvedObject: { ...kind, name: job.metadata.name, namespace, uid, resourceVersion },
-        ...{ ...event, count, firstTimestamp, lastTimestamp },
-        source: { component: COMPONENT },
-        reportingComponent: COMPONENT,
-      },
-    });
+    const body = {
+      ...{ apiVersion: "v1", kind: "Event", metadata: { name: fresh, namespace } },
+      involvedObject: { ...kind, name: job.metadata.name, namespace, uid, resourceVersion },
+      ...{ ...event, count, firstTimestamp, lastTimestamp },
+      source: { component: COMPONENT },
+      reportingComponent: COMPONENT,
+    };
+    await requestApi(this.config, { method: "POST", path: events, body });
     return fresh;
   }
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { KubeConfig } from "@kubernetes/client-node";
-import { startCluster, type TestCluster } from "../../test/kubernetes/start.ts";
+import { startCluster, type TestCluster } from "../../../test/kubernetes/start.ts";
+import { jobWith } from "../reconcile/job-fixture.ts";
 import { EventRecorder } from "./event-recorder.ts";
-import { jobWith } from "./reconcile/job-fixture.ts";
 
 const EVENTS = "/api/v1/namespaces/research/events";
 

@@ -1,0 +1,46 @@
+import { ApiException, type KubeConfig } from "@kubernetes/client-node";
+import { requestApi } from "../../kubernetes/api-request.ts";
+import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
+import { FIELD_MANAGER } from "../reconcile/actions.ts";
+import type { ObservedObject } from "../reconcile/observation.ts";
+import type { Written } from "./told.ts";
+
+/**
+ * Kinds of which there may be one that says nothing that a child says too: an apply that is not
+ * forced would not be refused, and take it from whoever made it. Others conflict in what every
+ * object of their kind has. What is created is owned by an update and by the applies that follow,
+ * so that no field of it can be taken back: these kinds have none to take back.
+ */
+const WITHOUT_CONFLICT: readonly string[] = ["ServiceAccount", "ConfigMap"];
+
+export function isWithoutConflict({ kind }: KubernetesObject): boolean {
+  return WITHOUT_CONFLICT.includes(kind);
+}
+
+/** @throws ApiException */
+export async function createChild(
+  config: KubeConfig,
+  collection: string,
+  child: KubernetesObject,
+): Promise<Written> {
+  const query = { fieldManager: FIELD_MANAGER, fieldValidation: "Strict" };
+  try {
+    await requestApi(config, { method: "POST", path: collection, query, body: child });
+    return { kind: "done" };
+  } catch (error) {
+    if (!(error instanceof ApiException && error.code === 409)) throw error;
+    const path = `${collection}/${child.metadata.name}`;
+    return inTheWay(child, (await requestApi(config, { method: "GET", path })) as ObservedObject);
+  }
+}
+
+function inTheWay({ kind, metadata }: KubernetesObject, found: ObservedObject): Written {
+  const { ownerReferences: owners = [], deletionTimestamp } = found.metadata;
+  const [owner] = metadata.ownerReferences ?? [];
+  // The watch is behind, or what an earlier job of this name left behind is on its way out.
+  const isOurs = owners.some((one) => one.kind === owner?.kind && one.name === owner.name);
+  if (isOurs || deletionTimestamp !== undefined) return { kind: "changed" };
+  const message =
+    "there is one that is not this job's; rename it or delete it, or give the job another name";
+  return { kind: "refused", by: { kind, name: metadata.name, message } };
+}
