@@ -65,10 +65,7 @@ it("what the coordinator refuses is told, and neither tried again nor given pods
     runs.refusal = { kind: "refused", code: "invalid_input", lines };
     await operator.apply("wide");
     const { message } = await operator.untilCondition("wide", "Failed", "True", "InvalidSpec");
-    assert.match(
-      message,
-      /^1 to 5000 ranks: give at most 4096 sizes to choose from$/,
-    );
+    assert.match(message, /^1 to 5000 ranks: give at most 4096 sizes to choose from$/);
     await until("no pods", () => operator.agents("wide") === undefined || undefined);
     await operator.untilQuiet("wide");
     assert.deepEqual(runs.wishesFor("wide"), ["submitRun"]);

@@ -50,7 +50,7 @@ export function parsePlanJob(text: string, path: string, name = path): Promise<J
 /**
  * `loadJob` for text already read; `path` is the absolute path it came from.
  *
- * @param within the folder that files it names must be below; undefined: any
+ * @param within the folder that files it names must be below; everywhere if undefined
  */
 export function parseJob(
   text: string,

@@ -15,7 +15,7 @@ type Mapping = Record<string, unknown>;
  * person wrote, before anything is validated. What cannot be looked up is left for
  * the schema to complain about, or returned as a problem.
  *
- * @param within the folder that files must be below; undefined: any
+ * @param within the folder that files must be below; everywhere if undefined
  */
 export async function mergeKnownModel(
   raw: unknown,

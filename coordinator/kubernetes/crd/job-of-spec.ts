@@ -15,7 +15,7 @@ export interface SpecOptions {
   name: string;
   /** Where the spec's relative paths begin. */
   folder: string;
-  /** The folder that files it names must be below; undefined: any. */
+  /** The folder that files it names must be below; everywhere if undefined. */
   within?: string | undefined;
   /** Where it was read from, so that errors can point there; of the whole manifest. */
   source?: JobSource | undefined;
