@@ -44,20 +44,17 @@ export function launch(
   }
   try {
     const folders = writeVolumes(pod, directory, options);
-    const environment = {
-      ...options.service,
-      ...image.environment,
-      ...environmentOf(pod, container, cluster),
-    };
+    const given = environmentOf(pod, container, cluster);
+    const environment = { ...options.service, ...image.environment, ...given };
     const mounted = (text: string): string => rewrite(inFolders(text, container, folders), pod);
-    const words = [
-      ...wordsOf(container, "command", image.entrypoint),
-      ...wordsOf(container, "args"),
-    ];
+    const command = wordsOf(container, "command");
+    const words = [...command, ...wordsOf(container, "args")];
     const argv = words.map((word) => mounted(expand(word, environment)));
-    const variables = Object.entries(environment).map(([key, value]) => [key, mounted(value)]);
-    return startContainer([...(image.prefix ?? []), ...argv], {
-      environment: Object.fromEntries(variables),
+    const variables = Object.entries(given).map(([key, value]) => [key, mounted(value)]);
+    // The image's own paths are this machine's, wherever a checkout lies: also below /tmp.
+    const own = [...(image.prefix ?? []), ...(command.length > 0 ? [] : (image.entrypoint ?? []))];
+    return startContainer([...own, ...argv], {
+      environment: { ...environment, ...Object.fromEntries(variables) },
       workingDirectory: directory,
       logFile: join(directory, `${textAt(container, "name")}.log`),
     });
@@ -67,13 +64,9 @@ export function launch(
   }
 }
 
-function wordsOf(
-  container: JsonObject,
-  field: string,
-  otherwise: readonly string[] = [],
-): string[] {
+function wordsOf(container: JsonObject, field: string): string[] {
   const words = container[field];
-  return Array.isArray(words) ? words.map(String) : [...otherwise];
+  return Array.isArray(words) ? words.map(String) : [];
 }
 
 /** There is no root of its own: a path where a volume is mounted becomes its folder's. */

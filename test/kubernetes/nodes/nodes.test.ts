@@ -12,7 +12,10 @@ let kube: TestCluster;
 before(async () => {
   kube = await startCluster({
     nodes: ["a", "b"],
-    images: { shell: { prefix: ["/bin/sh", "-c"] } },
+    images: {
+      shell: { prefix: ["/bin/sh", "-c"] },
+      echo: { entrypoint: ["/bin/echo", "/tmp/own"], environment: { HERE: "/tmp/own" } },
+    },
   });
 });
 after(() => kube.close());
@@ -93,6 +96,24 @@ test("a pod is a process with its variables, files and token, and leaves a log",
   });
   const { body } = await kube.request("GET", `${PODS}/p/log`);
   assert.equal(body, "hello\ney\np p\n");
+});
+
+test("a path of the image is its own, also where a volume is mounted above it", async () => {
+  const container = {
+    ...{ name: "main", image: "echo", args: ["/tmp/given", "$(HERE)x"] },
+    volumeMounts: [
+      { name: "t", mountPath: "/tmp/given" },
+      { name: "u", mountPath: "/tmp/own" },
+    ],
+  };
+  const volumes = ["t", "u"].map((name) => ({ name, emptyDir: {} }));
+  const spec = { restartPolicy: "Never", containers: [container], volumes };
+  await kube.request("POST", PODS, { metadata: { name: "own" }, spec });
+  const said = await until("the log", async () => {
+    const { code, body } = await kube.request("GET", `${PODS}/own/log`);
+    return code === 200 && body !== "" && String(body);
+  });
+  assert.match(said, /^\/tmp\/own \/\S+\/volumes\/t \/tmp\/ownx\n$/);
 });
 
 test("a followed log goes on until the pod ends", { skip: whyNoKubectl() ?? false }, async () => {
