@@ -5,7 +5,7 @@ import { MoestroError } from "../errors.ts";
 import { shareConnections } from "./share-connections.ts";
 
 /** Where a pod finds its token, the API server's authority and its namespace. */
-export const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
+const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 export interface KubeAccessOptions {
   /** A file; else $KUBECONFIG, the pod's service account, ~/.kube/config. */

@@ -14,7 +14,7 @@ import { WATCH_OPTIONS } from "./cluster/list-watch.ts";
 import { WatchedCluster } from "./cluster/watched-cluster.ts";
 import { whyOf } from "./cluster/why-of.ts";
 import { coordinatorRuns, ownerOf } from "./coordinator-runs.ts";
-import { JobLooks } from "./job-looks.ts";
+import { JobLooks, type Runs } from "./job-looks.ts";
 import { JudgeThread } from "./judge/judge-thread.ts";
 import { orphanedRuns } from "./orphaned-runs.ts";
 import type { ObservedJob } from "./reconcile/observation.ts";
@@ -50,6 +50,7 @@ export class OperatorTerm {
   private readonly options: TermOptions;
   private readonly queue: WorkQueue;
   private readonly runWatch: RunWatch;
+  private readonly runs: Runs;
   private readonly thread: JudgeThread;
   private readonly leads: () => boolean;
   private cluster: WatchedCluster | undefined;
@@ -69,6 +70,7 @@ export class OperatorTerm {
       },
       { ...RETRY_OPTIONS, concurrency: CONCURRENCY },
     );
+    this.runs = coordinatorRuns(runs, namespace);
     this.thread = new JudgeThread(options.runsDirectory);
     const owner = ownerOf(namespace);
     this.runWatch = new RunWatch(
@@ -109,7 +111,7 @@ export class OperatorTerm {
     this.cluster = cluster;
     this.looks = new JobLooks({
       cluster,
-      runs: coordinatorRuns(this.options.runs, namespace),
+      runs: this.runs,
       writes: clusterWrites(config),
       judge: (job) => this.thread.judge(job),
       leads: this.leads,
@@ -162,10 +164,7 @@ export class OperatorTerm {
       // A watch may be behind.
       if (await isThere(this.options, runId)) continue;
       this.options.log.info(`its MoETrainingJob is gone, so it is stopped`, { run: runId });
-      await coordinatorRuns(this.options.runs, this.options.namespace).wish({
-        kind: "cancelRun",
-        runId,
-      });
+      await this.runs.wish({ kind: "cancelRun", runId });
     }
   }
 }

@@ -140,7 +140,10 @@ export class Supervisor {
   begin(reason: string): void {
     const { journal } = this.#context;
     // It had slots before, and gave them back.
-    if (journal.facts.generation > 0) this.#countRestart();
+    if (journal.facts.generation > 0) {
+      this.#countRestart();
+      this.#options.telemetry.restarted("move", false);
+    }
     journal.setState("starting", reason);
   }
 

@@ -50,7 +50,7 @@ export async function render(
 }
 
 /** As people read it, with nothing abbreviated. */
-export function yamlOf(object: KubernetesObject): string {
+function yamlOf(object: KubernetesObject): string {
   return stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
