@@ -41,11 +41,9 @@ export async function planWorkload(
       ? { solved: search.best }
       : await certifySolved(search.best, { timeLimitSeconds });
   const best = planChoice(solved);
-  const schemes = {
-    edp: bestOfScheme(workload, constraints, "edp"),
-    ep: bestOfScheme(workload, constraints, "ep"),
-    etp: bestOfScheme(workload, constraints, "etp"),
-  };
+  const ofScheme = (scheme: "edp" | "ep" | "etp") =>
+    bestOfScheme(workload, constraints, scheme, best);
+  const schemes = { edp: ofScheme("edp"), ep: ofScheme("ep"), etp: ofScheme("etp") };
   const document: PlanDocument = {
     job: options.job,
     model: describeModel(workload, options.modelName),
@@ -119,11 +117,13 @@ function bestOfScheme(
   workload: Workload,
   constraints: Constraints,
   scheme: "edp" | "ep" | "etp",
+  bestOfAll: PlanChoice,
 ): PlanChoice | null {
   const { fixed } = constraints;
   // A dense model has no experts to lay out.
   if (workload.model.moe === undefined) return null;
   if (fixed.scheme !== undefined && fixed.scheme !== scheme) return null;
+  if (bestOfAll.layout.scheme === scheme) return bestOfAll;
   const { best } = searchLayouts(workload, { ...constraints, fixed: { ...fixed, scheme } });
   return best === undefined ? null : planChoice(best);
 }

@@ -1,16 +1,16 @@
+// npm run test:faults:kubernetes: what a cluster does to a job while two coordinators carry it out.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, before, it } from "node:test";
 import { parse } from "yaml";
-import { until } from "../faults/patience.ts";
+import { Cluster, freePorts } from "../e2e/kubernetes.ts";
 import { type Json, textAt } from "../kubernetes/json.ts";
 import { whyNoKubectl } from "../kubernetes/kubectl.ts";
-import { Cluster, freePorts } from "./kubernetes.ts";
+import { until } from "./patience.ts";
 
 const skip = whyNoKubectl() ?? false;
-/** 60 s by hand. */
-const OUTAGE_MS = Number(process.env.MOESTRO_TEST_OUTAGE_SECONDS ?? 8) * 1000;
+const OUTAGE_MS = 60_000;
 /** Four interpreters import torch, and two coordinators start. */
 const START_MS = 300_000;
 const JOBS = "/apis/moestro.dev/v1alpha1/namespaces/moestro/moetrainingjobs";
