@@ -34,6 +34,7 @@ export type RpcServer = {
   setServing(serving: boolean): void;
   /** Starts to listen; returns the port, which is `port` unless that was 0. */
   listen(host: string, port: number): Promise<number>;
+  unlisten(host: string, port: number): void;
   close(): Promise<void>;
 };
 
@@ -56,6 +57,7 @@ export function createRpcServer(
     setIdentity: (next) => own.set(next),
     setServing: (serving) => health.setStatus("", serving ? "SERVING" : "NOT_SERVING"),
     listen: (host, port) => listen(server, credentials, host, port),
+    unlisten: (host, port) => server.unbind(formatAddress({ host, port })),
     close: () => close(server),
   };
 }
@@ -68,7 +70,7 @@ export function createJoinServer(
   authority: Identity,
   identity: Identity,
   guard: ServerInterceptor,
-): Omit<RpcServer, "setServing"> {
+): Omit<RpcServer, "setServing" | "unlisten"> {
   const server = createServer(guard, MAX_JOIN_BYTES);
   const own = new ServerIdentity(authority, identity);
   const credentials = own.credentials("anyone");

@@ -227,13 +227,25 @@ export class Coordinator {
   }
 
   /** Returns the port. */
-  async #listen(rpc: RpcServer, joining: Omit<RpcServer, "setServing">): Promise<number> {
-    const { listen } = this.#options;
-    this.#closing.push(() => rpc.close());
-    const port = await rpc.listen(listen.host, listen.port);
-    this.#closing.push(() => joining.close());
-    await joining.listen(listen.host, this.#options.joinPort ?? port + 1);
-    return port;
+  async #listen(rpc: RpcServer, joining: Pick<RpcServer, "listen" | "close">): Promise<number> {
+    const { listen, joinPort } = this.#options;
+    this.#closing.push(
+      () => rpc.close(),
+      () => joining.close(),
+    );
+    // Of a free port the next one may be taken; then another free one is asked for.
+    let retries = listen.port === 0 && joinPort === undefined ? 10 : 0;
+    for (;;) {
+      const port = await rpc.listen(listen.host, listen.port);
+      try {
+        await joining.listen(listen.host, joinPort ?? port + 1);
+        return port;
+      } catch (error) {
+        if (retries === 0) throw error;
+        retries -= 1;
+        rpc.unlisten(listen.host, port);
+      }
+    }
   }
 
   #lead(store: Store): void {
