@@ -8,6 +8,7 @@ import type { JsonObject } from "../../../test/kubernetes/json.ts";
 import { openCluster, ownName } from "../../../test/kubernetes/open-cluster.ts";
 import { whyNotReal } from "../../../test/kubernetes/which-server.ts";
 import { collectionPath } from "../../kubernetes/api-request.ts";
+import { JOB_LABEL } from "../../kubernetes/children/identity.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { judgeSpec } from "../judge/judge-spec.ts";
 import type { Action } from "../reconcile/actions.ts";
@@ -156,13 +157,73 @@ it("a kind that the cluster does not have is a refusal", async () => {
   });
 });
 
+const MERGE = { headers: { "content-type": "application/merge-patch+json" } };
+
+it("what somebody hid of a job's own gets label and owner back, and keeps all else", async () => {
+  await makeJob("hidden", { queueName: "research" });
+  const { actions, job } = await look("hidden");
+  const said = actions.flatMap((one) => (one.kind === "applyChild" ? [one.child] : []));
+  for (const child of said) {
+    const path = placeOf(child);
+    const change = child.kind === "Job" ? { spec: { suspend: false } } : {};
+    const metadata = { labels: { [JOB_LABEL]: null, theirs: "stays" } };
+    const { code } = await kube.request("PATCH", path, { metadata, ...change }, MERGE);
+    assert.equal(code, 200);
+    const written = await writes.applyChild(child, undefined);
+    // Where nobody else's word is in the way it is simply said again.
+    const isCareful = ["Job", "ConfigMap", "ServiceAccount"].includes(child.kind);
+    assert.equal(written.kind, isCareful ? "changed" : "done");
+    await kube.request("PATCH", path, { metadata: { ownerReferences: [] } }, MERGE);
+    await writes.applyChild(child, undefined);
+    const { body } = await kube.request("GET", path);
+    assert.partialDeepStrictEqual(body, {
+      metadata: {
+        labels: { [JOB_LABEL]: "hidden", theirs: "stays" },
+        ownerReferences: child.metadata.ownerReferences,
+      },
+      ...change,
+    });
+  }
+  const run = runWith({ state: "running", numRanks: 4 });
+  await look("hidden", { run });
+  assert.deepEqual((await look("hidden", { run })).actions, []);
+  assert.equal((await children(job.metadata.uid)).length, CHILDREN.length);
+});
+
+it("what others change whenever it is put right is put right less and less often", async () => {
+  await makeJob("contested");
+  const { job } = await look("contested");
+  const map = async () =>
+    (await children(job.metadata.uid)).find(({ kind }) => kind === "ConfigMap") ?? assert.fail();
+  const verdict = await judgeSpec(job, "/", async () => "{}");
+  let nowMs = 0;
+  const timed = clusterWrites(kube.config, () => nowMs);
+  const fight = async () => {
+    const data = { "plan.json": "theirs" };
+    await kube.request("PATCH", placeOf(await map()), { data }, MERGE);
+    const seen = seenOf(job, { verdict, children: [await map()] });
+    const found = reconcile(seen).actions.find(
+      (one) => one.kind === "applyChild" && one.child.kind === "ConfigMap",
+    );
+    assert.ok(found?.kind === "applyChild" && found.resourceVersion !== undefined);
+    return timed.applyChild(found.child, found.resourceVersion);
+  };
+  for (let index = 0; index < 3; index += 1) assert.equal((await fight()).kind, "done");
+  const written = await fight();
+  assert.ok(written.kind === "refused");
+  assert.match(written.by.message, /others change it whenever it is put right/);
+  nowMs += 60_000;
+  assert.equal((await fight()).kind, "done");
+  nowMs += 60_000;
+  assert.equal((await fight()).kind, "refused");
+});
+
 it("what has changed since it was seen is not written over", async () => {
   await makeJob("stale", { queueName: "research" });
   const first = await look("stale");
   const path = `/apis/batch/v1/namespaces/${NAMESPACE}/jobs/stale-agents`;
-  const merge = { headers: { "content-type": "application/merge-patch+json" } };
   const [agents] = (await children(first.job.metadata.uid)).filter(({ kind }) => kind === "Job");
-  await kube.request("PATCH", path, { spec: { suspend: false } }, merge);
+  await kube.request("PATCH", path, { spec: { suspend: false } }, MERGE);
   const apply = first.actions.flatMap((one) =>
     one.kind === "applyChild" && one.child.kind === "Job" ? [one.child] : [],
   )[0];

@@ -1,15 +1,17 @@
-import type { KubeConfig } from "@kubernetes/client-node";
-import { collectionPath, requestApi } from "../../kubernetes/api-request.ts";
+import { ApiException, type KubeConfig } from "@kubernetes/client-node";
+import { collectionPath, requestApi, sendRequest } from "../../kubernetes/api-request.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { API_VERSION, KIND, PLURAL } from "../../kubernetes/names.ts";
 import type { ChildReference } from "../reconcile/actions.ts";
 import type { JobEvent } from "../reconcile/job-events.ts";
 import type { JobStatus } from "../reconcile/job-status.ts";
-import type { ObservedJob } from "../reconcile/observation.ts";
+import type { ObservedJob, ObservedObject } from "../reconcile/observation.ts";
 import { apply } from "./apply.ts";
 import { pluralOf } from "./child-kinds.ts";
 import { createChild, isWithoutConflict } from "./create-child.ts";
 import { EventRecorder } from "./event-recorder.ts";
+import { isHidden, showAgain } from "./hidden-child.ts";
+import { SaidAgain } from "./said-again.ts";
 import { told, type Written } from "./told.ts";
 
 export type { Written } from "./told.ts";
@@ -27,19 +29,25 @@ export interface ClusterWrites {
 
 const DONE: Written = { kind: "done" };
 
-export function clusterWrites(config: KubeConfig): ClusterWrites {
+export function clusterWrites(config: KubeConfig, now: () => number = Date.now): ClusterWrites {
   const events = new EventRecorder(config);
+  const said = new SaidAgain(now);
   return {
     recordEvent: (job, event) => events.record(job, event),
     applyChild: (child, resourceVersion) =>
       told(child, async () => {
         const collection = collectionOf(child, child.metadata.namespace);
-        // What appeared meanwhile is not taken from whoever made it.
-        const isForced = resourceVersion !== undefined;
-        if (!isForced && isWithoutConflict(child)) return createChild(config, collection, child);
-        const metadata = { ...child.metadata, ...(isForced ? { resourceVersion } : {}) };
+        if (resourceVersion === undefined) {
+          // What appeared meanwhile is not taken from whoever made it.
+          return isWithoutConflict(child)
+            ? createChild(config, collection, child)
+            : applyNew(config, collection, child);
+        }
+        if (said.isTooSoon(child)) return contested(child);
+        const metadata = { ...child.metadata, resourceVersion };
         const path = `${collection}/${metadata.name}`;
-        await apply(config, path, { ...child, metadata }, { isForced, isStrict: true });
+        await apply(config, path, { ...child, metadata }, { isForced: true, isStrict: true });
+        said.hasSaid(child);
         return DONE;
       }),
     deleteChild: ({ apiVersion, kind, name, uid }, namespace) => {
@@ -67,6 +75,35 @@ export function clusterWrites(config: KubeConfig): ClusterWrites {
       });
     },
   };
+}
+
+/** How the API server answers that what is there does not let itself be made into a new one. */
+const IN_THE_WAY = [409, 422];
+
+/** @throws ApiException */
+async function applyNew(
+  config: KubeConfig,
+  collection: string,
+  child: KubernetesObject,
+): Promise<Written> {
+  const path = `${collection}/${child.metadata.name}`;
+  try {
+    await apply(config, path, child, { isForced: false, isStrict: true });
+    return DONE;
+  } catch (error) {
+    if (!(error instanceof ApiException && IN_THE_WAY.includes(error.code))) throw error;
+    const { code, body } = await sendRequest(config, { method: "GET", path });
+    const found = code === 200 ? (body as ObservedObject) : undefined;
+    if (found === undefined || !isHidden(child, found)) throw error;
+    await showAgain(config, path, child, found);
+    return { kind: "changed" };
+  }
+}
+
+function contested({ kind, metadata: { name } }: KubernetesObject): Written {
+  const message =
+    "others change it whenever it is put right, so that is done less and less often; its managedFields say who";
+  return { kind: "refused", by: { kind, name, message } };
 }
 
 /** @param namespace every child has one */

@@ -3,6 +3,7 @@ import { requestApi } from "../../kubernetes/api-request.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { FIELD_MANAGER } from "../reconcile/actions.ts";
 import type { ObservedObject } from "../reconcile/observation.ts";
+import { isHidden, showAgain } from "./hidden-child.ts";
 import type { Written } from "./told.ts";
 
 /**
@@ -30,7 +31,10 @@ export async function createChild(
   } catch (error) {
     if (!(error instanceof ApiException && error.code === 409)) throw error;
     const path = `${collection}/${child.metadata.name}`;
-    return inTheWay(child, (await requestApi(config, { method: "GET", path })) as ObservedObject);
+    const found = (await requestApi(config, { method: "GET", path })) as ObservedObject;
+    if (!isHidden(child, found)) return inTheWay(child, found);
+    await showAgain(config, path, child, found);
+    return { kind: "changed" };
   }
 }
 

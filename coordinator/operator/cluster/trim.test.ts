@@ -36,21 +36,21 @@ it("of a pod that fails it is kept why, and of what comes again and again no tex
   ]);
 });
 
-it("of the agents' job the operator's own fields are kept, of other children their marks", () => {
+it("of children it is kept which fields are the operator's, of the agents' job also what is in it", () => {
   const managedFields = [FIELD_MANAGER, "kubectl"].map((manager) => ({
     ...{ manager, operation: "Apply", fieldsV1: { "f:spec": {} } },
   }));
+  const other = { manager: FIELD_MANAGER, operation: "Apply", subresource: "status" };
+  const times = { time: "2026-01-01T00:00:00Z" };
   const annotations = { "moestro.dev/applied": "0a1b" };
-  const given = { ...metadata, annotations, managedFields };
+  const written = [...managedFields.map((entry) => ({ ...entry, ...times })), other];
+  const given = { ...metadata, annotations, managedFields: written };
   const content = { spec: { suspend: true }, data: { "plan.json": "{}" } };
   const kept = (kind: string) => trimmed({ apiVersion: "v1", kind, metadata: given, ...content });
   const [job, map] = [kept("Job"), kept("ConfigMap")];
-  assert.deepEqual(
-    job.metadata.managedFields?.map(({ manager }) => manager),
-    [FIELD_MANAGER],
-  );
+  const ours = managedFields.slice(0, 1);
+  assert.deepEqual(job.metadata.managedFields, ours);
   assert.deepEqual(job.spec, { suspend: true });
-  assert.deepEqual(map, {
-    ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { ...metadata, annotations } },
-  });
+  const own = { ...metadata, annotations, managedFields: ours };
+  assert.deepEqual(map, { apiVersion: "v1", kind: "ConfigMap", metadata: own });
 });

@@ -3,7 +3,8 @@ import type { ObservedObject } from "../reconcile/observation.ts";
 
 /**
  * What looks read of an object, by its kind; the rest would be kept for every job there is, and
- * every change of it would be looked at. Agents' jobs keep what the operator owns of them.
+ * every change of it would be looked at. Children keep which of their fields the operator owns:
+ * that others changed one shows by it. Only agents' jobs keep what is in them.
  */
 export function trimmed(object: ObservedObject): ObservedObject {
   const { apiVersion, kind, spec, status } = object;
@@ -16,12 +17,8 @@ export function trimmed(object: ObservedObject): ObservedObject {
       return { ...head, metadata: owned(object), spec, status: { conditions: status?.conditions } };
     case "Pod":
       return { ...head, metadata: named(object), status: podStatus(status) };
-    case "Service":
-    case "NetworkPolicy":
-    case "PodDisruptionBudget":
-      return { ...head, metadata: marked(object), spec };
     default:
-      return { ...head, metadata: marked(object) };
+      return { ...head, metadata: owned(object) };
   }
 }
 
@@ -30,14 +27,18 @@ function named({ metadata }: ObservedObject): ObservedObject["metadata"] {
   return rest;
 }
 
-function marked({ metadata }: ObservedObject): ObservedObject["metadata"] {
-  const { managedFields: _, ...rest } = metadata;
-  return rest;
-}
-
-function owned(object: ObservedObject): ObservedObject["metadata"] {
-  const ours = object.metadata.managedFields?.filter(({ manager }) => manager === FIELD_MANAGER);
-  return { ...marked(object), ...(ours === undefined ? {} : { managedFields: ours }) };
+function owned({ metadata }: ObservedObject): ObservedObject["metadata"] {
+  const { managedFields = [], ...rest } = metadata;
+  const ours = managedFields.filter(
+    ({ manager, subresource = "" }) => manager === FIELD_MANAGER && subresource === "",
+  );
+  // Without the times of writes, which are of no concern.
+  return {
+    ...rest,
+    managedFields: ours.map(({ manager, operation, fieldsV1 = {} }) => ({
+      ...{ manager, operation, fieldsV1 },
+    })),
+  };
 }
 
 interface Condition {

@@ -16,6 +16,9 @@ const JOB_SET_UID = "jobset.sigs.k8s.io/jobset-uid";
 type NameOf = (object: ObservedObject) => string | undefined;
 
 const labelOf: NameOf = ({ metadata }) => metadata.labels?.[JOB_LABEL];
+/** Of a child, also where somebody changed its label. */
+const ownerOf: NameOf = (child) =>
+  child.metadata.ownerReferences?.find(({ kind }) => kind === KIND)?.name ?? labelOf(child);
 const nameOf = ({ metadata }: ObservedObject) => metadata.name;
 const ownersOf = ({ metadata }: ObservedObject) =>
   metadata.ownerReferences?.map(({ uid }) => uid) ?? [];
@@ -64,10 +67,10 @@ export class WatchedCluster implements SeenCluster {
     this.jobs = watch({ ...own, keysOf: (job) => [nameOf(job)] }, nameOf);
     const ofJobs = { labelSelector: JOB_LABEL };
     this.kinds = CHILD_KINDS.map((kind) =>
-      watch({ ...ofJobs, ...kind, keysOf: ownersOf }, labelOf),
+      watch({ ...ofJobs, ...kind, keysOf: ownersOf }, ownerOf),
     );
     if (options.whyNoJobSets === undefined) {
-      this.jobSets = watch({ ...ofJobs, ...JOB_SETS, keysOf: ownersOf }, labelOf, (error, ms) => {
+      this.jobSets = watch({ ...ofJobs, ...JOB_SETS, keysOf: ownersOf }, ownerOf, (error, ms) => {
         told.failed(error, ms);
         if (!isRefused(error)) return;
         // All else goes on without them.

@@ -129,14 +129,19 @@ function admittedNow(seen: Observation, { agents, isHeld, queueName }: Standing)
   if (isHeld) return no("Suspended", "It is suspended by spec.suspend.");
   if (agents === undefined) {
     const [refusal] = refusals;
-    if (refusal === undefined) return no("NotMade", `${own} is not made yet.`);
-    const isQuota = /exceeded quota/.test(refusal.message);
-    const message = `${refusal.kind} ${refusal.name} was refused: ${refusal.message}`;
-    return no(isQuota ? "QuotaExceeded" : "Refused", message);
+    return refusal === undefined ? no("NotMade", `${own} is not made yet.`) : notAdmitted(refusal);
   }
+  // That it go on was what was refused.
+  const refusal = refusals.find(({ name }) => name === own);
+  if (refusal !== undefined) return notAdmitted(refusal);
   return queueName === undefined
     ? no("Queued", `${own} waits for whoever suspended it to start it.`)
     : no("Queued", `${own} waits for the queue ${queueName}.`);
+}
+
+function notAdmitted({ kind, name, message }: Observation["refusals"][number]): Said {
+  const isQuota = /exceeded quota/.test(message);
+  return no(isQuota ? "QuotaExceeded" : "Refused", `${kind} ${name} was refused: ${message}`);
 }
 
 function suspendedNow({ run }: Observation, standing: Standing): Said {

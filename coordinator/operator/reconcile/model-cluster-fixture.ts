@@ -6,6 +6,7 @@ import { remove } from "../../../test/kubernetes/registry/delete.ts";
 import { create, update } from "../../../test/kubernetes/registry/write.ts";
 import type { Resource } from "../../../test/kubernetes/resources.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
+import { isWithoutConflict } from "../cluster/create-child.ts";
 import { type ChildReference, FIELD_MANAGER } from "./actions.ts";
 import { isAgents } from "./agents.ts";
 import { JOB_SETS } from "./job-set-fixture.ts";
@@ -17,8 +18,15 @@ const NAMESPACE = "research";
 export class ModelCluster {
   private readonly cluster = new Cluster();
 
-  /** @param isWebhookThere whether jobs are suspended when they are made, as Kueue does */
-  constructor(now: () => number, isWebhookThere: boolean) {
+  /**
+   * @param isWebhookThere whether jobs are suspended when they are made, as Kueue does
+   * @param meddle what else an admission webhook does at every write
+   */
+  constructor(
+    now: () => number,
+    isWebhookThere: boolean,
+    meddle: (object: KubeObject) => void = () => {},
+  ) {
     this.cluster.now = now;
     this.cluster.storage.put(
       { group: "", plural: "namespaces" },
@@ -27,6 +35,7 @@ export class ModelCluster {
     const crds = { group: "apiextensions.k8s.io", plural: "customresourcedefinitions" };
     this.cluster.storage.put(crds, JOB_SETS);
     this.cluster.webhooks.push((object, operation) => {
+      meddle(object);
       if (!isWebhookThere || !isAgents(object) || operation !== "CREATE") return;
       (object.spec as JsonObject).suspend = true;
     });
@@ -55,6 +64,10 @@ export class ModelCluster {
       now: this.cluster.timestamp(),
     };
     const options = { manager: FIELD_MANAGER, isApply: true };
+    if (live === undefined && isWithoutConflict(child)) {
+      create(this.cluster, resource, NAMESPACE, config, { manager: FIELD_MANAGER });
+      return;
+    }
     if (live === undefined) {
       const object = serverSideApply(undefined, config, resource.schema, writer);
       create(this.cluster, resource, NAMESPACE, object, options);

@@ -4,6 +4,7 @@ import type { JsonObject } from "../../../test/kubernetes/json.ts";
 import { isEnded, type RunState } from "../../run/run-state.ts";
 import type { Action } from "./actions.ts";
 import { agentsIn, isAgents } from "./agents.ts";
+import { DRIFTS, type Drift, meddle } from "./drift-fixture.ts";
 import { jobWith, runWith, START_MS, seenOf } from "./job-fixture.ts";
 import { isTrue } from "./job-status.ts";
 import { ModelCluster } from "./model-cluster-fixture.ts";
@@ -16,6 +17,7 @@ export type Event =
   | { kind: "edit"; spec: Record<string, unknown> }
   | { kind: "deleteChild"; index: number }
   | { kind: "annotateChild" | "changeChild"; index: number }
+  | { kind: "driftChild"; index: number; drift: Drift }
   | { kind: "admit" | "takeNodes" | "deleteJob" | "restartOperator" | "forgetRun" }
   | { kind: "run"; to: RunState; counted: boolean }
   | { kind: "wait"; ms: number }
@@ -47,9 +49,11 @@ export class OperatorModel {
   private readonly past: Observation[] = [];
   private readonly isWebhookThere: boolean;
 
-  constructor(spec: Record<string, unknown>, isWebhookThere: boolean) {
+  /** @param isMeddledWith whether an admission webhook changes what is said, at every write */
+  constructor(spec: Record<string, unknown>, isWebhookThere: boolean, isMeddledWith = false) {
     this.isWebhookThere = isWebhookThere;
-    this.cluster = new ModelCluster(() => this.nowMs, isWebhookThere);
+    const change = isMeddledWith ? meddle : undefined;
+    this.cluster = new ModelCluster(() => this.nowMs, isWebhookThere, change);
     this.job = jobWith(spec);
     this.remember();
   }
@@ -86,7 +90,7 @@ export class OperatorModel {
     else if (kind === "run") this.moveRun(event.to, event.counted);
     else if (kind === "admit" || kind === "takeNodes") this.queueSays(kind === "takeNodes");
     else if (kind === "look") this.lookAt(this.past.at(-1 - event.staleBy), event.numActions);
-    else if (kind === "deleteChild" || kind === "annotateChild" || kind === "changeChild") {
+    else if ("index" in event) {
       const children = this.children();
       const child = children[event.index % Math.max(1, children.length)];
       if (child === undefined) return;
@@ -94,6 +98,8 @@ export class OperatorModel {
       const { name, uid } = metadata;
       if (kind === "deleteChild") this.cluster.delete({ apiVersion, kind: childKind, name, uid });
       else if (kind === "annotateChild") this.annotate(child);
+      else if (event.kind === "driftChild")
+        this.cluster.edit(child, "kubectl-edit", DRIFTS[event.drift]);
       else this.change(child);
     }
   }

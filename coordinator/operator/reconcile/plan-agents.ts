@@ -3,7 +3,7 @@ import type { Action } from "./actions.ts";
 import { type Agents, STARTED_BY, SUSPEND_SAID } from "./agents.ts";
 import { annotated, digest, isApplied, marked } from "./applied-mark.ts";
 import { referenceOf } from "./give-back.ts";
-import { isAsSaid } from "./is-as-said.ts";
+import { isStillOwn } from "./is-still-own.ts";
 import type { Observation } from "./observation.ts";
 import { ownFields } from "./own-fields.ts";
 import { isLive } from "./pods.ts";
@@ -55,8 +55,8 @@ export function planAgents(
     ...{ suspend, startedBy, saidBefore: object.metadata.annotations?.[SUSPEND_SAID] },
   });
   const isSaid = suspend === undefined || suspend === agents.isSuspended;
-  // Others may change what was said, by kubectl edit.
-  const isKept = isAsSaid(shell, object.spec);
+  // Others may change what was said, by kubectl edit; pods and suspend are judged by themselves.
+  const isKept = isStillOwn({ ...child, spec: shell }, object);
   if (isSaid && isKept && isApplied(child, object)) return [];
   return [{ kind: "applyChild", child, resourceVersion: object.metadata.resourceVersion }];
 }

@@ -4,7 +4,7 @@ import type { Action } from "./actions.ts";
 import type { Agents } from "./agents.ts";
 import { isApplied, marked } from "./applied-mark.ts";
 import { givenBack, referenceOf } from "./give-back.ts";
-import { isAsSaid } from "./is-as-said.ts";
+import { isStillOwn } from "./is-still-own.ts";
 import type { Condition } from "./job-status.ts";
 import type { Observation } from "./observation.ts";
 import { planAgents } from "./plan-agents.ts";
@@ -47,7 +47,8 @@ function applied(wanted: KubernetesObject, { children, run }: Observation): Acti
   if (found.metadata.deletionTimestamp !== undefined) return [];
   // Between two sizes there is none to go by.
   if (child.kind === "PodDisruptionBudget" && run?.numRanks === 0) return [];
-  if (isApplied(child, found) && isAsSaid(child.spec, found.spec)) return [];
+  // Others may change what was said, by kubectl edit.
+  if (isApplied(child, found) && isStillOwn(child, found)) return [];
   return [{ kind: "applyChild", child, resourceVersion: found.metadata.resourceVersion }];
 }
 
