@@ -13,7 +13,6 @@ const VALUES: Record<string, string> = {
   "--agent-id": "node-a",
   "--credentials": "/c",
   "--slots": "4",
-  "--standby": "2",
   "--address": "10.0.0.1",
   "--interface": "eth0",
   "--probe-listen": "10.0.0.1:0",
@@ -33,7 +32,7 @@ test("the agent takes every option that the command has", () => {
   assert.deepEqual(longs.sort(), [...Object.keys(all), ...FLAGS].sort());
   const taken = {
     ...{ coordinators: ["a:1", "b:2"], agentId: "node-a", credentials: "/c" },
-    ...{ joinAddresses: ["a:2"], python: "/p", numSlots: 4, numStandbys: 2 },
+    ...{ joinAddresses: ["a:2"], python: "/p", numSlots: 4 },
     ...{ address: "10.0.0.1", probeListen: { host: "10.0.0.1", port: 0 } },
     ...{ networkInterface: "eth0", ownCredentials: false, exitWithParent: false },
     ...{ printLogs: true, leaveMs: 30_000 },

@@ -26,7 +26,6 @@ export function agentCommand(): Command {
       "where it keeps its certificate (default: in the state folder)",
     )
     .option("--slots <n>", "ranks the node has room for (default: its GPUs, else its processors)")
-    .option("--standby <n|auto>", "interpreters kept ready for a restart (default: one a slot)")
     .option("--address <host>", "where other nodes' ranks reach it (default: as it connects)")
     .option("--interface <name>", "network interface that ranks talk over")
     .option("--probe-listen <host:port>", "where it answers other agents (default: any free port)")

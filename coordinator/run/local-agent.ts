@@ -50,8 +50,6 @@ export class LocalAgent {
       ...[AGENT, "--coordinator", options.coordinator, "--agent-id", options.agentId],
       ...["--credentials", credentials, "--python", options.python],
       ...["--slots", String(options.numSlots), "--exit-with-parent", "--own-credentials"],
-      // Imports beside the ranks would cost every run what a restart saves a few.
-      ...["--standby", "0"],
     ];
     const child = spawn(process.execPath, args, {
       // The agent's standard input ends when this process does, whatever ends it.

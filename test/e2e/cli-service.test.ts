@@ -20,7 +20,7 @@ before(async () => {
   const { stdout: token } = await moestro("token", "create", "--name", "node-0");
   agent = place.start(
     ["agent", "--coordinator", address, "--join", joinAddress, "--agent-id", "node-0"].concat([
-      ...["--slots", "4", "--standby", "0"],
+      ...["--slots", "4"],
     ]),
     { MOESTRO_TOKEN: token.trim() },
   );

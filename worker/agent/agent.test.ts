@@ -65,7 +65,7 @@ async function nextHello(from: number) {
 }
 
 test("an agent tells what its node has, and answers its peers", async () => {
-  const agent = await place.agent("peer", [coordinator.address], "--standby", "0");
+  const agent = await place.agent("peer", [coordinator.address]);
   const hello = await until(() =>
     coordinator.all("hello").find(({ agentId }) => agentId === "peer"),
   );
@@ -97,7 +97,7 @@ test("an agent tells what its node has, and answers its peers", async () => {
 test("an agent that is refused and has no ranks ends with that one line", async () => {
   const refusing = await TestCoordinator.start(place.directory, 5n);
   refusing.refusal = { code: status.ALREADY_EXISTS, details: "agent twin is connected already" };
-  const agent = await place.agent("twin", [refusing.address], "--standby", "0");
+  const agent = await place.agent("twin", [refusing.address]);
   assert.equal(await agent.ended, 1);
   assert.match(agent.stderr(), /^moestro agent twin: .*agent twin is connected already.*\n$/);
   refusing.close();
@@ -115,7 +115,7 @@ test("an agent goes to the coordinator that leads, and leaves one that is stoppe
     code: status.UNAVAILABLE,
     details: notLeading(address),
   };
-  const agent = await place.agent("rover", [standing.address], "--standby", "0");
+  const agent = await place.agent("rover", [standing.address]);
   assert.equal((await lines.next()).value, "hello");
   stopped.kill("SIGSTOP");
   standing.refusal = undefined;
@@ -129,7 +129,7 @@ test("an agent goes to the coordinator that leads, and leaves one that is stoppe
 test("an agent that has seen a later epoch leaves the coordinator of an older one", async () => {
   const older = await TestCoordinator.start(place.directory, 4n);
   const from = coordinator.received.length;
-  const agent = await place.agent("wise", [coordinator.address, older.address], "--standby", "0");
+  const agent = await place.agent("wise", [coordinator.address, older.address]);
   const { behind } = await nextHello(from);
   await until(() => /connected/.test(agent.stderr()));
   coordinator.cut();
@@ -140,7 +140,7 @@ test("an agent that has seen a later epoch leaves the coordinator of an older on
 });
 
 test("an agent that is asked to end has its ranks go elsewhere first; at once if asked again, or when its time is over", async () => {
-  const agent = await place.agent("l", [coordinator.address], "--standby", "0");
+  const agent = await place.agent("l", [coordinator.address]);
   await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "l"));
   const [pid = 0] = await startRanks("l", await place.start("l", ENDLESS));
   agent.child.kill("SIGTERM");
@@ -155,7 +155,7 @@ test("an agent that is asked to end has its ranks go elsewhere first; at once if
   coordinator.send(run("l"), goodbye);
   assert.equal(await agent.ended, 130);
 
-  const hasty = await place.agent("h", [coordinator.address], "--standby", "0");
+  const hasty = await place.agent("h", [coordinator.address]);
   await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "h"));
   const [other = 0] = await startRanks("h", await place.start("h", ENDLESS));
   hasty.child.kill("SIGINT");
@@ -164,8 +164,7 @@ test("an agent that is asked to end has its ranks go elsewhere first; at once if
   assert.equal(await hasty.ended, 130);
   assert.equal(isAlive(other), false);
 
-  const short = [...["--standby", "0"], ...["--leave-seconds", "0"]];
-  const patient = await place.agent("p", [coordinator.address], ...short);
+  const patient = await place.agent("p", [coordinator.address], "--leave-seconds", "0");
   await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "p"));
   const [third = 0] = await startRanks("p", await place.start("p", ENDLESS));
   patient.child.kill("SIGTERM");
@@ -175,7 +174,7 @@ test("an agent that is asked to end has its ranks go elsewhere first; at once if
 });
 
 test("ranks outlive connections and generations give way, in one agent's life", async (t) => {
-  const agent = await place.agent("a", [coordinator.address], "--standby", "0");
+  const agent = await place.agent("a", [coordinator.address]);
   await until(() => coordinator.all("hello").some(({ agentId }) => agentId === "a"));
   const start = await place.start("r", ENDLESS);
   let pids: number[] = [];
@@ -346,17 +345,19 @@ test("ranks outlive connections and generations give way, in one agent's life", 
   });
 });
 
-test("processes that stand by become the ranks, and write where ranks should", async () => {
+test("ranks are forked from a process that has imported all, and write where ranks should", async () => {
   const from = coordinator.received.length;
-  const agent = await place.agent("ready", [coordinator.address], "--standby", "auto");
+  const agent = await place.agent("ready", [coordinator.address]);
   await nextHello(from);
-  await until(() => agent.stderr().includes("2 processes stand by"));
-  const standbys = childrenOf(agent.pid).map(({ pid }) => pid);
+  await until(() => agent.stderr().includes("ready to start ranks"));
+  const [server, ...more] = childrenOf(agent.pid);
+  assert.deepEqual(more, []);
   const pids = await startRanks("quick", await place.start("quick", ENDLESS));
-  assert.deepEqual(pids.sort(), standbys.sort());
+  const ranks = childrenOf(server?.pid ?? 0).map(({ pid }) => pid);
+  assert.deepEqual(pids.sort(), ranks.sort());
   const log = place.path("logs", "quick", "rank-0.log");
   assert.ok(pids.every((pid) => readlinkSync(`/proc/${pid}/fd/2`).startsWith(place.path("logs"))));
   assert.ok(pids.some((pid) => readlinkSync(`/proc/${pid}/fd/1`) === log));
   agent.child.kill("SIGKILL");
-  await until(() => pids.every((pid) => !isAlive(pid)));
+  await until(() => [...pids, server?.pid ?? 0].every((pid) => !isAlive(pid)));
 });

@@ -11,14 +11,13 @@ import {
 } from "../../proto/gen/moestro/v1/agent_pb.js";
 import { CoordinatorConnection, NO_RUN } from "./coordinator-connection.ts";
 import type { AgentMessage, CoordinatorMessage } from "./coordinator-stream.ts";
-import type { GroupFence } from "./group-facts.ts";
 import { type Node, openNode } from "./node.ts";
 import type { AgentOptions } from "./options.ts";
 import { probe } from "./probe.ts";
 import { RankGroups } from "./rank-groups.ts";
-import { type RankHandle, RankProcess, threadsPerRank } from "./rank-process.ts";
+import { type RankHandle, threadsPerRank } from "./rank-process.ts";
+import { RankServer } from "./rank-server.ts";
 import { RankStory } from "./rank-story.ts";
-import { StandbyPool } from "./standby-pool.ts";
 
 const MOVE_AWAY_POLL_MS = 100;
 /** How long ranks have to end by themselves after that. */
@@ -35,7 +34,7 @@ export class Agent {
   readonly #node: Node;
   readonly #connection: CoordinatorConnection;
   readonly #groups: RankGroups;
-  readonly #pool: StandbyPool<GroupFence>;
+  #ranks: RankServer | undefined;
   /** By run, so that what is asked of it happens one after the other. */
   readonly #handled = new Map<string, Promise<void>>();
   #finish: (exitCode: number) => void = () => {};
@@ -43,21 +42,21 @@ export class Agent {
   /** Why its ranks are to go elsewhere; undefined while they may stay. */
   #movingAway: string | undefined;
 
-  /** `startProcess`: what a rank is where no process stands by; measurements give something lighter. */
+  /** `startRank`: where measurements give something lighter than a process. */
   static async start(
     options: AgentOptions,
     tls: () => TlsMaterial,
-    startProcess?: (logPath: string) => RankHandle,
+    startRank?: (logPath: string) => RankHandle,
   ): Promise<Agent> {
     const node = await openNode(options);
-    return new Agent(options, tls, node, startProcess);
+    return new Agent(options, tls, node, startRank);
   }
 
   private constructor(
     options: AgentOptions,
     tls: () => TlsMaterial,
     node: Node,
-    startProcess?: (logPath: string) => RankHandle,
+    startRank?: (logPath: string) => RankHandle,
   ) {
     this.#options = options;
     this.#node = node;
@@ -65,19 +64,14 @@ export class Agent {
       this.#finish = resolve;
     });
     const numThreads = threadsPerRank(node.numSlots);
-    const process = { python: options.python, links: node.links, numThreads };
-    const start =
-      startProcess ??
-      ((logPath: string) => new RankProcess({ ...process, logPath, standby: false }));
+    const start = startRank ?? this.#serveRanks(numThreads);
     const story = options.printLogs ? new RankStory() : undefined;
-    const size = options.numStandbys ?? node.numSlots;
-    this.#pool = new StandbyPool({ process, size, note: (line) => this.#note(line) });
     this.#groups = new RankGroups({
       group: ({ networkInterface }) => ({
         networkInterface: options.networkInterface || networkInterface,
         numThreads,
         takeProcess: (logPath) => {
-          const one = this.#pool.take() ?? start(logPath);
+          const one = start(logPath);
           void story?.follow(one, logPath);
           return one;
         },
@@ -85,8 +79,6 @@ export class Agent {
       ...(story ? { stepped: (report) => story.step(report) } : {}),
       tell: (fence, message) => void this.#connection.send(message, fence),
       reported: () => this.#pump(),
-      starting: (fence) => this.#pool.hold(fence),
-      settled: (fence) => this.#pool.release(fence),
       note: (line) => this.#note(line),
     });
     this.#connection = new CoordinatorConnection(
@@ -131,6 +123,14 @@ export class Agent {
     this.#note(`${why}; ending ${this.#groups.numRunning} ranks`);
     await this.#groups.end(LEAVE_GRACE_MS);
     await this.#close(exitCode);
+  }
+
+  #serveRanks(numThreads: number): (logPath: string) => RankHandle {
+    const { python } = this.#options;
+    const { links } = this.#node;
+    const server = new RankServer({ python, links, numThreads, note: (line) => this.#note(line) });
+    this.#ranks = server;
+    return (logPath) => server.start(logPath);
   }
 
   #note(line: string): void {
@@ -236,7 +236,7 @@ export class Agent {
   }
 
   async #close(exitCode: number): Promise<void> {
-    this.#pool.close();
+    this.#ranks?.close();
     this.#node.probes.close();
     await this.#connection.close();
     this.#node.links.close();

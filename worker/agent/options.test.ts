@@ -9,7 +9,7 @@ const GIVEN = [
 ];
 
 test("options are read into the types the agent works with", () => {
-  const more = ["--standby", "2", "--address", "10.0.0.7", "--probe-listen", "0.0.0.0:0"];
+  const more = ["--address", "10.0.0.7", "--probe-listen", "0.0.0.0:0"];
   const flags = ["--interface", "eth1", "--exit-with-parent"];
   assert.deepEqual(parseOptions([...GIVEN, ...more, ...flags]), {
     coordinators: ["127.0.0.1:5"],
@@ -20,7 +20,6 @@ test("options are read into the types the agent works with", () => {
     joinAddresses: [],
     python: "/p",
     numSlots: 4,
-    numStandbys: 2,
     address: "10.0.0.7",
     probeListen: { host: "0.0.0.0", port: 0 },
     networkInterface: "eth1",
@@ -34,8 +33,8 @@ test("options are read into the types the agent works with", () => {
 test("what is not given is found out later, and the agent is called after its host", () => {
   const options = parseOptions(["--coordinator", "c:1"]);
   assert.match(options.credentials, new RegExp(`/agents/${hostname()}$`));
-  const { numSlots, numStandbys, address, probeListen } = options;
-  assert.deepEqual([numSlots, numStandbys, address, probeListen], Array(4).fill(undefined));
+  const { numSlots, address, probeListen } = options;
+  assert.deepEqual([numSlots, address, probeListen], Array(3).fill(undefined));
   assert.equal(options.agentId, hostname());
   assert.match(options.python, /python/);
 });
@@ -50,7 +49,7 @@ const MISTAKES: [args: string[], message: RegExp][] = [
   [[...GIVEN, "--coordinator", "nowhere"], /^--coordinator "nowhere": give host:port/],
   [[...GIVEN, "--coordinator", "c:99999"], /^--coordinator "c:99999": give host:port/],
   [[...GIVEN, "--agent-id", "a b"], /^--agent-id a b: give up to 63 letters/],
-  [[...GIVEN, "--standby", "some"], /^--standby some: .*or auto/],
+  [[...GIVEN, "--slots", "0"], /^--slots 0: give a whole number from 1 to/],
   [[...GIVEN, "--address", "10.0.0.1:80"], /^--address 10.0.0.1:80: .*without a port$/],
   [[...GIVEN, "--leave-seconds", "1.5"], /^--leave-seconds 1.5: give whole seconds from 0 to/],
   [[...GIVEN, "--probe-listen", "7000"], /^--probe-listen "7000": give host:port/],

@@ -22,8 +22,6 @@ export type AgentOptions = {
   python: string;
   /** Ranks this node has room for; undefined: as many as it has GPUs, else processors. */
   numSlots: number | undefined;
-  /** Processes that wait with everything imported; undefined: one a slot. */
-  numStandbys: number | undefined;
   /** Where ranks of other nodes reach those of this one; undefined: where it connects from. */
   address: string | undefined;
   /** Where it answers its peers; undefined: a free port of its address. */
@@ -61,15 +59,14 @@ export function parseOptions(args: readonly string[]): AgentOptions {
       `--agent-id ${agentId}: give up to 63 letters, digits, dots, underscores and dashes`,
     );
   }
-  const { slots, standby, address } = values;
+  const { slots, address } = values;
   return {
     coordinators: parseCoordinators(values.coordinator ?? []),
     ...{ agentId, python: values.python },
     credentials: values.credentials ?? join(stateDirectory(), "agents", agentId),
     ...joiningOf(values),
     joinAddresses: parseList("--join", values.join ?? []),
-    numSlots: slots === undefined ? undefined : parseCount("--slots", slots, 1),
-    numStandbys: standby === "auto" ? undefined : parseCount("--standby", standby, 0),
+    numSlots: slots === undefined ? undefined : parseSlots(slots),
     address: address === undefined ? undefined : parseHost(address),
     probeListen: parseProbeListen(values["probe-listen"]),
     networkInterface: values.interface,
@@ -111,13 +108,10 @@ function parseList(flag: string, given: readonly string[]): string[] {
   return addresses;
 }
 
-function parseCount(flag: string, text: string, least: number): number {
+function parseSlots(text: string): number {
   const count = Number(text);
-  if (text.trim() !== "" && Number.isInteger(count) && count >= least && count <= MAX_SLOTS) {
-    return count;
-  }
-  const auto = flag === "--standby" ? ", or auto for one a slot" : "";
-  throw invalid(`${flag} ${text}: give a whole number from ${least} to ${MAX_SLOTS}${auto}`);
+  if (Number.isInteger(count) && count >= 1 && count <= MAX_SLOTS) return count;
+  throw invalid(`--slots ${text}: give a whole number from 1 to ${MAX_SLOTS}`);
 }
 
 function parseSeconds(flag: string, text: string): number {
@@ -160,7 +154,6 @@ function read(args: readonly string[]) {
         join: { type: "string", multiple: true },
         python: { type: "string", default: pythonExecutable() },
         slots: { type: "string" },
-        standby: { type: "string", default: "auto" },
         address: { type: "string" },
         "probe-listen": { type: "string" },
         interface: { type: "string", default: "" },

@@ -163,7 +163,7 @@ test("an agent that cannot join again says so once, and tries on", async () => {
 function startAgent(folder: string, files: { token: string; authority: string }) {
   const args = [
     ...["--coordinator", here.address, "--join", here.joinAddress, "--agent-id", pod.name],
-    ...["--credentials", join(folders, folder), "--slots", "2", "--standby", "0"],
+    ...["--credentials", join(folders, folder), "--slots", "2"],
     ...["--token-file", files.token, "--authority", files.authority],
   ];
   const stdio: ["ignore", "ignore", "pipe"] = ["ignore", "ignore", "pipe"];

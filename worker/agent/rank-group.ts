@@ -110,13 +110,18 @@ export class RankGroup {
       const logPath = join(start.logDirectory, `rank-${rank}.log`);
       const one = takeProcess(logPath);
       this.#processes.set(rank, one);
-      one.link.listen((message) => this.#receive(rank, message));
       one.assign(assignmentOf(rank, logPath, this.#options));
-      // A process that could not be started has no pid; its exit tells of it.
-      if (one.pid === undefined) continue;
-      const value = create(RankStartedSchema, { rank, pid: one.pid });
-      this.#tell({ case: "rankStarted", value });
+      void this.#attend(rank, one);
     }
+  }
+
+  /** What a rank says is told behind its start. */
+  async #attend(rank: number, one: RankHandle): Promise<void> {
+    const pid = await one.started;
+    // Of a process that could not be started its exit tells.
+    if (pid === undefined) return;
+    this.#tell({ case: "rankStarted", value: create(RankStartedSchema, { rank, pid }) });
+    one.link.listen((message) => this.#receive(rank, message));
   }
 
   /** Ranks without a process have ended before they began, and those with one are no use. */

@@ -27,9 +27,6 @@ export type RankGroupsOptions = {
   stepped?(report: StepReport): void;
   /** There is something to send among the kept reports. */
   reported(): void;
-  /** Ranks are about to start, and have made a step or are no more. */
-  starting(fence: GroupFence): void;
-  settled(fence: GroupFence): void;
   /** One line for the log. */
   note(line: string): void;
 };
@@ -93,16 +90,12 @@ export class RankGroups {
       if (this.#latest.get(runId) !== generation) return;
     }
     const fence = { runId, generation };
-    const { tell, reported, stepped, starting, settled } = this.#options;
-    starting(fence);
+    const { tell, reported, stepped } = this.#options;
     const group: RankGroup = new RankGroup({
       ...{ fence, start, ...this.#options.group(start) },
       tell: (message) => tell(fence, message),
       report: (message) => {
-        if (message.case === "step") {
-          settled(fence);
-          stepped?.(message.value);
-        }
+        if (message.case === "step") stepped?.(message.value);
         if (message.case === "rankExited") this.#exitOrder.set(message.value, ++this.#numExits);
         // Of a group that is forgotten nobody wants to know; its exits are told all the same.
         if (this.#groups.get(runId) === group) {
@@ -114,7 +107,6 @@ export class RankGroups {
     this.#groups.set(runId, group);
     group.start();
     void group.ended.then(() => {
-      settled(fence);
       setTimeout(() => this.#drop(group), UNCLAIMED_MS).unref();
     });
   }

@@ -1,14 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { delimiter } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { RankAssignment } from "../../proto/gen/moestro/v1/rank_pb.js";
 import { tailOf } from "./log-tail.ts";
 import type { RankLink, RankLinks } from "./rank-links.ts";
-
-const ENGINE = fileURLToPath(new URL("../engine", import.meta.url));
 
 /** Processor threads for each of the ranks that share this machine. */
 export function threadsPerRank(numRanks: number): number {
@@ -17,20 +11,11 @@ export function threadsPerRank(numRanks: number): number {
 
 export type RankExit = { exitCode: number | undefined; signal: string; logTail: string[] };
 
-export type RankProcessOptions = {
-  python: string;
-  links: RankLinks;
-  /** Where the output goes until an assignment names another file. */
-  logPath: string;
-  /** Processor threads for its computations. */
-  numThreads: number;
-  /** Imports everything before it asks for an assignment. */
-  standby: boolean;
-};
-
 /** A rank as its group deals with it: a process, or in measurements what stands for one. */
 export type RankHandle = {
   readonly link: Pick<RankLink, "listen" | "send" | "drained" | "isConnected">;
+  /** Settles with the process's id, or undefined if it could not be started. */
+  readonly started: Promise<number | undefined>;
   readonly ended: Promise<RankExit>;
   readonly pid: number | undefined;
   readonly isRunning: boolean;
@@ -40,51 +25,50 @@ export type RankHandle = {
   kill(graceMs: number): void;
 };
 
+export type RankProcessOptions = {
+  links: RankLinks;
+  /** Where the output goes until an assignment names another file. */
+  logPath: string;
+  /** Has a signal sent to it, if it has not ended. */
+  signal(token: string, signal: NodeJS.Signals): void;
+};
+
 /**
- * One process of the engine: a rank, or one that stands by to become a rank. Its
- * output goes straight into its log file, so the agent copies nothing and a log
- * survives the agent.
+ * One process of the engine. Its output goes straight into its log file, so the agent copies
+ * nothing and a log survives the agent. Who starts it says so, and when it has ended.
  */
 export class RankProcess implements RankHandle {
+  /** The secret that it is known by. */
+  readonly token = randomBytes(16).toString("hex");
   readonly link: RankLink;
-  /** Settles when the process has ended, or could not be started. */
+  readonly started: Promise<number | undefined>;
   readonly ended: Promise<RankExit>;
-  readonly #child: ChildProcess;
+  readonly #options: RankProcessOptions;
   #logPath: string;
+  #pid: number | undefined;
   #running = true;
+  #markStarted: (pid: number | undefined) => void = () => {};
+  #markEnded: (exit: RankExit) => void = () => {};
 
-  constructor({ python, links, logPath, numThreads, standby }: RankProcessOptions) {
-    const token = randomBytes(16).toString("hex");
-    this.link = links.expect(token);
-    this.#logPath = logPath;
-    const log = openSync(logPath, "a");
-    const args = ["-m", "moestro_engine", "--socket", links.path];
-    this.#child = spawn(python, [...args, ...(standby ? ["--standby"] : [])], {
-      stdio: ["ignore", log, log],
-      env: {
-        ...process.env,
-        PYTHONPATH: [ENGINE, process.env.PYTHONPATH].filter(Boolean).join(delimiter),
-        MOESTRO_RANK_TOKEN: token,
-        PYTHONUNBUFFERED: "1",
-        OMP_NUM_THREADS: String(numThreads),
-        // numpy would start threads when it is imported, and computes nothing here.
-        OPENBLAS_NUM_THREADS: "1",
-      },
+  constructor(options: RankProcessOptions) {
+    this.#options = options;
+    this.#logPath = options.logPath;
+    this.link = options.links.expect(this.token);
+    this.started = new Promise((resolve) => {
+      this.#markStarted = resolve;
     });
-    closeSync(log);
-    this.ended = new Promise<RankExit>((resolve) => {
-      this.#child.once("error", (error) => resolve(this.#exit(127, null, error.message)));
-      this.#child.once("exit", (code, signal) => resolve(this.#exit(code, signal)));
+    this.ended = new Promise((resolve) => {
+      this.#markEnded = resolve;
     });
     void this.ended.then(async () => {
       await this.link.drained();
-      links.forget(token);
+      options.links.forget(this.token);
     });
   }
 
-  /** Undefined if the process could not be started. */
+  /** Undefined until it is started, and if it could not be. */
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#pid;
   }
 
   get isRunning(): boolean {
@@ -101,24 +85,30 @@ export class RankProcess implements RankHandle {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.#running) this.#child.kill(signal);
+    if (this.#running) this.#options.signal(this.token, signal);
   }
 
   /** Asks the process to end, and ends it after `graceMs`; without any, at once. */
   kill(graceMs: number): void {
-    if (!this.#running) return;
     if (graceMs <= 0) {
-      this.#child.kill("SIGKILL");
+      this.signal("SIGKILL");
       return;
     }
-    this.#child.kill("SIGTERM");
-    const force = setTimeout(() => this.#child.kill("SIGKILL"), graceMs);
+    this.signal("SIGTERM");
+    const force = setTimeout(() => this.signal("SIGKILL"), graceMs);
     void this.ended.then(() => clearTimeout(force));
   }
 
-  #exit(code: number | null, signal: string | null, problem?: string): RankExit {
+  hasStarted(pid: number): void {
+    this.#pid = pid;
+    this.#markStarted(pid);
+  }
+
+  /** @param logTail the last lines of its log if not given */
+  hasEnded(exit: { exitCode?: number; signal?: string; logTail?: string[] }): void {
+    const { exitCode, signal = "", logTail = tailOf(this.#logPath) } = exit;
     this.#running = false;
-    const logTail = problem ? [problem] : tailOf(this.#logPath);
-    return { exitCode: code ?? undefined, signal: signal ?? "", logTail };
+    this.#markStarted(undefined);
+    this.#markEnded({ exitCode, signal, logTail });
   }
 }

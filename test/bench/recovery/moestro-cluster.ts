@@ -5,7 +5,7 @@ import { until } from "../../faults/patience.ts";
 import { Run } from "../../faults/run.ts";
 import { STEPS, STEPS_BEFORE_KILL } from "./setting.ts";
 
-/** A run that trains on a cluster whose agents had their interpreters ready before it came. */
+/** A run that trains on a cluster whose agents were ready to start ranks before it came. */
 export type Training = { cluster: Cluster; run: Run; submittedAtMs: number };
 
 export async function withTraining<Result>(
@@ -15,7 +15,9 @@ export async function withTraining<Result>(
 ): Promise<Result> {
   const cluster = await Cluster.start(place, options);
   try {
-    await standbysReady(cluster, 1);
+    await until("agents that can start ranks", () =>
+      [...cluster.agents.values()].every(({ log }) => log.includes("ready to start ranks")),
+    );
     const submittedAtMs = Date.now();
     const run = await Run.submit(cluster, "recovery", { kind: "free", steps: STEPS });
     await run.reach(STEPS_BEFORE_KILL);
@@ -23,15 +25,6 @@ export async function withTraining<Result>(
   } finally {
     await cluster.close();
   }
-}
-
-/** Waits until every agent has said so often that all its interpreters stand by. */
-export async function standbysReady(cluster: Cluster, times: number): Promise<void> {
-  await until("standby interpreters", () =>
-    [...cluster.agents.values()].every(
-      ({ log }) => log.split("processes stand by").length - 1 >= times,
-    ),
-  );
 }
 
 /** When a record was written, on the clock of `Date.now`. */

@@ -1,6 +1,6 @@
 import type { Workplace } from "../../e2e/moestro.ts";
 import type { Run } from "../../faults/run.ts";
-import { standbysReady, withTraining, writtenAtMs } from "./moestro-cluster.ts";
+import { withTraining, writtenAtMs } from "./moestro-cluster.ts";
 import {
   kill,
   NUM_RANKS,
@@ -10,22 +10,20 @@ import {
   writeJob,
 } from "./setting.ts";
 
-/** The cluster: a run of it loses a rank, and another before any interpreter stands by again. */
+/** The cluster: a run of it loses a rank, and another right behind the recovery. */
 export const moestro: System = {
   rows: [
     {
       name: "moestro",
-      what: "moestro serve and four agents with two slots and two standby interpreters each; its start is from the submission to the cluster, which runs",
+      what: "moestro serve and four agents with two slots each; its start is from the submission to the cluster, which runs",
     },
     {
       name: "moestro, again at once",
-      what: `the same cluster, a second rank killed ${STEPS_BEFORE_KILL} steps behind the first recovery: no interpreter stands by`,
+      what: `the same cluster, a second rank killed ${STEPS_BEFORE_KILL} steps behind the first recovery`,
     },
   ],
   round: (place, rank) =>
-    withTraining(place, {}, async ({ cluster, run, submittedAtMs }) => {
-      // The run took those that stood by; its agents make others beside it.
-      await standbysReady(cluster, 2);
+    withTraining(place, {}, async ({ run, submittedAtMs }) => {
       const start = writtenAtMs(run.metrics[0]) - submittedAtMs;
       const first = await loseRank(run, rank);
       await run.advance(STEPS_BEFORE_KILL);

@@ -58,7 +58,7 @@ async function startAgent(index: number): Promise<Agent> {
     {
       ...{ coordinators: [coordinator], agentId, credentials: home },
       ...{ token: undefined, tokenFiles: undefined, joinAddresses: [], python: "" },
-      ...{ numSlots: RANKS_PER_AGENT, numStandbys: 0, printLogs: false, leaveMs: 0 },
+      ...{ numSlots: RANKS_PER_AGENT, printLogs: false, leaveMs: 0 },
       ...{ address: "127.0.0.1", probeListen: { host: "127.0.0.1", port: 0 } },
       ...{ networkInterface: "lo", ownCredentials: false, exitWithParent: false },
     },

@@ -40,6 +40,7 @@ export type RankEvents = {
 export class SimulatedRank implements RankHandle {
   readonly pid: number;
   readonly logPath: string;
+  readonly started: Promise<number>;
   readonly ended: Promise<RankExit>;
   readonly link: RankHandle["link"];
   rank = -1;
@@ -57,6 +58,7 @@ export class SimulatedRank implements RankHandle {
   constructor(logPath: string, events: RankEvents) {
     numStarted += 1;
     this.pid = FIRST_PID + numStarted;
+    this.started = Promise.resolve(this.pid);
     this.logPath = logPath;
     this.#events = events;
     this.ended = new Promise((resolve) => {

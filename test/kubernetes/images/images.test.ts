@@ -174,7 +174,7 @@ describe("the worker's image", () => {
       "--authority=authority.pem",
     ];
     await says(
-      start("worker-cpu", [...agent, ...pod, "--standby=0", "--credentials=credentials"]),
+      start("worker-cpu", [...agent, ...pod, "--credentials=credentials"]),
       /^moestro agent a: 127\.0\.0\.1:\d+: no coordinator answers there .*; trying on$/m,
     );
     assert.match(await help("worker-cuda", "agent"), /^Usage: moestro agent /);

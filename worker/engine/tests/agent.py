@@ -135,7 +135,7 @@ class Agent:
                 on_step(self, step)
 
 
-def start_rank(path: str, stderr: Path, token: str = "", *, standby: bool = False) -> subprocess.Popen:
-    command = [sys.executable, "-m", "moestro_engine", "--socket", path, *(["--standby"] if standby else [])]
+def start_rank(path: str, stderr: Path, token: str = "") -> subprocess.Popen:
+    command = [sys.executable, "-m", "moestro_engine", "--socket", path]
     with stderr.open("w") as file:
         return subprocess.Popen(command, env=environment(MOESTRO_RANK_TOKEN=token), stderr=file)

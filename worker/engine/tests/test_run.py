@@ -253,27 +253,6 @@ def test_a_rank_without_an_agent_says_so(tmp_path):
     assert "no agent at" in (tmp_path / "stderr").read_text()
 
 
-def test_a_standby_has_all_imported_and_holds_nothing(tmp_path):
-    listener, path = listening(tmp_path)
-    standby = start_rank(path, tmp_path / "stderr", standby=True)
-    connection, _ = listener.accept()
-    assert connection.recv(100)
-    proc = Path(f"/proc/{standby.pid}")
-    assert "libtorch" in (proc / "maps").read_text()
-    for _ in range(100):
-        # The kernel takes a moment to be done with the thread that imported.
-        if len(list((proc / "task").iterdir())) == 1:
-            break
-        time.sleep(0.02)
-    assert len(list((proc / "task").iterdir())) == 1
-    assert os.getpriority(os.PRIO_PROCESS, standby.pid) == os.getpriority(os.PRIO_PROCESS, 0)
-    sockets = [os.readlink(link) for link in (proc / "fd").iterdir() if os.readlink(link).startswith("socket:")]
-    assert len(sockets) == 1, "the agent's"
-    connection.close()
-    assert standby.wait(5) == 1
-    assert "the agent has gone" in (tmp_path / "stderr").read_text()
-
-
 def test_a_rank_writes_all_its_stacks_to_its_log_on_sigusr1(tiny, tmp_path):
     listener, path = listening(tmp_path)
     rank = start_rank(path, tmp_path / "stderr")
