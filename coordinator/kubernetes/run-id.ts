@@ -1,4 +1,6 @@
-const UID_SUFFIX_LENGTH = "-00000000-0000-0000-0000-000000000000".length;
+/** Of a job that is in no cluster. */
+export const NO_UID = "00000000-0000-0000-0000-000000000000";
+const UID_SUFFIX_LENGTH = `-${NO_UID}`.length;
 
 /** The run of this very MoETrainingJob: one of its name that comes later has another. */
 export function runIdOf({ name, uid }: { name: string; uid: string }): string {

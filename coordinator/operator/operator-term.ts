@@ -19,6 +19,7 @@ import { JudgeThread } from "./judge/judge-thread.ts";
 import { orphanedRuns } from "./orphaned-runs.ts";
 import type { ObservedJob } from "./reconcile/observation.ts";
 import { observedRun } from "./reconcile/observed-run.ts";
+import { withRunFolders } from "./run-folders.ts";
 import { RunWatch } from "./run-watch.ts";
 import { RETRY_OPTIONS, WorkQueue } from "./work-queue.ts";
 
@@ -28,7 +29,7 @@ export interface TermOptions {
   namespace: string;
   installation: ChildrenOptions;
   runs: ServiceRuns;
-  /** Where relative paths of specs begin. */
+  /** Where relative paths of specs begin, and folders of runs are. */
   runsDirectory: string;
   /** Of the coordinators, PEM. */
   authority: string;
@@ -95,7 +96,7 @@ export class OperatorTerm {
   }
 
   private async carryOut(): Promise<void> {
-    const { config, namespace, log } = this.options;
+    const { config, namespace, log, runsDirectory } = this.options;
     this.queue.add(HOUSEKEEPING);
     const asked = await this.untilAnswered(async () => ({ why: await whyNoJobSets(config) }));
     if (asked === undefined) return;
@@ -112,7 +113,7 @@ export class OperatorTerm {
     this.looks = new JobLooks({
       cluster,
       runs: this.runs,
-      writes: clusterWrites(config),
+      writes: withRunFolders(clusterWrites(config), runsDirectory),
       judge: (job) => this.thread.judge(job),
       leads: this.leads,
       installation: this.options.installation,

@@ -4,6 +4,7 @@ import { JOB_LABEL } from "../../kubernetes/children/identity.ts";
 import { CHILDREN_OPTIONS } from "../../kubernetes/children/options.ts";
 import type { MoETrainingJob } from "../../kubernetes/moe-training-job.ts";
 import { API_VERSION, KIND } from "../../kubernetes/names.ts";
+import { NO_UID } from "../../kubernetes/run-id.ts";
 import type {
   Observation,
   ObservedJob,
@@ -12,9 +13,6 @@ import type {
 } from "../../operator/reconcile/observation.ts";
 import type { ClusterReads } from "./cluster-reads.ts";
 import { installationSeen } from "./installation-seen.ts";
-
-/** Of a job that is not in the cluster yet. */
-const NO_UID = "00000000-0000-0000-0000-000000000000";
 
 /**
  * What the operator would see of a job, were it applied now: its spec, beside what the cluster

@@ -1,6 +1,7 @@
 import { isMapping } from "../../spec/mapping.ts";
 import type { MoETrainingJob } from "../moe-training-job.ts";
 import type { ChildrenOptions } from "./options.ts";
+import { runsMounts, runsVolume } from "./runs-mounts.ts";
 
 /** The container that the exit codes of the failure policy are of, and templates patch. */
 export const AGENT_CONTAINER = "agent";
@@ -75,14 +76,14 @@ export function agentContainer(
       { name: "state", mountPath: STATE_DIRECTORY },
       { name: "temporary", mountPath: "/tmp" },
       { name: "shared-memory", mountPath: "/dev/shm" },
-      { name: "runs", mountPath: options.runsPath },
+      ...runsMounts(job, options),
       { name: "token", mountPath: TOKEN_DIRECTORY, readOnly: true },
     ],
   };
 }
 
 /** What the container mounts. */
-export function agentVolumes({ spec }: MoETrainingJob, { runsClaim }: ChildrenOptions) {
+export function agentVolumes({ spec }: MoETrainingJob, options: ChildrenOptions) {
   const sizeLimit = `${RANK_SHARED_MEMORY_GI * spec.gpusPerNode}Gi`;
   const token = {
     ...{ audience: TOKEN_AUDIENCE, path: TOKEN_FILE, expirationSeconds: TOKEN_LIFETIME_S },
@@ -95,7 +96,7 @@ export function agentVolumes({ spec }: MoETrainingJob, { runsClaim }: ChildrenOp
     { name: "state", emptyDir: {} },
     { name: "temporary", emptyDir: {} },
     { name: "shared-memory", emptyDir: { medium: "Memory", sizeLimit } },
-    { name: "runs", persistentVolumeClaim: { claimName: runsClaim } },
+    runsVolume(options),
     {
       name: "token",
       projected: { sources: [{ serviceAccountToken: token }, { configMap: authority }] },

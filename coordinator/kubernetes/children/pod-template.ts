@@ -4,6 +4,7 @@ import { agentContainer, agentVolumes } from "./agent-container.ts";
 import { agentsName, labelsOf, podSelector } from "./identity.ts";
 import { mergeTemplate } from "./merge-template.ts";
 import type { ChildrenOptions } from "./options.ts";
+import { withRunsKept } from "./runs-mounts.ts";
 
 /** Nobody in the image, and not root. */
 const USER_ID = 10_001;
@@ -46,7 +47,9 @@ export function podTemplate(job: MoETrainingJob, options: ChildrenOptions): PodT
     containers: [agentContainer(job, options, leaveSecondsOf(template))],
     volumes: agentVolumes(job, options),
   };
-  return mergeTemplate({ metadata: { labels: labelsOf(job) }, spec }, template) as PodTemplate;
+  const base = { metadata: { labels: labelsOf(job) }, spec };
+  const merged = mergeTemplate(base, template) as PodTemplate;
+  return { ...merged, spec: withRunsKept(merged.spec, job, options) };
 }
 
 /** What the grace that the pod will have leaves for ranks to go elsewhere. */

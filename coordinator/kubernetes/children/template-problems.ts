@@ -2,6 +2,7 @@ import { isMapping } from "../../spec/mapping.ts";
 import type { JobPath, Problem } from "../../spec/problems.ts";
 import { LIST_KEYS } from "./merge-template.ts";
 import { reachProblems } from "./template-reach.ts";
+import { runsProblems } from "./template-runs.ts";
 
 /** Of the pod, what the job's own working depends on. */
 export const OUR_POD_FIELDS: Readonly<Record<string, string>> = {
@@ -48,7 +49,12 @@ function podProblems(spec: unknown, path: JobPath): Problem[] {
   const ours = Object.entries(OUR_POD_FIELDS)
     .filter(([key]) => Object.hasOwn(spec, key))
     .map(([key, why]) => ({ path: [...path, key], message: `${why}; remove it` }));
-  return [...ours, ...keyProblems(spec, path), ...reachProblems(spec, path)];
+  return [
+    ...ours,
+    ...keyProblems(spec, path),
+    ...reachProblems(spec, path),
+    ...runsProblems(spec, path),
+  ];
 }
 
 /** Entries of lists that are merged by a key must have it, and containers are such themselves. */

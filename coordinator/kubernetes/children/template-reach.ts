@@ -1,5 +1,6 @@
 import { isMapping } from "../../spec/mapping.ts";
 import type { JobPath, Problem } from "../../spec/problems.ts";
+import { CHILDREN_OPTIONS } from "./options.ts";
 
 /** Claims of the manifests that hold the authority's key, and the store. */
 export const RESERVED_CLAIMS: readonly string[] = ["moestro-state", "data-moestro-store-0"];
@@ -9,6 +10,7 @@ export const RESERVED_SECRETS: readonly string[] = ["moestro-redis"];
 const CAPABILITIES = ["IPC_LOCK", "NET_BIND_SERVICE"];
 
 const OF_THE_NODE = "reaches the node and all that runs there; remove it";
+const HAS_RUNS = `claim ${CHILDREN_OPTIONS.runsClaim} is mounted by every job already, to be read; remove it`;
 const NO_TOKEN = "gives the pod a token of the cluster's API; jobs have none, remove it";
 /** What may not be true, or there at all. */
 const TRUE = new Set(["hostNetwork", "hostPID", "hostIPC", "privileged", "hostProcess"]);
@@ -42,6 +44,7 @@ function whyTooFar(key: string, value: unknown): string | undefined {
   if (key === "automountServiceAccountToken") return value === false ? undefined : NO_TOKEN;
   const claim = key === "claimName" ? value : NAMES_CLAIM.test(key) ? nameOf(value) : undefined;
   if (isIn(RESERVED_CLAIMS, claim)) return whyReserved(`claim ${claim}`);
+  if (key === "claimName" && value === CHILDREN_OPTIONS.runsClaim) return HAS_RUNS;
   const secret = key === "secretName" ? value : NAMES_SECRET.test(key) ? nameOf(value) : undefined;
   if (isIn(RESERVED_SECRETS, secret)) return whyReserved(`secret ${secret}`);
   return undefined;

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 import type { Tokens } from "../access/tokens.ts";
 import type { Cluster } from "../cluster.ts";
 import { type JsonObject, type KubeObject, objectsAt, textAt } from "../json.ts";
@@ -46,7 +47,8 @@ export function launch(
     const folders = writeVolumes(pod, directory, options);
     const given = environmentOf(pod, container, cluster);
     const environment = { ...options.service, ...image.environment, ...given };
-    const mounted = (text: string): string => rewrite(inFolders(text, container, folders), pod);
+    const mounts = mountsOf(container, folders);
+    const mounted = (text: string): string => rewrite(inFolders(text, mounts), pod);
     const command = wordsOf(container, "command");
     const words = [...command, ...wordsOf(container, "args")];
     const argv = words.map((word) => mounted(expand(word, environment)));
@@ -69,14 +71,29 @@ function wordsOf(container: JsonObject, field: string): string[] {
   return Array.isArray(words) ? words.map(String) : [];
 }
 
-/** There is no root of its own: a path where a volume is mounted becomes its folder's. */
-function inFolders(text: string, container: JsonObject, folders: Map<string, string>): string {
-  const mounts = new Map(
-    objectsAt(container, "volumeMounts").map((mount) => [
-      textAt(mount, "mountPath").replace(/\/$/, ""),
-      folders.get(textAt(mount, "name")) ?? "",
-    ]),
+/** The folder behind each mount's path; a `subPath` that is not there is made, as by the kubelet. */
+function mountsOf(container: JsonObject, folders: Map<string, string>): Map<string, string> {
+  return new Map(
+    objectsAt(container, "volumeMounts").map((mount) => {
+      const subPath = textAt(mount, "subPath");
+      if (isAbsolute(subPath)) {
+        throw new MissingSource(`error SubPath \`${subPath}\` must not be an absolute path`);
+      }
+      if (subPath.split("/").includes("..")) {
+        throw new MissingSource(
+          `unable to provision SubPath \`${subPath}\`: must not contain '..'`,
+        );
+      }
+      const volume = folders.get(textAt(mount, "name"));
+      const place = volume === undefined ? "" : join(volume, subPath);
+      if (place !== "" && !existsSync(place)) mkdirSync(place, { recursive: true });
+      return [textAt(mount, "mountPath").replace(/\/$/, ""), place];
+    }),
   );
+}
+
+/** There is no root of its own: a path where a volume is mounted becomes its folder's. */
+function inFolders(text: string, mounts: Map<string, string>): string {
   // All in one pass: a folder may have another mount's path in its own.
   const paths = [...mounts.keys()].sort((a, b) => b.length - a.length).map(escaped);
   if (paths.length === 0) return text;

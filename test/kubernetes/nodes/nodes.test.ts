@@ -116,6 +116,37 @@ test("a path of the image is its own, also where a volume is mounted above it", 
   assert.match(said, /^\/tmp\/own \/\S+\/volumes\/t \/tmp\/ownx\n$/);
 });
 
+test("a mount with a subPath is that folder of the volume, made if it is not there", async () => {
+  const text = "echo kept > /all/own/x && cat /all/other/own/x";
+  const pod = (name: string, subPath: string): JsonObject => {
+    const volumeMounts = [
+      { name: "claim", mountPath: "/all/own", subPath },
+      { name: "claim", mountPath: "/all/other", readOnly: true },
+    ];
+    const volumes = [{ name: "claim", persistentVolumeClaim: { claimName: "c" } }];
+    const containers = [script(text, { volumeMounts })];
+    return { metadata: { name }, spec: { restartPolicy: "Never", containers, volumes } };
+  };
+  await kube.request("POST", PODS, pod("deep", "own"));
+  await until("the end", async () => {
+    const { body } = await kube.request("GET", `${PODS}/deep`);
+    return textAt(body, "status", "phase") === "Succeeded" || undefined;
+  });
+  assert.equal((await kube.request("GET", `${PODS}/deep/log`)).body, "kept\n");
+  for (const [name, subPath, why] of [
+    ["up", "own/../..", "unable to provision SubPath `own/../..`: must not contain '..'"],
+    ["root", "/own", "error SubPath `/own` must not be an absolute path"],
+  ] as const) {
+    await kube.request("POST", PODS, pod(name, subPath));
+    const waiting = await until("why it waits", async () => {
+      const { body } = await kube.request("GET", `${PODS}/${name}`);
+      return at(body, "status", "containerStatuses", 0, "state", "waiting") as JsonObject;
+    });
+    assert.deepEqual([waiting.reason, waiting.message], ["CreateContainerConfigError", why]);
+    await kube.request("DELETE", `${PODS}/${name}`);
+  }
+});
+
 test("a followed log goes on until the pod ends", { skip: whyNoKubectl() ?? false }, async () => {
   await kube.request("POST", JOBS, job("chatty", "echo one; sleep 0.5; echo two", ONE));
   await running("chatty", 1);
