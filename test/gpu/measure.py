@@ -80,12 +80,14 @@ def _run(part: str, machine, sizes, has_engine: bool) -> object:
 
         return train_model(machine, sizes)
     from check_engine import check_engine
+    from check_forks import check_forks
     from check_snapshot import check_snapshot
     from compare_with_cpu import compare
 
     return [
         *check_engine(machine.device, sizes),
         *check_snapshot(machine.device),
+        *check_forks(machine.device, sizes.engine_steps),
         *compare("cpu", machine.device.type, sizes.engine_steps),
     ]
 

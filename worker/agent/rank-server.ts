@@ -14,7 +14,7 @@ const TAIL_LINES = 20;
 const NOT_STARTED = 127;
 
 const answerSchema = z.union([
-  z.object({ ready: z.object({}) }),
+  z.object({ ready: z.object({ forks: z.boolean() }) }),
   z.object({ started: z.object({ token: z.string(), pid: z.number() }) }),
   z.object({
     exited: z.object({
@@ -100,7 +100,8 @@ export class RankServer {
       const answer = answerSchema.parse(JSON.parse(line));
       if ("ready" in answer) {
         isReady = true;
-        this.#options.note("ready to start ranks");
+        const each = answer.ready.forks ? "" : "; each imports for itself";
+        this.#options.note(`ready to start ranks${each}`);
       } else if ("started" in answer) {
         this.#ranks.get(answer.started.token)?.hasStarted(answer.started.pid);
       } else {

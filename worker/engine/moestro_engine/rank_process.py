@@ -54,7 +54,7 @@ def _work(link: AgentLink) -> None:
     assignment = link.take("assignment").assignment
     if assignment.log_path:
         write_to(assignment.log_path)
-    # Data first: it needs no torch, and nobody else waits at the rendezvous if it will not do.
+    # Data first: nobody else waits at the rendezvous if it will not do.
     data = None
     if assignment.local_rank == 0:
         data = prepare_data(assignment.job)

@@ -5,7 +5,7 @@ that imports for itself. Lines of JSON come on standard input, in answer others 
 
     {"start": {"token": ..., "log": ...}}       {"started": {"token": ..., "pid": ...}}
     {"signal": {"token": ..., "name": ...}}     {"exited": {"token": ..., "code": ..., "signal": ...}}
-                                                {"ready": {}}, once
+                                                {"ready": {"forks": ...}}, once
 
 A rank's output goes to its log. The server ends with its input, and its ranks with it.
 """
@@ -43,7 +43,7 @@ class RankServer:
         os.set_blocking(self._wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        self._answer("ready")
+        self._answer("ready", forks=self._forks)
         while True:
             readable, _, _ = select.select([0, self._wakeup], [], [])
             if self._wakeup in readable:

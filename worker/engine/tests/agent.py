@@ -1,6 +1,10 @@
 """The smallest agent that can run ranks: for tests of the engine's side of the protocol."""
 
+import atexit
+import functools
+import itertools
 import selectors
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rank_server import RankServer
 from spawn import environment
 
 from moestro.v1 import job_pb2, plan_pb2, rank_pb2
@@ -30,6 +35,19 @@ class RankEnd:
         return [getattr(message, kind) for message in self.messages if message.WhichOneof("message") == kind]
 
 
+_runs = itertools.count()
+
+
+@functools.cache
+def rank_server() -> RankServer:
+    """Of all agents of this process."""
+    folder = tempfile.mkdtemp()
+    server = RankServer(Path(folder))
+    atexit.register(shutil.rmtree, folder)
+    atexit.register(server.close)
+    return server
+
+
 class Agent:
     """Starts the ranks of a plan and speaks with them until all have ended.
 
@@ -38,7 +56,8 @@ class Agent:
 
     def __init__(self, job: job_pb2.EngineJob, plan: plan_pb2.Plan, generation: int = 1, **assignment) -> None:
         self.world = plan.world_size
-        self.tokens = [f"token-{rank}" for rank in range(self.world)]
+        run = next(_runs)
+        self.tokens = [f"token-{run}-{rank}" for rank in range(self.world)]
         self.ends = [RankEnd() for _ in range(self.world)]
         self._common = rank_pb2.RankAssignment(
             run_id="test",
@@ -58,22 +77,23 @@ class Agent:
         self._num_open = self.world
 
     def run(self, on_step: Callable[["Agent", int], None] = lambda agent, step: None) -> list[RankEnd]:
+        server = rank_server()
+        self._selector.register(server.listener, selectors.EVENT_READ)
         with tempfile.TemporaryDirectory() as folder:
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(f"{folder}/agent.sock")
-            listener.listen(self.world)
-            self._selector.register(listener, selectors.EVENT_READ)
-            errors = [Path(folder, f"stderr-{rank}") for rank in range(self.world)]
-            processes = [start_rank(f"{folder}/agent.sock", errors[rank], self.tokens[rank]) for rank in range(self.world)]
+            logs = [Path(folder, f"rank-{rank}.log") for rank in range(self.world)]
+            for token, log in zip(self.tokens, logs, strict=True):
+                server.ask(start={"token": token, "log": str(log)})
             try:
-                self._serve(listener, processes, on_step)
-                for rank, process in enumerate(processes):
-                    self.ends[rank].exit_code = process.wait(DEADLINE_S)
-                    self.ends[rank].stderr = errors[rank].read_text()
+                self._serve(server.listener, on_step)
+            except BaseException:
+                for token in self.tokens:
+                    server.ask(signal={"token": token, "name": "SIGKILL"})
+                raise
             finally:
-                for process in processes:
-                    process.kill()
-                    process.wait()
+                codes = server.exit_codes(self.tokens)
+            for token, log, end in zip(self.tokens, logs, self.ends, strict=True):
+                end.exit_code = codes[token]
+                end.stderr = log.read_text()
         return self.ends
 
     def tell(self, rank: int, **message) -> None:
@@ -90,7 +110,7 @@ class Agent:
         connection.close()
         self._num_open -= 1
 
-    def _serve(self, listener: socket.socket, processes: list[subprocess.Popen], on_step) -> None:
+    def _serve(self, listener: socket.socket, on_step) -> None:
         deadline = time.monotonic() + DEADLINE_S
         while self._num_open > 0:
             assert time.monotonic() < deadline, "the ranks took too long"

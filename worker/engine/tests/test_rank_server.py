@@ -1,7 +1,6 @@
 """The process that ranks are forked from, by what its agent hears."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -11,50 +10,30 @@ import time
 from pathlib import Path
 
 import pytest
+from rank_server import PATIENCE_S, RankServer
 from spawn import environment
 
 from moestro.v1 import rank_pb2
 from moestro_engine.link.framing import FrameDecoder
 
-PATIENCE_S = 30
 
-
-class Server:
-    def __init__(self, folder: Path, program: list[str] | None = None) -> None:
-        self.path = str(folder / "s.sock")
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(8)
-        self.listener.settimeout(PATIENCE_S)
-        command = [sys.executable, *(program or ["-m", "moestro_engine.rank_server"]), "--socket", self.path]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(command, env=environment(), text=True, **pipes)
-
-    def ask(self, **request) -> None:
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-
-    def answer(self) -> dict:
-        return json.loads(self.process.stdout.readline())
-
-    def start(self, token: str, log: Path) -> tuple[int, socket.socket]:
-        """The rank's process id, and its end of the socket once it has said who it is."""
-        self.ask(start={"token": token, "log": str(log)})
-        started = self.answer()["started"]
-        assert started["token"] == token
-        connection, _ = self.listener.accept()
-        connection.settimeout(PATIENCE_S)
-        (hello,) = FrameDecoder().feed(connection.recv(1000))
-        assert rank_pb2.RankToAgent.FromString(hello).hello.token == token
-        return started["pid"], connection
+def start(server: RankServer, token: str, log: Path) -> tuple[int, socket.socket]:
+    """The rank's process id, and its end of the socket once it has said who it is."""
+    server.ask(start={"token": token, "log": str(log)})
+    started = server.answer()["started"]
+    assert started["token"] == token
+    connection, _ = server.listener.accept()
+    connection.settimeout(PATIENCE_S)
+    (hello,) = FrameDecoder().feed(connection.recv(1000))
+    assert rank_pb2.RankToAgent.FromString(hello).hello.token == token
+    return started["pid"], connection
 
 
 @pytest.fixture
 def server(tmp_path):
-    one = Server(tmp_path)
-    with one.process:
-        yield one
-        one.process.kill()
+    one = RankServer(tmp_path)
+    yield one
+    one.close()
 
 
 def ended(pid: int) -> bool:
@@ -71,7 +50,7 @@ def until(true) -> None:
 
 
 def test_it_has_all_imported_and_holds_nothing(server):
-    assert server.answer() == {"ready": {}}
+    assert server.answer() == {"ready": {"forks": True}}
     proc = Path(f"/proc/{server.process.pid}")
     assert "libtorch" in (proc / "maps").read_text()
     assert len(list((proc / "task").iterdir())) == 1
@@ -79,9 +58,9 @@ def test_it_has_all_imported_and_holds_nothing(server):
 
 
 def test_ranks_are_forks_that_write_to_their_logs_alone(server, tmp_path):
-    assert server.answer() == {"ready": {}}
-    pid, _ = server.start("a", tmp_path / "a.log")
-    other, _ = server.start("b", tmp_path / "b.log")
+    assert server.answer() == {"ready": {"forks": True}}
+    pid, _ = start(server, "a", tmp_path / "a.log")
+    other, _ = start(server, "b", tmp_path / "b.log")
     assert pid != other
     for one, log in ((pid, "a.log"), (other, "b.log")):
         files = {int(link.name): os.readlink(link) for link in Path(f"/proc/{one}/fd").iterdir()}
@@ -92,48 +71,48 @@ def test_ranks_are_forks_that_write_to_their_logs_alone(server, tmp_path):
 
 
 def test_how_a_rank_ended_is_told(server, tmp_path):
-    assert server.answer() == {"ready": {}}
-    _, connection = server.start("a", tmp_path / "a.log")
-    server.start("b", tmp_path / "b.log")
+    assert server.answer() == {"ready": {"forks": True}}
+    _, connection = start(server, "a", tmp_path / "a.log")
+    _, other = start(server, "b", tmp_path / "b.log")
     server.ask(signal={"token": "b", "name": "SIGTERM"})
     assert server.answer() == {"exited": {"token": "b", "signal": "SIGTERM"}}
+    assert other.recv(1) == b""
     connection.close()
     assert server.answer() == {"exited": {"token": "a", "code": 1}}
     assert "the agent has gone" in (tmp_path / "a.log").read_text()
     server.ask(signal={"token": "a", "name": "SIGKILL"})
-    server.start("c", tmp_path / "c.log")
+    start(server, "c", tmp_path / "c.log")
 
 
 def test_ranks_end_with_it_and_it_ends_with_its_input(server, tmp_path):
-    assert server.answer() == {"ready": {}}
-    pid, _ = server.start("a", tmp_path / "a.log")
+    assert server.answer() == {"ready": {"forks": True}}
+    pid, _ = start(server, "a", tmp_path / "a.log")
     server.process.stdin.close()
     assert server.process.wait(PATIENCE_S) == 0
     until(lambda: ended(pid))
 
 
 def test_ranks_end_with_one_that_is_killed(server, tmp_path):
-    assert server.answer() == {"ready": {}}
-    pid, _ = server.start("a", tmp_path / "a.log")
+    assert server.answer() == {"ready": {"forks": True}}
+    pid, _ = start(server, "a", tmp_path / "a.log")
     server.process.send_signal(signal.SIGKILL)
     until(lambda: ended(pid))
 
 
 def test_where_forks_do_not_work_a_rank_imports_for_itself(tmp_path):
     program = (
+        "-c",
         "import runpy, moestro_engine.preloaded as preloaded; preloaded.forks_work = lambda: False;"
-        "runpy.run_module('moestro_engine.rank_server', None, '__main__')"
+        "runpy.run_module('moestro_engine.rank_server', None, '__main__')",
     )
-    server = Server(tmp_path, ["-c", program])
-    with server.process:
-        assert server.answer() == {"ready": {}}
+    with contextlib.closing(RankServer(tmp_path, program)) as server:
+        assert server.answer() == {"ready": {"forks": False}}
         assert "libtorch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
-        pid, _ = server.start("a", tmp_path / "a.log")
+        pid, _ = start(server, "a", tmp_path / "a.log")
         assert b"moestro_engine\0--socket" in Path(f"/proc/{pid}/cmdline").read_bytes()
         assert os.readlink(f"/proc/{pid}/fd/2") == str(tmp_path / "a.log")
         server.ask(signal={"token": "a", "name": "SIGKILL"})
         assert server.answer() == {"exited": {"token": "a", "signal": "SIGKILL"}}
-        server.process.kill()
 
 
 def test_a_driver_that_is_not_there_has_not_begun():

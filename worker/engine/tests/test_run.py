@@ -200,7 +200,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_with_step_layer_and_rank(tiny)
     assert [shards.step for shards in end.of("checkpoint")] == [1], "what was being written is of a good step"
 
 
-def test_data_that_will_not_do_fails_as_the_users_error_before_torch_is_loaded(tiny, tmp_path):
+def test_data_that_will_not_do_fails_as_the_users_error(tiny, tmp_path):
     job = type(tiny[0])()
     job.CopyFrom(tiny[0])
     job.data.text_path = str(tmp_path / "nowhere")
