@@ -4,7 +4,7 @@ import { addEventLoopLag } from "./event-loop-lag.ts";
 import { addStateGauges } from "./state-gauges.ts";
 import type { RestartCause, ServiceState, Telemetry } from "./telemetry.ts";
 
-/** From a standby interpreter's restart to a wait for new nodes. */
+/** From ranks that are forked again to a wait for new nodes. */
 const RECOVERY_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60, 300, 1800];
 /** From at once to days. */
 const WAIT_BUCKETS_S = [0.1, 1, 5, 15, 60, 300, 1800, 7200, 43_200, 172_800];

@@ -26,6 +26,8 @@ const MAX_JOIN_BYTES = 16 * 1024;
 /** Owns what no submitter may change: the run of a coordinator that has only one. */
 const NOBODY = "";
 
+export class PortTakenError extends MoestroError {}
+
 export type RpcServer = {
   server: Server;
   /** A new certificate for the connections to come. */
@@ -106,14 +108,12 @@ function listen(
         resolve(bound);
         return;
       }
-      const why = /EADDRINUSE/.test(error.message)
-        ? "another process listens on it"
-        : error.message.replace(/\s+/g, " ");
+      const say = (why: string) =>
+        `--listen ${address}: ${why}; choose another port, or 0 for any free one`;
       reject(
-        new MoestroError(
-          "environment",
-          `--listen ${address}: ${why}; choose another port, or 0 for any free one`,
-        ),
+        /EADDRINUSE/.test(error.message)
+          ? new PortTakenError("environment", say("another process listens on it"))
+          : new MoestroError("environment", say(error.message.replace(/\s+/g, " "))),
       );
     });
   });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { credentialsPath } from "../../worker/agent/credentials.ts";
+import { tailOf } from "../../worker/agent/log-tail.ts";
 import { type Identity, issue } from "../rpc/certificates.ts";
 import { writeCredentials } from "../rpc/credentials-file.ts";
 import { isAlive } from "../store/holder.ts";
@@ -30,11 +31,15 @@ export class LocalAgent {
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, credentials: string) {
+  private constructor(child: ChildProcess, credentials: string, logPath: string) {
     this.#child = child;
     this.ended = new Promise((resolve) => {
       child.once("error", (error) => resolve(`could not be started: ${error.message}`));
-      child.once("exit", (code, signal) => resolve(signal ? `ended by ${signal}` : `exit ${code}`));
+      child.once("exit", (code, signal) => {
+        const last = code ? tailOf(logPath).at(-1) : undefined;
+        const said = last === undefined ? "" : `; the last line of ${logPath}: ${last}`;
+        resolve(signal ? `ended by ${signal}` : `exit ${code}${said}`);
+      });
     });
     void this.ended.then(() => rmSync(credentials, { recursive: true, force: true }));
   }
@@ -58,7 +63,7 @@ export class LocalAgent {
       detached: true,
     });
     closeSync(log);
-    return new LocalAgent(child, credentials);
+    return new LocalAgent(child, credentials, options.logPath);
   }
 
   get pid(): number {

@@ -104,5 +104,6 @@ function describeExit(exit: RankExited): string {
   if (exit.signal !== "") return `rank ${exit.rank} was ended by ${exit.signal}`;
   if (exit.failure?.userError) return exit.failure.message;
   const said = exit.failure?.message ?? exit.stderrTail.at(-1) ?? "it said nothing";
-  return `rank ${exit.rank} ended with exit code ${exit.exitCode ?? "unknown"}: ${said}`;
+  const code = exit.exitCode === undefined ? "" : ` with exit code ${exit.exitCode}`;
+  return `rank ${exit.rank} ended${code}: ${said}`;
 }

@@ -18,6 +18,7 @@ import { createGuard } from "../rpc/guard.ts";
 import { addIdentityService } from "../rpc/identity-service.ts";
 import { addJoinService, type PodIdentities } from "../rpc/join-service.ts";
 import { issueCoordinator, keepCertified } from "../rpc/keep-certified.ts";
+import { listenSideBySide } from "../rpc/listen-side-by-side.ts";
 import { notLeading } from "../rpc/not-leading.ts";
 import { addRunService } from "../rpc/run-service.ts";
 import { createJoinServer, createRpcServer, type RpcServer } from "../rpc/server.ts";
@@ -233,19 +234,10 @@ export class Coordinator {
       () => rpc.close(),
       () => joining.close(),
     );
-    // Of a free port the next one may be taken; then another free one is asked for.
-    let retries = listen.port === 0 && joinPort === undefined ? 10 : 0;
-    for (;;) {
-      const port = await rpc.listen(listen.host, listen.port);
-      try {
-        await joining.listen(listen.host, joinPort ?? port + 1);
-        return port;
-      } catch (error) {
-        if (retries === 0) throw error;
-        retries -= 1;
-        rpc.unlisten(listen.host, port);
-      }
-    }
+    if (joinPort === undefined) return listenSideBySide(rpc, joining, listen);
+    const port = await rpc.listen(listen.host, listen.port);
+    await joining.listen(listen.host, joinPort);
+    return port;
   }
 
   #lead(store: Store): void {

@@ -8,6 +8,9 @@ import { textAt } from "../kubernetes/json.ts";
 import { startKubectl } from "../kubernetes/kubectl.ts";
 import { startCluster, type TestCluster } from "../kubernetes/start.ts";
 
+const HOOKS = fileURLToPath(new URL("../faults/hooks", import.meta.url));
+/** So long, a job of 240 steps outlasts what is done to it, also on a fast machine. */
+const LEAST_STEP_MS = 250;
 const LAUNCHER = fileURLToPath(new URL("../../bin/moestro.mjs", import.meta.url));
 
 /**
@@ -25,7 +28,10 @@ export class Cluster {
     const moestro = {
       prefix: [process.execPath],
       entrypoint: [LAUNCHER],
-      environment: { MOESTRO_PYTHON: pythonExecutable(), OMP_NUM_THREADS: "1", PATH: path() },
+      environment: {
+        ...{ MOESTRO_PYTHON: pythonExecutable(), OMP_NUM_THREADS: "1", PATH: path() },
+        ...{ PYTHONPATH: HOOKS, MOESTRO_LEAST_STEP_MS: String(LEAST_STEP_MS) },
+      },
     };
     const [coordinator, store] = await freePorts();
     const kube = await startCluster({

@@ -24,7 +24,7 @@ import { type AssignmentOptions, assignmentOf } from "./rank-assignment.ts";
 import type { RankExit, RankHandle } from "./rank-process.ts";
 import { stacksOf } from "./stacks.ts";
 
-/** A link whose process is gone is closed by the kernel; this only bounds the wait. */
+/** A process that is gone has its link closed by the kernel; this only bounds the wait. */
 const DRAIN_MS = 500;
 
 export type RankGroupOptions = AssignmentOptions & {
@@ -176,12 +176,13 @@ export class RankGroup {
   }
 
   async #watch(rank: number, one: RankHandle): Promise<void> {
-    const { exitCode, signal, logTail }: RankExit = await one.ended;
+    const { exitCode, signal, logTail, problem }: RankExit = await one.ended;
     await Promise.race([
       one.link.drained(),
       new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref()),
     ]);
-    const failure = this.#failures.get(rank);
+    const told = problem ? create(RankFailedSchema, { message: problem }) : undefined;
+    const failure = this.#failures.get(rank) ?? told;
     const finished = this.#finished.get(rank);
     this.#exit({
       ...{ rank, signal, stderrTail: logTail },

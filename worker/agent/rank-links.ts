@@ -19,6 +19,9 @@ export class RankLink {
   /** Settles once the process has connected. */
   readonly connected: Promise<void>;
   #markConnected: () => void = () => {};
+  /** Settles once its connection is closed. */
+  readonly closed: Promise<void>;
+  #markClosed: () => void = () => {};
   #socket: Socket | undefined;
   #outbox: Buffer[] = [];
   #inbox: RankToAgent["message"][] = [];
@@ -27,6 +30,9 @@ export class RankLink {
   constructor() {
     this.connected = new Promise((resolve) => {
       this.#markConnected = resolve;
+    });
+    this.closed = new Promise((resolve) => {
+      this.#markClosed = resolve;
     });
   }
 
@@ -48,15 +54,14 @@ export class RankLink {
 
   /** Resolves once all that the process sent before it ended has been handled. */
   async drained(): Promise<void> {
-    const socket = this.#socket;
-    if (!socket || socket.closed) return;
-    await new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    if (this.#socket) await this.closed;
   }
 
   /** Takes the process's connection; false if it has one already. */
   attach(socket: Socket): boolean {
     if (this.#socket) return false;
     this.#socket = socket;
+    socket.once("close", this.#markClosed);
     for (const frame of this.#outbox.splice(0)) socket.write(frame);
     this.#markConnected();
     return true;

@@ -9,7 +9,14 @@ export function threadsPerRank(numRanks: number): number {
   return Math.max(1, Math.floor(availableParallelism() / numRanks));
 }
 
-export type RankExit = { exitCode: number | undefined; signal: string; logTail: string[] };
+export type RankExit = {
+  /** Undefined of one that a signal ended, or that never was. */
+  exitCode: number | undefined;
+  signal: string;
+  logTail: string[];
+  /** What ended it that it could not tell itself. */
+  problem?: string;
+};
 
 /** A rank as its group deals with it: a process, or in measurements what stands for one. */
 export type RankHandle = {
@@ -30,7 +37,7 @@ export type RankProcessOptions = {
   /** Where the output goes until an assignment names another file. */
   logPath: string;
   /** Has a signal sent to it, if it has not ended. */
-  signal(token: string, signal: NodeJS.Signals): void;
+  signal(signal: NodeJS.Signals): void;
 };
 
 /**
@@ -85,7 +92,7 @@ export class RankProcess implements RankHandle {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.#running) this.#options.signal(this.token, signal);
+    if (this.#running) this.#options.signal(signal);
   }
 
   /** Asks the process to end, and ends it after `graceMs`; without any, at once. */
@@ -104,11 +111,11 @@ export class RankProcess implements RankHandle {
     this.#markStarted(pid);
   }
 
-  /** @param logTail the last lines of its log if not given */
-  hasEnded(exit: { exitCode?: number; signal?: string; logTail?: string[] }): void {
-    const { exitCode, signal = "", logTail = tailOf(this.#logPath) } = exit;
+  hasEnded(exit: Partial<RankExit>): void {
+    const { exitCode, signal = "", problem } = exit;
     this.#running = false;
     this.#markStarted(undefined);
-    this.#markEnded({ exitCode, signal, logTail });
+    const logTail = tailOf(this.#logPath);
+    this.#markEnded({ exitCode, signal, logTail, ...(problem === undefined ? {} : { problem }) });
   }
 }

@@ -1,141 +1,148 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { delimiter } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { z } from "zod";
-import type { RankLinks } from "./rank-links.ts";
-import { type RankHandle, RankProcess } from "./rank-process.ts";
+import { closeSync, openSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { holderOf, isAlive } from "../../coordinator/store/holder.ts";
+import {
+  SignalRankProcessSchema,
+  StartRankProcessSchema,
+} from "../../proto/gen/moestro/v1/rank_pb.js";
+import { type RankExit, type RankHandle, RankProcess } from "./rank-process.ts";
+import { ServerProcess, type ServerProcessOptions } from "./rank-server-process.ts";
 
-const ENGINE = fileURLToPath(new URL("../engine", import.meta.url));
+/** What starts ranks does so at once; on a machine that is overloaded, within this. */
+const ANSWER_MS = 10_000;
+/** Ranks that end with what started them hold their memory for a moment yet. */
+const GONE_MS = 30_000;
+const GONE_POLL_MS = 50;
 
-/** Lines of what it says itself that are kept, for when it ends. */
-const TAIL_LINES = 20;
-/** What the shell says of a command that it cannot start. */
-const NOT_STARTED = 127;
-
-const answerSchema = z.union([
-  z.object({ ready: z.object({ forks: z.boolean() }) }),
-  z.object({ started: z.object({ token: z.string(), pid: z.number() }) }),
-  z.object({
-    exited: z.object({
-      token: z.string(),
-      code: z.number().optional(),
-      signal: z.string().optional(),
-    }),
-  }),
-]);
-
-export type RankServerOptions = {
-  python: string;
-  links: RankLinks;
-  /** Processor threads for each rank's computations. */
-  numThreads: number;
+export type RankServerOptions = Omit<ServerProcessOptions, "answerMs"> & {
+  answerMs?: number;
   /** One line for the log. */
   note(line: string): void;
 };
 
 /**
- * The process that ranks are forked from: it has imported all they need, which is most of
- * what a start, or a restart, would take. One that ends takes its ranks along; the next one
- * is made at once, or if it never came to stand, when ranks are to start again.
+ * Starts ranks by a process that has imported all they need, which is most of what a start, or
+ * a restart, would take: they are forked from it. One that ends takes its ranks along; the next
+ * one is made at once, or if it never came to stand, when ranks are to start again.
  */
 export class RankServer {
   readonly #options: RankServerOptions;
-  /** By the secret they are known by. */
+  readonly #answerMs: number;
+  /** By the secret they are known by, to their end. */
   readonly #ranks = new Map<string, RankProcess>();
-  #child: ChildProcessWithoutNullStreams | undefined;
+  /** Those that are to start once it can. */
+  readonly #waiting = new Set<RankProcess>();
+  #process: ServerProcess | undefined;
+  #canStart = false;
   #isClosed = false;
 
   constructor(options: RankServerOptions) {
     this.#options = options;
-    this.#open();
+    this.#answerMs = options.answerMs ?? ANSWER_MS;
+    this.#process = this.#open();
   }
 
-  /** Undefined while there is none. */
-  get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
-  /** A process that is to become a rank; without a better place it writes to `logPath`. */
+  /**
+   * A process that is to become a rank; without a better place it writes to `logPath`.
+   * Throws if nothing can be written there.
+   */
   start(logPath: string): RankHandle {
-    const { links } = this.#options;
-    if (!this.#child) this.#open();
+    closeSync(openSync(logPath, "a"));
+    this.#process ??= this.#open();
     const rank = new RankProcess({
-      ...{ links, logPath },
-      signal: (token, name) => this.#ask({ signal: { token, name } }),
+      ...{ links: this.#options.links, logPath },
+      signal: (name) => this.#signal(rank, name),
     });
     this.#ranks.set(rank.token, rank);
-    this.#ask({ start: { token: rank.token, log: logPath } });
+    if (this.#canStart) this.#start(rank);
+    else this.#waiting.add(rank);
+    void rank.link.closed.then(() => this.#lookAfter(rank));
     return rank;
   }
 
-  /** Ends it, and what ranks there still are. */
+  /** Ends what starts ranks, and what ranks there still are. */
   close(): void {
     this.#isClosed = true;
-    this.#child?.kill("SIGKILL");
+    this.#process?.kill();
   }
 
-  #open(): void {
-    const { python, links, numThreads } = this.#options;
-    const child = spawn(python, ["-m", "moestro_engine.rank_server", "--socket", links.path], {
-      env: {
-        ...process.env,
-        PYTHONPATH: [ENGINE, process.env.PYTHONPATH].filter(Boolean).join(delimiter),
-        PYTHONUNBUFFERED: "1",
-        OMP_NUM_THREADS: String(numThreads),
-        // numpy would start threads when it is imported, and computes nothing here.
-        OPENBLAS_NUM_THREADS: "1",
+  #open(): ServerProcess {
+    const { note } = this.#options;
+    const one: ServerProcess = new ServerProcess(
+      { ...this.#options, answerMs: this.#answerMs },
+      {
+        canStart: (whyNoForks) => {
+          note(whyNoForks ? `ranks import for themselves: ${whyNoForks}` : "ready to start ranks");
+          this.#canStart = true;
+          for (const rank of this.#waiting) this.#start(rank);
+          this.#waiting.clear();
+        },
+        started: ({ token, pid, problem }) => {
+          if (problem === "") this.#ranks.get(token)?.hasStarted(Number(pid));
+          else this.#end(token, { problem: `cannot start ranks: ${problem}` });
+        },
+        ended: ({ token, exitCode, signal }) =>
+          this.#end(token, { signal, ...(exitCode === undefined ? {} : { exitCode }) }),
+        isSlow: (seconds) =>
+          note(`process ${one.pid} still imports what ranks need, after ${seconds} s`),
+        lost: (how) => this.#lost(`the process that starts ranks ${how}`),
       },
-    });
-    this.#child = child;
-    let isReady = false;
-    const said: string[] = [];
-    createInterface({ input: child.stderr }).on("line", (line) => {
-      said.push(line);
-      if (said.length > TAIL_LINES) said.shift();
-    });
-    // Of one that has ended or never was, its end tells.
-    child.stdin.on("error", () => {});
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      const answer = answerSchema.parse(JSON.parse(line));
-      if ("ready" in answer) {
-        isReady = true;
-        const each = answer.ready.forks ? "" : "; each imports for itself";
-        this.#options.note(`ready to start ranks${each}`);
-      } else if ("started" in answer) {
-        this.#ranks.get(answer.started.token)?.hasStarted(answer.started.pid);
-      } else {
-        const { token, code, signal } = answer.exited;
-        this.#end(token, {
-          ...(code === undefined ? {} : { exitCode: code }),
-          signal: signal ?? "",
-        });
-      }
-    });
-    child.once("error", ({ message }) => this.#lost(child, isReady, [message]));
-    // Behind all that it has answered.
-    child.once("close", () => this.#lost(child, isReady, said));
+    );
+    return one;
   }
 
-  #lost(child: ChildProcessWithoutNullStreams, wasReady: boolean, logTail: string[]): void {
-    if (this.#child !== child) return;
-    this.#child = undefined;
-    for (const [token, { pid }] of this.#ranks) {
-      // The kernel ends those that had started.
-      this.#end(token, pid ? { signal: "SIGKILL" } : { exitCode: NOT_STARTED, logTail });
+  #start({ token, logPath }: RankProcess): void {
+    const value = create(StartRankProcessSchema, { token, logPath });
+    this.#process?.ask({ case: "startProcess", value });
+  }
+
+  #signal(rank: RankProcess, signal: NodeJS.Signals | ""): void {
+    if (this.#waiting.delete(rank)) {
+      this.#end(rank.token, { signal });
+      return;
     }
-    if (this.#isClosed) return;
-    this.#options.note(`what starts ranks has ended: ${logTail.at(-1) ?? "it said nothing"}`);
-    if (wasReady) this.#open();
+    const value = create(SignalRankProcessSchema, { token: rank.token, signal });
+    this.#process?.ask({ case: "signalProcess", value });
   }
 
-  #end(token: string, exit: Parameters<RankProcess["hasEnded"]>[0]): void {
+  /** Of a rank that has closed its link the end is told soon, unless nobody is there to tell it. */
+  async #lookAfter(rank: RankProcess): Promise<void> {
+    await sleep(this.#answerMs, undefined, { ref: false });
+    if (this.#ranks.has(rank.token)) this.#signal(rank, "");
+  }
+
+  #end(token: string, exit: Partial<RankExit>): void {
     const rank = this.#ranks.get(token);
     this.#ranks.delete(token);
     rank?.hasEnded(exit);
   }
 
-  #ask(request: object): void {
-    this.#child?.stdin.write(`${JSON.stringify(request)}\n`);
+  #lost(what: string): void {
+    const wasReady = this.#canStart;
+    this.#process = undefined;
+    this.#canStart = false;
+    this.#waiting.clear();
+    for (const rank of this.#ranks.values()) void this.#loseRank(rank, what);
+    this.#ranks.clear();
+    if (this.#isClosed) return;
+    this.#options.note(what);
+    if (wasReady) this.#process = this.#open();
+  }
+
+  /** The kernel ends a rank with what started it; where it does not, that its link is closed does. */
+  async #loseRank(rank: RankProcess, what: string): Promise<void> {
+    const { pid } = rank;
+    if (pid === undefined) {
+      rank.hasEnded({ problem: `cannot start ranks: ${what}` });
+      return;
+    }
+    rank.link.close();
+    const holder = holderOf(pid);
+    const deadline = performance.now() + GONE_MS;
+    while (holder && isAlive(holder) && performance.now() < deadline) {
+      await sleep(GONE_POLL_MS, undefined, { ref: false });
+    }
+    rank.hasEnded({ problem: what });
   }
 }

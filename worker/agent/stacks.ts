@@ -12,6 +12,7 @@ const STACKS_MS = 500;
  */
 export async function stacksOf(one: RankHandle): Promise<string[]> {
   if (!one.isRunning) return ["the process has ended"];
+  if (one.pid === undefined) return ["the process is not started yet"];
   // Before it has connected, the signal would end it.
   if (!one.link.isConnected) return [`the process is still starting (${stateOf(one.pid)})`];
   const before = statSync(one.logPath, { throwIfNoEntry: false })?.size ?? 0;

@@ -1,7 +1,8 @@
-"""Faults that a test asks for, in one rank at one step.
+"""What tests do to the steps of ranks: a fault at one, and a least time for each.
 
 Python imports this when it starts, as the tests put this folder on the agents' PYTHONPATH. A file named after
 a rank in MOESTRO_FAULT_DIRECTORY says which fault, and from which step on; it is taken away when it strikes.
+With MOESTRO_LEAST_STEP_MS no step is over before that.
 """
 
 import importlib.abc
@@ -12,6 +13,8 @@ import time
 from pathlib import Path
 
 LOOP = "moestro_engine.training.loop"
+FAULT_DIRECTORY = os.environ.get("MOESTRO_FAULT_DIRECTORY")
+LEAST_STEP_MS = float(os.environ.get("MOESTRO_LEAST_STEP_MS", "0"))
 
 
 class _AroundSteps(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -31,15 +34,19 @@ class _AroundSteps(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.loader.exec_module(module)
         train_step = module.train_step
 
-        def faulty(context, control, step, values):
-            _strike(context, step)
-            return train_step(context, control, step, values)
+        def hooked(context, control, step, values):
+            end = time.monotonic() + LEAST_STEP_MS / 1000
+            if FAULT_DIRECTORY:
+                _strike(context, step)
+            report = train_step(context, control, step, values)
+            time.sleep(max(0.0, end - time.monotonic()))
+            return report
 
-        module.train_step = faulty
+        module.train_step = hooked
 
 
 def _strike(context, step):
-    file = Path(os.environ["MOESTRO_FAULT_DIRECTORY"], f"rank-{context.mesh.rank}")
+    file = Path(FAULT_DIRECTORY, f"rank-{context.mesh.rank}")
     try:
         kind, first = file.read_text().split()
     except FileNotFoundError:
@@ -102,5 +109,5 @@ FAULTS = {
     "slow": _compute_slowly,
 }
 
-if "MOESTRO_FAULT_DIRECTORY" in os.environ:
+if FAULT_DIRECTORY or LEAST_STEP_MS:
     sys.meta_path.insert(0, _AroundSteps())

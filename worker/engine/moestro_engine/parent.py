@@ -1,4 +1,4 @@
-"""A rank never outlives the agent that started it, and tells it where it stands when asked."""
+"""A rank never outlives the process that started it, nor that one the agent; and it tells where it stands when asked."""
 
 import ctypes
 import faulthandler
@@ -22,7 +22,7 @@ def prepare_signals() -> None:
 def die_with_parent() -> None:
     """Have the kernel send SIGKILL when the parent dies (Linux; elsewhere the closed socket ends the rank).
 
-    A parent that died before this call is noticed right after: nobody answers on its socket.
+    A parent that died before this call goes unnoticed here; the agent turns away whom it gave up.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 import sys
 
 CUDA_ERROR_NOT_INITIALIZED = 3
@@ -17,8 +18,9 @@ def import_training() -> None:
 
     import moestro_engine.rank
     import moestro_engine.rendezvous
+    from moestro_engine.kernels.select import HAS_TRITON
 
-    if torch.version.cuda is not None:
+    if torch.version.cuda is not None and HAS_TRITON:
         import moestro_engine.kernels.gate_triton
         import moestro_engine.kernels.permute_triton  # noqa: F401
     # What is here stays: collections in the forks would copy its pages.
@@ -26,13 +28,26 @@ def import_training() -> None:
     gc.freeze()
 
 
-def forks_work() -> bool:
-    """Whether a process that has imported may be forked, by its system: Apple's frameworks do not outlive it."""
-    return sys.platform.startswith("linux")
+def why_nowhere_here() -> str:
+    """Why no process of this system that has imported all may be forked; empty if it may."""
+    return "" if sys.platform.startswith("linux") else "what torch uses of this system does not outlive a fork"
 
 
-def has_begun_cuda() -> bool:
-    """Whether something has initialized CUDA in this process, whose forks could not use it then."""
+def why_not_now() -> str:
+    """Why this process, in which all was imported, may not be forked; empty if it may."""
+    import torch
+
+    # A fork has one thread alone, and what others held locked stays so.
+    others = len(os.listdir("/proc/self/task")) - 1
+    if others > 0:
+        return f"{others} threads were started while all was imported"
+    if torch.version.hip is not None:
+        return "whether a ROCm device was begun cannot be told"
+    return "CUDA was begun while all was imported" if _has_begun_cuda() else ""
+
+
+def _has_begun_cuda() -> bool:
+    """Whether CUDA is initialized in this process: its forks could not use it."""
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
     except OSError:

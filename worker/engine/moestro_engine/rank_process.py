@@ -10,7 +10,8 @@ from moestro_engine.data.prepare import prepare_data
 from moestro_engine.errors import AgentGoneError, describe, is_lost_peer, is_user_error
 from moestro_engine.link.agent_link import AgentLink
 from moestro_engine.log_file import write_to
-from moestro_engine.parent import die_with_parent, prepare_signals
+from moestro_engine.parent import prepare_signals
+from moestro_engine.process_name import name_process
 
 
 def be_rank(socket: str, token: str) -> NoReturn:
@@ -27,7 +28,6 @@ def be_rank(socket: str, token: str) -> NoReturn:
 
 def _be_rank(socket: str, token: str) -> int:
     prepare_signals()
-    die_with_parent()
     try:
         link = AgentLink.connect(socket)
     except OSError as error:
@@ -52,6 +52,7 @@ def _be_rank(socket: str, token: str) -> int:
 
 def _work(link: AgentLink) -> None:
     assignment = link.take("assignment").assignment
+    name_process(f"moestro-r{assignment.rank}")
     if assignment.log_path:
         write_to(assignment.log_path)
     # Data first: nobody else waits at the rendezvous if it will not do.

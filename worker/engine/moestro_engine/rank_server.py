@@ -1,101 +1,116 @@
 """``python -m moestro_engine.rank_server --socket PATH``: starts an agent's ranks, which have all imported when they do.
 
 Torch and the engine are imported once, and each rank is a fork; where forks will not do, it is a process
-that imports for itself. Lines of JSON come on standard input, in answer others go to standard output:
-
-    {"start": {"token": ..., "log": ...}}       {"started": {"token": ..., "pid": ...}}
-    {"signal": {"token": ..., "name": ...}}     {"exited": {"token": ..., "code": ..., "signal": ...}}
-                                                {"ready": {"forks": ...}}, once
-
-A rank's output goes to its log. The server ends with its input, and its ranks with it.
+that imports for itself. The agent asks over the socket that ranks use too. The server ends when that is
+closed, and its ranks with it.
 """
 
 import argparse
-import json
 import os
 import select
 import signal
+import socket
 import sys
+import traceback
 
+from moestro.v1 import rank_pb2
+from moestro_engine.link.framing import FrameDecoder, encode_frame
 from moestro_engine.log_file import write_to
 from moestro_engine.parent import die_with_parent
-from moestro_engine.preloaded import forks_work, has_begun_cuda, import_training
+from moestro_engine.preloaded import import_training, why_not_now, why_nowhere_here
+from moestro_engine.process_name import name_process
 from moestro_engine.rank_process import be_rank
 
 
 class RankServer:
-    def __init__(self, socket: str) -> None:
-        self._socket = socket
-        self._forks = False
+    """``path``: of the socket that the agent listens on; ``token``: by which it knows this process."""
+
+    def __init__(self, path: str, token: str) -> None:
+        self._path = path
+        self._why_no_forks = why_nowhere_here()
         # By process id.
         self._tokens: dict[int, str] = {}
-        self._unread = b""
-        # Whatever prints while it is imported must not come among the answers.
-        self._answers = os.dup(1)
-        os.dup2(2, 1)
+        self._decoder = FrameDecoder()
         self._wakeup, self._wake = os.pipe()
+        self._agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._agent.connect(path)
+        self._say(hello=rank_pb2.RankHello(token=token))
 
     def serve(self) -> None:
-        """Until standard input ends."""
-        if forks_work():
+        """Until the agent closes the socket."""
+        if not self._why_no_forks:
             import_training()
-            self._forks = not has_begun_cuda()
+            self._why_no_forks = why_not_now()
         os.set_blocking(self._wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        self._answer("ready", forks=self._forks)
+        self._say(can_start=rank_pb2.CanStartRanks(why_no_forks=self._why_no_forks))
         while True:
-            readable, _, _ = select.select([0, self._wakeup], [], [])
+            readable, _, _ = select.select([self._agent, self._wakeup], [], [])
             if self._wakeup in readable:
                 os.read(self._wakeup, 4096)
                 self._reap()
-            if 0 in readable:
-                chunk = os.read(0, 1 << 16)
+            if self._agent in readable:
+                chunk = self._agent.recv(1 << 16)
                 if not chunk:
                     return
-                self._hear(chunk)
+                for payload in self._decoder.feed(chunk):
+                    self._hear(rank_pb2.AgentToRank.FromString(payload))
 
-    def _hear(self, chunk: bytes) -> None:
-        *lines, self._unread = (self._unread + chunk).split(b"\n")
-        for line in lines:
-            [(kind, request)] = json.loads(line).items()
-            if kind == "start":
-                self._start(request["token"], request["log"])
-            else:
-                self._signal(request["token"], getattr(signal, request["name"]))
+    def _hear(self, message: rank_pb2.AgentToRank) -> None:
+        if message.HasField("start_process"):
+            self._start(message.start_process)
+        else:
+            self._signal(message.signal_process)
 
-    def _start(self, token: str, log: str) -> None:
-        pid = self._fork(token, log) if self._forks else self._spawn(token, log)
-        self._tokens[pid] = token
-        self._answer("started", token=token, pid=pid)
+    def _start(self, wanted: rank_pb2.StartRankProcess) -> None:
+        started = rank_pb2.RankProcessStarted(token=wanted.token)
+        try:
+            started.pid = self._spawn(wanted) if self._why_no_forks else self._fork(wanted)
+            self._tokens[started.pid] = wanted.token
+        except OSError as error:
+            started.problem = error.strerror or str(error)
+        self._say(process_started=started)
 
-    def _fork(self, token: str, log: str) -> int:
+    def _fork(self, wanted: rank_pb2.StartRankProcess) -> int:
+        server = os.getpid()
         pid = os.fork()
         if pid != 0:
             return pid
         try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            nothing = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(nothing, 0)
-            for file in (nothing, self._answers, self._wakeup, self._wake):
-                os.close(file)
-            write_to(log)
-            be_rank(self._socket, token)
+            die_with_parent()
+            if os.getppid() == server:
+                self._leave_to(wanted.log_path)
+                be_rank(self._path, wanted.token)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
 
-    def _spawn(self, token: str, log: str) -> int:
-        command = [sys.executable, "-m", "moestro_engine", "--socket", self._socket]
-        output = (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
-        return os.posix_spawn(sys.executable, command, {**os.environ, "MOESTRO_RANK_TOKEN": token}, file_actions=files)
+    def _leave_to(self, log_path: str) -> None:
+        """In the fork: lets go of all that is the server's, and writes to the log."""
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        for file in (self._wakeup, self._wake):
+            os.close(file)
+        self._agent.close()
+        name_process("moestro-rank")
+        write_to(log_path)
 
-    def _signal(self, token: str, number: int) -> None:
+    def _spawn(self, wanted: rank_pb2.StartRankProcess) -> int:
+        command = [sys.executable, "-m", "moestro_engine", "--socket", self._path]
+        log = (os.POSIX_SPAWN_OPEN, 1, wanted.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        files = [log, (os.POSIX_SPAWN_DUP2, 1, 2)]
+        environment = {**os.environ, "MOESTRO_RANK_TOKEN": wanted.token}
+        return os.posix_spawn(sys.executable, command, environment, file_actions=files, setsigdef=[signal.SIGTERM])
+
+    def _signal(self, wanted: rank_pb2.SignalRankProcess) -> None:
         """To a process that has not been waited for: its id is nobody else's."""
-        for pid, of in self._tokens.items():
-            if of == token:
-                os.kill(pid, number)
+        for pid, token in self._tokens.items():
+            if token == wanted.token and wanted.signal:
+                os.kill(pid, signal.Signals[wanted.signal])
+        self._say(process_signalled=rank_pb2.RankProcessSignalled())
 
     def _reap(self) -> None:
         while self._tokens:
@@ -103,14 +118,11 @@ class RankServer:
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
-            token = self._tokens.pop(pid)
-            if code >= 0:
-                self._answer("exited", token=token, code=code)
-            else:
-                self._answer("exited", token=token, signal=_name(-code))
+            how = {"exit_code": code} if code >= 0 else {"signal": _name(-code)}
+            self._say(process_ended=rank_pb2.RankProcessEnded(token=self._tokens.pop(pid), **how))
 
-    def _answer(self, kind: str, **about) -> None:
-        os.write(self._answers, json.dumps({kind: about}).encode() + b"\n")
+    def _say(self, **message) -> None:
+        self._agent.sendall(encode_frame(rank_pb2.RankToAgent(**message).SerializeToString()))
 
 
 def _name(number: int) -> str:
@@ -120,10 +132,21 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-if __name__ == "__main__":
+def _main() -> None:
     parser = argparse.ArgumentParser(prog="moestro_engine.rank_server", description="Starts the ranks of an agent.")
     parser.add_argument("--socket", required=True, help="Unix socket the agent listens on")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What ends the agent in order is often sent to all its processes: it ends this one itself, behind its ranks.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     die_with_parent()
-    RankServer(arguments.socket).serve()
+    name_process("moestro-ranks")
+    try:
+        RankServer(arguments.socket, os.environ.get("MOESTRO_RANK_TOKEN", "")).serve()
+    except (BrokenPipeError, ConnectionError):
+        # The agent has gone.
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    _main()

@@ -82,12 +82,12 @@ class Agent:
         with tempfile.TemporaryDirectory() as folder:
             logs = [Path(folder, f"rank-{rank}.log") for rank in range(self.world)]
             for token, log in zip(self.tokens, logs, strict=True):
-                server.ask(start={"token": token, "log": str(log)})
+                server.start(token, log)
             try:
                 self._serve(server.listener, on_step)
             except BaseException:
                 for token in self.tokens:
-                    server.ask(signal={"token": token, "name": "SIGKILL"})
+                    server.signal(token, "SIGKILL")
                 raise
             finally:
                 codes = server.exit_codes(self.tokens)

@@ -256,6 +256,58 @@ export declare type SaveRequest = Message<"moestro.v1.SaveRequest"> & {
 export declare const SaveRequestSchema: GenMessage<SaveRequest>;
 
 /**
+ * Start a process that is to become a rank; RankProcessStarted answers.
+ *
+ * @generated from message moestro.v1.StartRankProcess
+ */
+export declare type StartRankProcess = Message<"moestro.v1.StartRankProcess"> & {
+  /**
+   * The secret it says hello with, and by which it is known here.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * Where it writes until its assignment names another file, absolute.
+   *
+   * @generated from field: string log_path = 2;
+   */
+  logPath: string;
+};
+
+/**
+ * Describes the message moestro.v1.StartRankProcess.
+ * Use `create(StartRankProcessSchema)` to create a new message.
+ */
+export declare const StartRankProcessSchema: GenMessage<StartRankProcess>;
+
+/**
+ * Send a signal to a process unless it has ended; RankProcessSignalled answers.
+ *
+ * @generated from message moestro.v1.SignalRankProcess
+ */
+export declare type SignalRankProcess = Message<"moestro.v1.SignalRankProcess"> & {
+  /**
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * "SIGTERM"; empty asks for the answer alone.
+   *
+   * @generated from field: string signal = 2;
+   */
+  signal: string;
+};
+
+/**
+ * Describes the message moestro.v1.SignalRankProcess.
+ * Use `create(SignalRankProcessSchema)` to create a new message.
+ */
+export declare const SignalRankProcessSchema: GenMessage<SignalRankProcess>;
+
+/**
  * @generated from message moestro.v1.AgentToRank
  */
 export declare type AgentToRank = Message<"moestro.v1.AgentToRank"> & {
@@ -294,6 +346,20 @@ export declare type AgentToRank = Message<"moestro.v1.AgentToRank"> & {
      */
     value: SaveRequest;
     case: "save";
+  } | {
+    /**
+     * To the process that starts the others.
+     *
+     * @generated from field: moestro.v1.StartRankProcess start_process = 6;
+     */
+    value: StartRankProcess;
+    case: "startProcess";
+  } | {
+    /**
+     * @generated from field: moestro.v1.SignalRankProcess signal_process = 7;
+     */
+    value: SignalRankProcess;
+    case: "signalProcess";
   } | { case: undefined; value?: undefined };
 };
 
@@ -411,6 +477,98 @@ export declare type RankFailed = Message<"moestro.v1.RankFailed"> & {
 export declare const RankFailedSchema: GenMessage<RankFailed>;
 
 /**
+ * The process that starts ranks can do so from now on; it has imported all that they need.
+ *
+ * @generated from message moestro.v1.CanStartRanks
+ */
+export declare type CanStartRanks = Message<"moestro.v1.CanStartRanks"> & {
+  /**
+   * Why ranks are no forks of it but import for themselves; empty if they are.
+   *
+   * @generated from field: string why_no_forks = 1;
+   */
+  whyNoForks: string;
+};
+
+/**
+ * Describes the message moestro.v1.CanStartRanks.
+ * Use `create(CanStartRanksSchema)` to create a new message.
+ */
+export declare const CanStartRanksSchema: GenMessage<CanStartRanks>;
+
+/**
+ * @generated from message moestro.v1.RankProcessStarted
+ */
+export declare type RankProcessStarted = Message<"moestro.v1.RankProcessStarted"> & {
+  /**
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * @generated from field: int64 pid = 2;
+   */
+  pid: bigint;
+
+  /**
+   * Why it could not be started; empty if it was.
+   *
+   * @generated from field: string problem = 3;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message moestro.v1.RankProcessStarted.
+ * Use `create(RankProcessStartedSchema)` to create a new message.
+ */
+export declare const RankProcessStartedSchema: GenMessage<RankProcessStarted>;
+
+/**
+ * @generated from message moestro.v1.RankProcessSignalled
+ */
+export declare type RankProcessSignalled = Message<"moestro.v1.RankProcessSignalled"> & {
+};
+
+/**
+ * Describes the message moestro.v1.RankProcessSignalled.
+ * Use `create(RankProcessSignalledSchema)` to create a new message.
+ */
+export declare const RankProcessSignalledSchema: GenMessage<RankProcessSignalled>;
+
+/**
+ * It has ended and was waited for.
+ *
+ * @generated from message moestro.v1.RankProcessEnded
+ */
+export declare type RankProcessEnded = Message<"moestro.v1.RankProcessEnded"> & {
+  /**
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * Of one that no signal ended.
+   *
+   * @generated from field: optional int32 exit_code = 2;
+   */
+  exitCode?: number | undefined;
+
+  /**
+   * "SIGKILL"; empty if none ended it.
+   *
+   * @generated from field: string signal = 3;
+   */
+  signal: string;
+};
+
+/**
+ * Describes the message moestro.v1.RankProcessEnded.
+ * Use `create(RankProcessEndedSchema)` to create a new message.
+ */
+export declare const RankProcessEndedSchema: GenMessage<RankProcessEnded>;
+
+/**
  * @generated from message moestro.v1.RankToAgent
  */
 export declare type RankToAgent = Message<"moestro.v1.RankToAgent"> & {
@@ -477,6 +635,32 @@ export declare type RankToAgent = Message<"moestro.v1.RankToAgent"> & {
      */
     value: RankJoined;
     case: "joined";
+  } | {
+    /**
+     * Of the process that starts the others.
+     *
+     * @generated from field: moestro.v1.CanStartRanks can_start = 11;
+     */
+    value: CanStartRanks;
+    case: "canStart";
+  } | {
+    /**
+     * @generated from field: moestro.v1.RankProcessStarted process_started = 12;
+     */
+    value: RankProcessStarted;
+    case: "processStarted";
+  } | {
+    /**
+     * @generated from field: moestro.v1.RankProcessSignalled process_signalled = 13;
+     */
+    value: RankProcessSignalled;
+    case: "processSignalled";
+  } | {
+    /**
+     * @generated from field: moestro.v1.RankProcessEnded process_ended = 14;
+     */
+    value: RankProcessEnded;
+    case: "processEnded";
   } | { case: undefined; value?: undefined };
 };
 

@@ -14,7 +14,7 @@ import { file_moestro_v1_report } from "./report_pb.js";
  * Describes the file moestro/v1/rank.proto.
  */
 export const file_moestro_v1_rank = /*@__PURE__*/
-  fileDesc("ChVtb2VzdHJvL3YxL3JhbmsucHJvdG8SCm1vZXN0cm8udjEiHwoNU2VsZWN0aW9uQmlhcxIOCgZ2YWx1ZXMYASADKAEiYQoMQ29lZmZpY2llbnRzEhYKDmVmZmVjdGl2ZV9zdGVwGAEgASgDEg4KBnZhbHVlcxgCIAMoARIpCgZiaWFzZXMYAyADKAsyGS5tb2VzdHJvLnYxLlNlbGVjdGlvbkJpYXMiKAoKUmVuZGV6dm91cxIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKAUiRQoTQ2hlY2twb2ludFJlZmVyZW5jZRIMCgRzdGVwGAEgASgDEhEKCWRpcmVjdG9yeRgCIAEoCRINCgVmaWxlcxgDIAMoCSKEAwoOUmFua0Fzc2lnbm1lbnQSDgoGcnVuX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAMSDAoEcmFuaxgDIAEoBRISCgpsb2NhbF9yYW5rGAQgASgFEh4KBHBsYW4YBSABKAsyEC5tb2VzdHJvLnYxLlBsYW4SIgoDam9iGAYgASgLMhUubW9lc3Ryby52MS5FbmdpbmVKb2ISMAoHcmVzdG9yZRgHIAEoCzIfLm1vZXN0cm8udjEuQ2hlY2twb2ludFJlZmVyZW5jZRIuCgxjb2VmZmljaWVudHMYCCADKAsyGC5tb2VzdHJvLnYxLkNvZWZmaWNpZW50cxIdChVjb2xsZWN0aXZlX3RpbWVvdXRfbXMYCSABKAMSGQoRbmV0d29ya19pbnRlcmZhY2UYCiABKAkSFwoPcmVuZGV6dm91c19ob3N0GAsgASgJEgwKBHNsb3QYDCABKAUSEAoIbG9nX3BhdGgYDSABKAkSEwoLbnVtX3RocmVhZHMYDiABKAUiIQoLU3RvcFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCCINCgtTYXZlUmVxdWVzdCL8AQoLQWdlbnRUb1JhbmsSMAoKYXNzaWdubWVudBgBIAEoCzIaLm1vZXN0cm8udjEuUmFua0Fzc2lnbm1lbnRIABIsCgpyZW5kZXp2b3VzGAIgASgLMhYubW9lc3Ryby52MS5SZW5kZXp2b3VzSAASMAoMY29lZmZpY2llbnRzGAMgASgLMhgubW9lc3Ryby52MS5Db2VmZmljaWVudHNIABInCgRzdG9wGAQgASgLMhcubW9lc3Ryby52MS5TdG9wUmVxdWVzdEgAEicKBHNhdmUYBSABKAsyFy5tb2VzdHJvLnYxLlNhdmVSZXF1ZXN0SABCCQoHbWVzc2FnZSImCglSYW5rSGVsbG8SDQoFdG9rZW4YAiABKAlKBAgBEAJSBHJhbmsiDAoKUmFua0pvaW5lZCIeCglSYW5rUmVhZHkSEQoJbmV4dF9zdGVwGAEgASgDIjgKDFJhbmtGaW5pc2hlZBIRCglsYXN0X3N0ZXAYASABKAMSFQoNc3RvcHBlZF9lYXJseRgCIAEoCCJECgpSYW5rRmFpbGVkEg8KB21lc3NhZ2UYASABKAkSEgoKdXNlcl9lcnJvchgCIAEoCBIRCglsb3N0X3BlZXIYAyABKAgixAMKC1JhbmtUb0FnZW50EiYKBWhlbGxvGAEgASgLMhUubW9lc3Ryby52MS5SYW5rSGVsbG9IABIsCgpyZW5kZXp2b3VzGAIgASgLMhYubW9lc3Ryby52MS5SZW5kZXp2b3VzSAASKAoEZGF0YRgDIAEoCzIYLm1vZXN0cm8udjEuRGF0YVByZXBhcmVkSAASJgoFcmVhZHkYBCABKAsyFS5tb2VzdHJvLnYxLlJhbmtSZWFkeUgAEiYKBHN0ZXAYBSABKAsyFi5tb2VzdHJvLnYxLlN0ZXBSZXBvcnRIABIyCgpjaGVja3BvaW50GAYgASgLMhwubW9lc3Ryby52MS5DaGVja3BvaW50U2hhcmRzSAASJAoGc2FtcGxlGAcgASgLMhIubW9lc3Ryby52MS5TYW1wbGVIABIsCghmaW5pc2hlZBgIIAEoCzIYLm1vZXN0cm8udjEuUmFua0ZpbmlzaGVkSAASKAoGZmFpbGVkGAkgASgLMhYubW9lc3Ryby52MS5SYW5rRmFpbGVkSAASKAoGam9pbmVkGAogASgLMhYubW9lc3Ryby52MS5SYW5rSm9pbmVkSABCCQoHbWVzc2FnZWIGcHJvdG8z", [file_moestro_v1_job, file_moestro_v1_plan, file_moestro_v1_report]);
+  fileDesc("ChVtb2VzdHJvL3YxL3JhbmsucHJvdG8SCm1vZXN0cm8udjEiHwoNU2VsZWN0aW9uQmlhcxIOCgZ2YWx1ZXMYASADKAEiYQoMQ29lZmZpY2llbnRzEhYKDmVmZmVjdGl2ZV9zdGVwGAEgASgDEg4KBnZhbHVlcxgCIAMoARIpCgZiaWFzZXMYAyADKAsyGS5tb2VzdHJvLnYxLlNlbGVjdGlvbkJpYXMiKAoKUmVuZGV6dm91cxIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKAUiRQoTQ2hlY2twb2ludFJlZmVyZW5jZRIMCgRzdGVwGAEgASgDEhEKCWRpcmVjdG9yeRgCIAEoCRINCgVmaWxlcxgDIAMoCSKEAwoOUmFua0Fzc2lnbm1lbnQSDgoGcnVuX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAMSDAoEcmFuaxgDIAEoBRISCgpsb2NhbF9yYW5rGAQgASgFEh4KBHBsYW4YBSABKAsyEC5tb2VzdHJvLnYxLlBsYW4SIgoDam9iGAYgASgLMhUubW9lc3Ryby52MS5FbmdpbmVKb2ISMAoHcmVzdG9yZRgHIAEoCzIfLm1vZXN0cm8udjEuQ2hlY2twb2ludFJlZmVyZW5jZRIuCgxjb2VmZmljaWVudHMYCCADKAsyGC5tb2VzdHJvLnYxLkNvZWZmaWNpZW50cxIdChVjb2xsZWN0aXZlX3RpbWVvdXRfbXMYCSABKAMSGQoRbmV0d29ya19pbnRlcmZhY2UYCiABKAkSFwoPcmVuZGV6dm91c19ob3N0GAsgASgJEgwKBHNsb3QYDCABKAUSEAoIbG9nX3BhdGgYDSABKAkSEwoLbnVtX3RocmVhZHMYDiABKAUiIQoLU3RvcFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCCINCgtTYXZlUmVxdWVzdCIzChBTdGFydFJhbmtQcm9jZXNzEg0KBXRva2VuGAEgASgJEhAKCGxvZ19wYXRoGAIgASgJIjIKEVNpZ25hbFJhbmtQcm9jZXNzEg0KBXRva2VuGAEgASgJEg4KBnNpZ25hbBgCIAEoCSLsAgoLQWdlbnRUb1JhbmsSMAoKYXNzaWdubWVudBgBIAEoCzIaLm1vZXN0cm8udjEuUmFua0Fzc2lnbm1lbnRIABIsCgpyZW5kZXp2b3VzGAIgASgLMhYubW9lc3Ryby52MS5SZW5kZXp2b3VzSAASMAoMY29lZmZpY2llbnRzGAMgASgLMhgubW9lc3Ryby52MS5Db2VmZmljaWVudHNIABInCgRzdG9wGAQgASgLMhcubW9lc3Ryby52MS5TdG9wUmVxdWVzdEgAEicKBHNhdmUYBSABKAsyFy5tb2VzdHJvLnYxLlNhdmVSZXF1ZXN0SAASNQoNc3RhcnRfcHJvY2VzcxgGIAEoCzIcLm1vZXN0cm8udjEuU3RhcnRSYW5rUHJvY2Vzc0gAEjcKDnNpZ25hbF9wcm9jZXNzGAcgASgLMh0ubW9lc3Ryby52MS5TaWduYWxSYW5rUHJvY2Vzc0gAQgkKB21lc3NhZ2UiJgoJUmFua0hlbGxvEg0KBXRva2VuGAIgASgJSgQIARACUgRyYW5rIgwKClJhbmtKb2luZWQiHgoJUmFua1JlYWR5EhEKCW5leHRfc3RlcBgBIAEoAyI4CgxSYW5rRmluaXNoZWQSEQoJbGFzdF9zdGVwGAEgASgDEhUKDXN0b3BwZWRfZWFybHkYAiABKAgiRAoKUmFua0ZhaWxlZBIPCgdtZXNzYWdlGAEgASgJEhIKCnVzZXJfZXJyb3IYAiABKAgSEQoJbG9zdF9wZWVyGAMgASgIIiUKDUNhblN0YXJ0UmFua3MSFAoMd2h5X25vX2ZvcmtzGAEgASgJIkEKElJhbmtQcm9jZXNzU3RhcnRlZBINCgV0b2tlbhgBIAEoCRILCgNwaWQYAiABKAMSDwoHcHJvYmxlbRgDIAEoCSIWChRSYW5rUHJvY2Vzc1NpZ25hbGxlZCJXChBSYW5rUHJvY2Vzc0VuZGVkEg0KBXRva2VuGAEgASgJEhYKCWV4aXRfY29kZRgCIAEoBUgAiAEBEg4KBnNpZ25hbBgDIAEoCUIMCgpfZXhpdF9jb2RlIqUFCgtSYW5rVG9BZ2VudBImCgVoZWxsbxgBIAEoCzIVLm1vZXN0cm8udjEuUmFua0hlbGxvSAASLAoKcmVuZGV6dm91cxgCIAEoCzIWLm1vZXN0cm8udjEuUmVuZGV6dm91c0gAEigKBGRhdGEYAyABKAsyGC5tb2VzdHJvLnYxLkRhdGFQcmVwYXJlZEgAEiYKBXJlYWR5GAQgASgLMhUubW9lc3Ryby52MS5SYW5rUmVhZHlIABImCgRzdGVwGAUgASgLMhYubW9lc3Ryby52MS5TdGVwUmVwb3J0SAASMgoKY2hlY2twb2ludBgGIAEoCzIcLm1vZXN0cm8udjEuQ2hlY2twb2ludFNoYXJkc0gAEiQKBnNhbXBsZRgHIAEoCzISLm1vZXN0cm8udjEuU2FtcGxlSAASLAoIZmluaXNoZWQYCCABKAsyGC5tb2VzdHJvLnYxLlJhbmtGaW5pc2hlZEgAEigKBmZhaWxlZBgJIAEoCzIWLm1vZXN0cm8udjEuUmFua0ZhaWxlZEgAEigKBmpvaW5lZBgKIAEoCzIWLm1vZXN0cm8udjEuUmFua0pvaW5lZEgAEi4KCWNhbl9zdGFydBgLIAEoCzIZLm1vZXN0cm8udjEuQ2FuU3RhcnRSYW5rc0gAEjkKD3Byb2Nlc3Nfc3RhcnRlZBgMIAEoCzIeLm1vZXN0cm8udjEuUmFua1Byb2Nlc3NTdGFydGVkSAASPQoRcHJvY2Vzc19zaWduYWxsZWQYDSABKAsyIC5tb2VzdHJvLnYxLlJhbmtQcm9jZXNzU2lnbmFsbGVkSAASNQoNcHJvY2Vzc19lbmRlZBgOIAEoCzIcLm1vZXN0cm8udjEuUmFua1Byb2Nlc3NFbmRlZEgAQgkKB21lc3NhZ2ViBnByb3RvMw", [file_moestro_v1_job, file_moestro_v1_plan, file_moestro_v1_report]);
 
 /**
  * Describes the message moestro.v1.SelectionBias.
@@ -66,51 +66,93 @@ export const SaveRequestSchema = /*@__PURE__*/
   messageDesc(file_moestro_v1_rank, 6);
 
 /**
+ * Describes the message moestro.v1.StartRankProcess.
+ * Use `create(StartRankProcessSchema)` to create a new message.
+ */
+export const StartRankProcessSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_rank, 7);
+
+/**
+ * Describes the message moestro.v1.SignalRankProcess.
+ * Use `create(SignalRankProcessSchema)` to create a new message.
+ */
+export const SignalRankProcessSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_rank, 8);
+
+/**
  * Describes the message moestro.v1.AgentToRank.
  * Use `create(AgentToRankSchema)` to create a new message.
  */
 export const AgentToRankSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 7);
+  messageDesc(file_moestro_v1_rank, 9);
 
 /**
  * Describes the message moestro.v1.RankHello.
  * Use `create(RankHelloSchema)` to create a new message.
  */
 export const RankHelloSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 8);
+  messageDesc(file_moestro_v1_rank, 10);
 
 /**
  * Describes the message moestro.v1.RankJoined.
  * Use `create(RankJoinedSchema)` to create a new message.
  */
 export const RankJoinedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 9);
+  messageDesc(file_moestro_v1_rank, 11);
 
 /**
  * Describes the message moestro.v1.RankReady.
  * Use `create(RankReadySchema)` to create a new message.
  */
 export const RankReadySchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 10);
+  messageDesc(file_moestro_v1_rank, 12);
 
 /**
  * Describes the message moestro.v1.RankFinished.
  * Use `create(RankFinishedSchema)` to create a new message.
  */
 export const RankFinishedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 11);
+  messageDesc(file_moestro_v1_rank, 13);
 
 /**
  * Describes the message moestro.v1.RankFailed.
  * Use `create(RankFailedSchema)` to create a new message.
  */
 export const RankFailedSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 12);
+  messageDesc(file_moestro_v1_rank, 14);
+
+/**
+ * Describes the message moestro.v1.CanStartRanks.
+ * Use `create(CanStartRanksSchema)` to create a new message.
+ */
+export const CanStartRanksSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_rank, 15);
+
+/**
+ * Describes the message moestro.v1.RankProcessStarted.
+ * Use `create(RankProcessStartedSchema)` to create a new message.
+ */
+export const RankProcessStartedSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_rank, 16);
+
+/**
+ * Describes the message moestro.v1.RankProcessSignalled.
+ * Use `create(RankProcessSignalledSchema)` to create a new message.
+ */
+export const RankProcessSignalledSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_rank, 17);
+
+/**
+ * Describes the message moestro.v1.RankProcessEnded.
+ * Use `create(RankProcessEndedSchema)` to create a new message.
+ */
+export const RankProcessEndedSchema = /*@__PURE__*/
+  messageDesc(file_moestro_v1_rank, 18);
 
 /**
  * Describes the message moestro.v1.RankToAgent.
  * Use `create(RankToAgentSchema)` to create a new message.
  */
 export const RankToAgentSchema = /*@__PURE__*/
-  messageDesc(file_moestro_v1_rank, 13);
+  messageDesc(file_moestro_v1_rank, 19);
 

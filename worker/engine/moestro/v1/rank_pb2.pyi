@@ -84,19 +84,39 @@ class SaveRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class StartRankProcess(_message.Message):
+    __slots__ = ("token", "log_path")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    LOG_PATH_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    log_path: str
+    def __init__(self, token: _Optional[str] = ..., log_path: _Optional[str] = ...) -> None: ...
+
+class SignalRankProcess(_message.Message):
+    __slots__ = ("token", "signal")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    signal: str
+    def __init__(self, token: _Optional[str] = ..., signal: _Optional[str] = ...) -> None: ...
+
 class AgentToRank(_message.Message):
-    __slots__ = ("assignment", "rendezvous", "coefficients", "stop", "save")
+    __slots__ = ("assignment", "rendezvous", "coefficients", "stop", "save", "start_process", "signal_process")
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_FIELD_NUMBER: _ClassVar[int]
     COEFFICIENTS_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     SAVE_FIELD_NUMBER: _ClassVar[int]
+    START_PROCESS_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_PROCESS_FIELD_NUMBER: _ClassVar[int]
     assignment: RankAssignment
     rendezvous: Rendezvous
     coefficients: Coefficients
     stop: StopRequest
     save: SaveRequest
-    def __init__(self, assignment: _Optional[_Union[RankAssignment, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., stop: _Optional[_Union[StopRequest, _Mapping]] = ..., save: _Optional[_Union[SaveRequest, _Mapping]] = ...) -> None: ...
+    start_process: StartRankProcess
+    signal_process: SignalRankProcess
+    def __init__(self, assignment: _Optional[_Union[RankAssignment, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., stop: _Optional[_Union[StopRequest, _Mapping]] = ..., save: _Optional[_Union[SaveRequest, _Mapping]] = ..., start_process: _Optional[_Union[StartRankProcess, _Mapping]] = ..., signal_process: _Optional[_Union[SignalRankProcess, _Mapping]] = ...) -> None: ...
 
 class RankHello(_message.Message):
     __slots__ = ("token",)
@@ -132,8 +152,38 @@ class RankFailed(_message.Message):
     lost_peer: bool
     def __init__(self, message: _Optional[str] = ..., user_error: bool = ..., lost_peer: bool = ...) -> None: ...
 
+class CanStartRanks(_message.Message):
+    __slots__ = ("why_no_forks",)
+    WHY_NO_FORKS_FIELD_NUMBER: _ClassVar[int]
+    why_no_forks: str
+    def __init__(self, why_no_forks: _Optional[str] = ...) -> None: ...
+
+class RankProcessStarted(_message.Message):
+    __slots__ = ("token", "pid", "problem")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    pid: int
+    problem: str
+    def __init__(self, token: _Optional[str] = ..., pid: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class RankProcessSignalled(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RankProcessEnded(_message.Message):
+    __slots__ = ("token", "exit_code", "signal")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    exit_code: int
+    signal: str
+    def __init__(self, token: _Optional[str] = ..., exit_code: _Optional[int] = ..., signal: _Optional[str] = ...) -> None: ...
+
 class RankToAgent(_message.Message):
-    __slots__ = ("hello", "rendezvous", "data", "ready", "step", "checkpoint", "sample", "finished", "failed", "joined")
+    __slots__ = ("hello", "rendezvous", "data", "ready", "step", "checkpoint", "sample", "finished", "failed", "joined", "can_start", "process_started", "process_signalled", "process_ended")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
@@ -144,6 +194,10 @@ class RankToAgent(_message.Message):
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     JOINED_FIELD_NUMBER: _ClassVar[int]
+    CAN_START_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_STARTED_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_SIGNALLED_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_ENDED_FIELD_NUMBER: _ClassVar[int]
     hello: RankHello
     rendezvous: Rendezvous
     data: _report_pb2.DataPrepared
@@ -154,4 +208,8 @@ class RankToAgent(_message.Message):
     finished: RankFinished
     failed: RankFailed
     joined: RankJoined
-    def __init__(self, hello: _Optional[_Union[RankHello, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., data: _Optional[_Union[_report_pb2.DataPrepared, _Mapping]] = ..., ready: _Optional[_Union[RankReady, _Mapping]] = ..., step: _Optional[_Union[_report_pb2.StepReport, _Mapping]] = ..., checkpoint: _Optional[_Union[_report_pb2.CheckpointShards, _Mapping]] = ..., sample: _Optional[_Union[_report_pb2.Sample, _Mapping]] = ..., finished: _Optional[_Union[RankFinished, _Mapping]] = ..., failed: _Optional[_Union[RankFailed, _Mapping]] = ..., joined: _Optional[_Union[RankJoined, _Mapping]] = ...) -> None: ...
+    can_start: CanStartRanks
+    process_started: RankProcessStarted
+    process_signalled: RankProcessSignalled
+    process_ended: RankProcessEnded
+    def __init__(self, hello: _Optional[_Union[RankHello, _Mapping]] = ..., rendezvous: _Optional[_Union[Rendezvous, _Mapping]] = ..., data: _Optional[_Union[_report_pb2.DataPrepared, _Mapping]] = ..., ready: _Optional[_Union[RankReady, _Mapping]] = ..., step: _Optional[_Union[_report_pb2.StepReport, _Mapping]] = ..., checkpoint: _Optional[_Union[_report_pb2.CheckpointShards, _Mapping]] = ..., sample: _Optional[_Union[_report_pb2.Sample, _Mapping]] = ..., finished: _Optional[_Union[RankFinished, _Mapping]] = ..., failed: _Optional[_Union[RankFailed, _Mapping]] = ..., joined: _Optional[_Union[RankJoined, _Mapping]] = ..., can_start: _Optional[_Union[CanStartRanks, _Mapping]] = ..., process_started: _Optional[_Union[RankProcessStarted, _Mapping]] = ..., process_signalled: _Optional[_Union[RankProcessSignalled, _Mapping]] = ..., process_ended: _Optional[_Union[RankProcessEnded, _Mapping]] = ...) -> None: ...

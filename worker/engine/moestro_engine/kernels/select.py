@@ -12,7 +12,7 @@ Form = Literal["triton", "plain"]
 # The kernels compute in fp32 inside: fp64 would lose its precision in them.
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
-_HAS_TRITON = find_spec("triton") is not None
+HAS_TRITON = find_spec("triton") is not None
 _forced: Form | None = None
 
 
@@ -22,7 +22,7 @@ def uses_triton(tensor: torch.Tensor) -> bool:
         return False
     if _forced is not None:
         return _forced == "triton"
-    return tensor.is_cuda and _HAS_TRITON
+    return tensor.is_cuda and HAS_TRITON
 
 
 @contextmanager
