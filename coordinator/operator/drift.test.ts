@@ -114,36 +114,62 @@ it("a webhook that changes the plan at every write is left to it", async () => {
   await comesBack("hooked", map, { data: { "plan.json": "theirs" } });
 });
 
-it("a controller that changes the plan whenever it is put right is not fought, and is told of", async () => {
-  await operator.apply("fought");
-  await operator.untilCondition("fought", "Admitted", "True");
-  await operator.untilQuiet("fought");
-  const map = placeOf("configmaps", "fought-plan");
-  const theirs = { data: { "plan.json": "theirs" } };
+/** Others that make it so whenever it is not; gives back how to end them. */
+function insist(path: string, theirs: JsonObject): () => Promise<void> {
   const isOver = new AbortController();
   const fights = (async () => {
     while (!isOver.signal.aborted) {
-      if (!isDeepStrictEqual((await read(map)).data, theirs.data)) await change(map, theirs);
+      const now = await read(path);
+      if (!isDeepStrictEqual(merged(now, theirs), now)) await change(path, theirs);
       await sleep(10);
     }
   })();
-  try {
-    const maps = { verb: "patch", resource: "configmaps" };
-    const before = operator.kube.faults.totalRequests(maps);
-    await until("an Event", async () => {
-      const { items } = (await read("/api/v1/namespaces/default/events")) as unknown as Events;
-      return (
-        items.some(({ message }) =>
-          /^ConfigMap fought-plan was refused: others change it/.test(message),
-        ) || undefined
-      );
-    });
-    for (let index = 0; index < 10; index += 1) await operator.untilQuiet("fought");
-    // Theirs, and as many of the operator's.
-    assert.ok(operator.kube.faults.totalRequests(maps) - before <= 8);
-    assert.deepEqual((await read(map)).data, theirs.data);
-  } finally {
+  return () => {
     isOver.abort();
-    await fights;
+    return fights;
+  };
+}
+
+const merged = (now: JsonObject, { data = {}, spec = {} }: JsonObject) => ({
+  ...now,
+  ...(now.data === undefined ? {} : { data: { ...(now.data as JsonObject), ...(data as object) } }),
+  ...(now.spec === undefined ? {} : { spec: { ...(now.spec as JsonObject), ...(spec as object) } }),
+});
+
+it("controllers that change children whenever they are put right are not fought, and are told of", async () => {
+  await operator.apply("fought");
+  await operator.untilCondition("fought", "Admitted", "True");
+  await operator.untilQuiet("fought");
+  const contests = [
+    {
+      ...{ name: "ConfigMap fought-plan", path: placeOf("configmaps", "fought-plan") },
+      ...{ resource: "configmaps", theirs: { data: { "plan.json": "theirs" } } },
+    },
+    {
+      // Its pods run: no condition says it.
+      ...{ name: "Job fought-agents", path: `${AGENTS}/fought-agents` },
+      ...{ resource: "jobs.batch", theirs: { spec: { backoffLimit: 3 } } },
+    },
+  ];
+  const ends: (() => Promise<void>)[] = [];
+  try {
+    for (const { name, path, resource, theirs } of contests) {
+      const patches = { verb: "patch", resource };
+      const before = operator.kube.faults.totalRequests(patches);
+      ends.push(insist(path, theirs));
+      await until(`an Event of ${name}`, async () => {
+        const { items } = (await read("/api/v1/namespaces/default/events")) as unknown as Events;
+        const words = `${name} was refused: others change it`;
+        return items.some(({ message }) => message.startsWith(words)) || undefined;
+      });
+      for (let index = 0; index < 10; index += 1) await operator.untilQuiet("fought");
+      // Theirs, and as many of the operator's.
+      assert.ok(operator.kube.faults.totalRequests(patches) - before <= 8);
+      const now = await read(path);
+      assert.deepEqual(merged(now, theirs), now);
+    }
+    assert.equal(operator.condition("fought", "Admitted")?.reason, "Started");
+  } finally {
+    for (const end of ends) await end();
   }
 });

@@ -3,16 +3,18 @@ import { runIdOf } from "../kubernetes/run-id.ts";
 import type { ClusterWrites, Written } from "./cluster/cluster-writes.ts";
 import { JobMemory } from "./job-memory.ts";
 import type { Action } from "./reconcile/actions.ts";
-import { isAgents } from "./reconcile/agents.ts";
+import { lackedByPods } from "./reconcile/agents.ts";
 import { eventsBetween } from "./reconcile/job-events.ts";
 import type {
+  Observation,
   ObservedJob,
   ObservedObject,
   ObservedRun,
   Refusal,
   Verdict,
 } from "./reconcile/observation.ts";
-import { isLeftAlone, reconcile } from "./reconcile/reconcile.ts";
+import { isBirth, isLeftAlone, reconcile } from "./reconcile/reconcile.ts";
+import { isNewlyRefused, refusalEvents } from "./reconcile/refusal-events.ts";
 import { hasBeenOver } from "./reconcile/standing.ts";
 
 /** What a wish for a run is. */
@@ -83,14 +85,17 @@ export class JobLooks {
     if (memory.isAhead(job, children, nowMs)) return CHANGED_MS;
     const verdict = await this.verdictOf(job, memory);
     const run = await runs.find(runIdOf(job.metadata));
-    const { actions, lookAgainMs } = reconcile({
+    const seen: Observation = {
       ...{ job, verdict, installation, run, nowMs, children, pods: cluster.pods(job) },
       ...{ warnings: cluster.warnings(job), refusals: memory.refusals },
       statusAtMs: memory.statusAtMs,
-    });
+    };
+    const { actions, lookAgainMs } = reconcile(seen);
     const refusals: Refusal[] = [];
     for (const action of actions) {
       if (!this.parts.leads()) return CHANGED_MS;
+      // Pods come last, when all that they need is there.
+      if (isBirth(action) && lackedByPods({ children, refusals }) !== undefined) continue;
       const written = await this.carryOut(action, job, memory);
       if (action.kind === "patchStatus" && written.kind === "done") {
         for (const event of eventsBetween(job.status, action.status, run?.generation)) {
@@ -101,16 +106,12 @@ export class JobLooks {
       if (written.kind === "changed") return CHANGED_MS;
       if (written.kind === "refused") refusals.push(written.by);
     }
-    const isNews = refusals.length > 0 && memory.refusals.length === 0;
-    // That its pods' job is refused, a condition says.
-    for (const { kind, name, message } of isNews ? refusals.filter((one) => !isAgents(one)) : []) {
-      const text = `${kind} ${name} was refused: ${message}`;
-      writes.recordEvent(job, { type: "Warning", reason: "ChildRefused", message: text });
-    }
     memory.refusals = refusals;
+    if (refusals.length === 0) return lookAgainMs;
+    for (const event of refusalEvents(seen, refusals)) writes.recordEvent(job, event);
     // A refusal is told at once, then tried again from time to time.
-    const againMs = isNews ? 0 : refusals.length > 0 ? REFUSED_MS : undefined;
-    return againMs ?? lookAgainMs;
+    if (isNewlyRefused(seen, refusals)) return 0;
+    return Math.min(REFUSED_MS, lookAgainMs ?? REFUSED_MS);
   }
 
   private memoryOf(key: string, { metadata: { uid } }: ObservedJob): JobMemory {

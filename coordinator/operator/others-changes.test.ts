@@ -3,7 +3,7 @@ import { after, afterEach, before, it } from "node:test";
 import { until } from "../../test/faults/patience.ts";
 import type { Webhook } from "../../test/kubernetes/cluster.ts";
 import { at, isObject, type Json, type JsonObject } from "../../test/kubernetes/json.ts";
-import { startOperator, type TestOperator } from "./played-operator-fixture.ts";
+import { AGENTS, startOperator, type TestOperator } from "./played-operator-fixture.ts";
 
 let operator: TestOperator;
 before(async () => {
@@ -14,6 +14,7 @@ afterEach(() => {
 });
 after(() => operator.close());
 
+const JOBS = "/apis/moestro.dev/v1alpha1/namespaces/default/moetrainingjobs";
 const OWN = { key: "own", operator: "Exists" };
 const THEIRS = { key: "theirs", operator: "Exists" };
 
@@ -115,6 +116,30 @@ it("a queue may start a suspended job with its own nodes, and take them away aga
   assert.equal(operator.cluster.job("queued")?.status?.executionAttempt, 2);
 });
 
+it("pods that an earlier job of the name left behind hold up a new one, not become its own", async () => {
+  await operator.apply("left");
+  await operator.untilCondition("left", "Admitted", "True");
+  const before = operator.cluster.job("left")?.metadata.uid ?? assert.fail();
+  const orphan = { kind: "DeleteOptions", apiVersion: "v1", propagationPolicy: "Orphan" };
+  await operator.kube.request("DELETE", `${JOBS}/left`, orphan);
+  await until("it is gone", () => operator.cluster.job("left") === undefined || undefined);
+  await operator.apply("left");
+  const { message } = await operator.untilCondition("left", "Admitted", "False", "Refused");
+  assert.match(message, /^ServiceAccount left-agents was refused: there is one that is not this/);
+  const uid = operator.cluster.job("left")?.metadata.uid ?? assert.fail();
+  assert.notEqual(uid, before);
+  assert.equal(operator.agents("left"), undefined);
+  await operator.kube.request("DELETE", `${AGENTS}/left-agents`);
+  // Pods of an account that is not the job's could not join.
+  await operator.untilQuiet("left");
+  assert.equal(operator.agents("left"), undefined);
+  const account = "/api/v1/namespaces/default/serviceaccounts/left-agents";
+  await operator.kube.request("DELETE", account);
+  await operator.untilCondition("left", "Admitted", "True");
+  const mounts = JSON.stringify(podSpec(operator.agents("left")));
+  assert.match(mounts, new RegExp(`"subPath":"left-${uid}"`));
+});
+
 it("what others have made under a child's name stays theirs, and is told", async () => {
   const maps = "/api/v1/namespaces/default/configmaps";
   const data = { "plan.json": "theirs" };
@@ -125,7 +150,10 @@ it("what others have made under a child's name stays theirs, and is told", async
   const message = await until("an Event", async () => {
     const { body } = await operator.kube.request("GET", "/api/v1/namespaces/default/events");
     const all = (body as { items: { reason: string; message: string }[] }).items;
-    return all.find(({ reason }) => reason === "ChildRefused")?.message;
+    const ofIt = all.find(
+      ({ reason, message }) => reason === "ChildRefused" && /taken/.test(message),
+    );
+    return ofIt?.message;
   });
   assert.match(message, /^ConfigMap taken-plan was refused: there is one that is not this job's;/);
   const { body } = await operator.kube.request("GET", `${maps}/taken-plan`);

@@ -132,6 +132,9 @@ it("it ends, with a story that its watch and its events tell", { skip }, async (
 });
 
 it("deleted, it leaves nothing but its run's folder", { skip }, async () => {
+  // All that pods wrote in what runs share, of which they may write no more.
+  const folders = [`quickstart-${await fieldOf(".metadata.uid")}`];
+  assert.deepEqual(cluster.kube.nodes.namesIn("moestro", "moestro-runs"), folders);
   await reader.follow("Delete it");
   await until("nothing is left", async () => {
     const kinds = "jobs,pods,services,configmaps,serviceaccounts,networkpolicies,pdb";

@@ -19,13 +19,16 @@ export async function send(
   body?: Json,
   extra: { [name: string]: string } = {},
 ): Promise<Reply> {
+  const sent = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
   const headers = {
     ...{ "content-type": "application/json", "user-agent": "moestro-test" },
+    // Which Node does not write by itself for a DELETE.
+    ...(sent === undefined ? {} : { "content-length": Buffer.byteLength(sent) }),
     ...who,
     ...extra,
   };
   const request = httpsRequest(url, { method, ...tls, headers, agent: false });
-  request.end(body === undefined || typeof body === "string" ? body : JSON.stringify(body));
+  request.end(sent);
   const [response] = await once(request, "response");
   const answered = await text(response);
   const isJson = String(response.headers["content-type"]).includes("json");

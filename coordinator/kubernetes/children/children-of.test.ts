@@ -164,50 +164,22 @@ describe("the agents' pods", () => {
     assert.equal(only(children(), "ServiceAccount").automountServiceAccountToken, false);
   });
 
-  it("read all runs, and write in their own run's folder alone", () => {
-    const mounts = (made: readonly KubernetesObject[]) =>
-      (agent(made).volumeMounts as Own[]).filter(({ name }) => name === "runs");
-    const run = { name: "runs", mountPath: "/runs/tiny-0f9c", subPath: "tiny-0f9c" };
-    const all = { name: "runs", mountPath: "/runs", readOnly: true };
-    for (const childKind of ["Job", "JobSet"]) {
-      assert.deepEqual(mounts(children({ childKind })), [all, run]);
-    }
-    // As it is rendered without a cluster.
-    const { spec } = jobWith();
-    const unborn = childrenOf({ metadata: { name: "tiny" }, spec }, FACTS, CHILDREN_OPTIONS);
-    const runId = "tiny-00000000-0000-0000-0000-000000000000";
-    assert.deepEqual(mounts(unborn)[1], {
-      ...{ name: "runs", mountPath: `/runs/${runId}`, subPath: runId },
-    });
-  });
-
-  it("write in no other run's folder, whatever the template and the claim are called", () => {
-    const volume = { name: "x", persistentVolumeClaim: { claimName: "shared" } };
+  it("mount their own run's folder alone to be written, of a Job and of a JobSet", () => {
     const template = {
       spec: {
-        volumes: [volume, { name: "own", persistentVolumeClaim: { claimName: "mine" } }],
-        initContainers: [{ name: "first", volumeMounts: [{ name: "x", mountPath: "/x" }] }],
         containers: [
-          {
-            name: "agent",
-            volumeMounts: [
-              { mountPath: "/runs/tiny-0f9c", subPath: "other" },
-              { name: "own", mountPath: "/runs/data" },
-            ],
-          },
-          { name: "sidecar", volumeMounts: [{ name: "runs", mountPath: "/x", readOnly: false }] },
+          { name: "agent", volumeMounts: [{ mountPath: "/runs/tiny-0f9c", subPath: "other" }] },
         ],
       },
     };
-    const options = { ...CHILDREN_OPTIONS, runsClaim: "shared" };
-    const { spec } = jobSpecOf(childrenOf(jobWith({ template }), FACTS, options)).template;
-    const containers = [...(spec.initContainers as Own[]), ...(spec.containers as Own[])];
-    const writable = containers.flatMap(({ volumeMounts }) =>
-      (volumeMounts as Own[])
-        .filter(({ name, readOnly }) => ["x", "runs", "own"].includes(`${name}`) && !readOnly)
-        .map(({ mountPath }) => mountPath),
-    );
-    assert.deepEqual(writable, ["/runs/data"]);
+    const writable = (own: Own) =>
+      (agent(children(own)).volumeMounts as Own[])
+        .filter(({ name, readOnly }) => name === "runs" && readOnly !== true)
+        .map(({ subPath }) => subPath);
+    for (const childKind of ["Job", "JobSet"]) {
+      assert.deepEqual(writable({ childKind }), ["tiny-0f9c"]);
+      assert.deepEqual(writable({ childKind, template }), []);
+    }
   });
 
   it("reach their own, the coordinators and DNS, and are reached by their own", () => {

@@ -3,6 +3,11 @@ import { API_GROUP, API_VERSION, KIND } from "../names.ts";
 import type { KubernetesObject, ObjectMetadata } from "./kubernetes-object.ts";
 
 export const JOB_LABEL = `${API_GROUP}/job`;
+/**
+ * The job's UID, on every child: whose it is where somebody took its owner. No label, for nothing
+ * selects by it, and whoever takes labels away leaves it.
+ */
+export const JOB_UID = `${API_GROUP}/job-uid`;
 const COMPONENT_LABEL = "app.kubernetes.io/component";
 
 /** What everything of the agents is called: service, account, policies, the pods' job. */
@@ -42,14 +47,15 @@ export function childOf(
     name,
     ...(namespace === undefined ? {} : { namespace }),
     labels: { ...labelsOf(job), ...labels },
-    ...(uid === undefined ? {} : { ownerReferences: [ownerReference(job.metadata.name, uid)] }),
+    ...(uid === undefined ? {} : belonging(job.metadata.name, uid)),
   };
   return { apiVersion, kind, metadata, ...content };
 }
 
-function ownerReference(name: string, uid: string) {
-  return {
+function belonging(name: string, uid: string) {
+  const owner = {
     ...{ apiVersion: API_VERSION, kind: KIND, name, uid },
     ...({ controller: true, blockOwnerDeletion: true } as const),
   };
+  return { annotations: { [JOB_UID]: uid }, ownerReferences: [owner] };
 }

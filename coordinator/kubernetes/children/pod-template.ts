@@ -4,7 +4,7 @@ import { agentContainer, agentVolumes } from "./agent-container.ts";
 import { agentsName, labelsOf, podSelector } from "./identity.ts";
 import { mergeTemplate } from "./merge-template.ts";
 import type { ChildrenOptions } from "./options.ts";
-import { withRunsKept } from "./runs-mounts.ts";
+import { withRunsKept } from "./template-runs.ts";
 
 /** Nobody in the image, and not root. */
 const USER_ID = 10_001;

@@ -14,7 +14,6 @@ const STATE = "claim moestro-state is the coordinator's alone; use one of your o
 const REDIS = "secret moestro-redis is the coordinator's alone; use one of your own";
 const NODE = "reaches the node and all that runs there; remove it";
 const TOKEN = "gives the pod a token of the cluster's API; jobs have none, remove it";
-const WRITES = "would write what is of other runs; add readOnly: true, or remove it";
 const secretRef = { name: "moestro-redis" };
 
 describe("a template that reaches beyond its job is refused", () => {
@@ -36,18 +35,6 @@ describe("a template that reaches beyond its job is refused", () => {
     "by the claim of the runs, which every job has": [
       volume({ persistentVolumeClaim: { claimName: "moestro-runs" } }),
       "spec.volumes.0.persistentVolumeClaim.claimName: claim moestro-runs is mounted by every job already, to be read; remove it",
-    ],
-    "by the runs, to be written": [
-      { initContainers: [{ name: "x", volumeMounts: [{ name: "runs", mountPath: "/all" }] }] },
-      `spec.initContainers.0.volumeMounts.0: ${WRITES}`,
-    ],
-    "by the agent's own mount of them": [
-      agent({ volumeMounts: [{ mountPath: "/runs/", readOnly: null }] }),
-      `spec.containers.0.volumeMounts.0: ${WRITES}`,
-    ],
-    "by a volume in their place": [
-      agent({ volumeMounts: [{ name: "x", mountPath: "/runs", readOnly: true }] }),
-      "spec.containers.0.volumeMounts.0: is where agents read the runs; mount it below, or elsewhere",
     ],
     "by the secret of Redis as a volume": [
       volume({ secret: { secretName: "moestro-redis" } }),
@@ -104,18 +91,12 @@ describe("a template that reaches beyond its job is refused", () => {
   }
 });
 
-it("a template may use claims and secrets of its own, read the runs, and take what RDMA takes", () => {
+it("a template may use claims and secrets of its own, and take what RDMA takes", () => {
   const own = [
     volume({ persistentVolumeClaim: { claimName: "my-data" } }),
     variable({ secretKeyRef: { name: "my-key", key: "k" } }),
     { hostNetwork: false, automountServiceAccountToken: false },
     agent({ ports: [{ containerPort: 80, hostPort: 0 }], securityContext: null }),
-    agent({ volumeMounts: [{ name: "x", mountPath: "/runs/data" }] }),
-    {
-      containers: [
-        { name: "y", volumeMounts: [{ name: "runs", mountPath: "/r", readOnly: true }] },
-      ],
-    },
   ];
   for (const spec of own) assert.deepEqual(linesOf(spec), []);
   const { template } = parse(read("overlays/rdma/job-template.yaml"));

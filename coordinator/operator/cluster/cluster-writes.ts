@@ -1,17 +1,17 @@
 import { ApiException, type KubeConfig } from "@kubernetes/client-node";
-import { collectionPath, requestApi, sendRequest } from "../../kubernetes/api-request.ts";
+import { collectionPath, requestApi } from "../../kubernetes/api-request.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { API_VERSION, KIND, PLURAL } from "../../kubernetes/names.ts";
 import type { ChildReference } from "../reconcile/actions.ts";
 import type { JobEvent } from "../reconcile/job-events.ts";
 import type { JobStatus } from "../reconcile/job-status.ts";
-import type { ObservedJob, ObservedObject } from "../reconcile/observation.ts";
+import type { ObservedJob } from "../reconcile/observation.ts";
 import { apply } from "./apply.ts";
 import { pluralOf } from "./child-kinds.ts";
 import { createChild, isWithoutConflict } from "./create-child.ts";
 import { EventRecorder } from "./event-recorder.ts";
-import { isHidden, showAgain } from "./hidden-child.ts";
 import { SaidAgain } from "./said-again.ts";
+import { takenName } from "./taken-name.ts";
 import { told, type Written } from "./told.ts";
 
 export type { Written } from "./told.ts";
@@ -77,8 +77,8 @@ export function clusterWrites(config: KubeConfig, now: () => number = Date.now):
   };
 }
 
-/** How the API server answers that what is there does not let itself be made into a new one. */
-const IN_THE_WAY = [409, 422];
+/** How a name that is taken is answered; 403 by webhooks, such as JobSet's. */
+const TAKEN = [403, 409, 422];
 
 /** @throws ApiException */
 async function applyNew(
@@ -91,12 +91,10 @@ async function applyNew(
     await apply(config, path, child, { isForced: false, isStrict: true });
     return DONE;
   } catch (error) {
-    if (!(error instanceof ApiException && IN_THE_WAY.includes(error.code))) throw error;
-    const { code, body } = await sendRequest(config, { method: "GET", path });
-    const found = code === 200 ? (body as ObservedObject) : undefined;
-    if (found === undefined || !isHidden(child, found)) throw error;
-    await showAgain(config, path, child, found);
-    return { kind: "changed" };
+    if (!(error instanceof ApiException && TAKEN.includes(error.code))) throw error;
+    const taken = await takenName(config, path, child);
+    if (taken === undefined) throw error;
+    return taken;
   }
 }
 

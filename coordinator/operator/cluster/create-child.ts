@@ -2,8 +2,7 @@ import { ApiException, type KubeConfig } from "@kubernetes/client-node";
 import { requestApi } from "../../kubernetes/api-request.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { FIELD_MANAGER } from "../reconcile/actions.ts";
-import type { ObservedObject } from "../reconcile/observation.ts";
-import { isHidden, showAgain } from "./hidden-child.ts";
+import { takenName } from "./taken-name.ts";
 import type { Written } from "./told.ts";
 
 /**
@@ -30,21 +29,8 @@ export async function createChild(
     return { kind: "done" };
   } catch (error) {
     if (!(error instanceof ApiException && error.code === 409)) throw error;
-    const path = `${collection}/${child.metadata.name}`;
-    const found = (await requestApi(config, { method: "GET", path })) as ObservedObject;
-    if (!isHidden(child, found)) return inTheWay(child, found);
-    await showAgain(config, path, child, found);
-    return { kind: "changed" };
+    const taken = await takenName(config, `${collection}/${child.metadata.name}`, child);
+    if (taken === undefined) throw error;
+    return taken;
   }
-}
-
-function inTheWay({ kind, metadata }: KubernetesObject, found: ObservedObject): Written {
-  const { ownerReferences: owners = [], deletionTimestamp } = found.metadata;
-  const [owner] = metadata.ownerReferences ?? [];
-  // The watch is behind, or what an earlier job of this name left behind is on its way out.
-  const isOurs = owners.some((one) => one.kind === owner?.kind && one.name === owner.name);
-  if (isOurs || deletionTimestamp !== undefined) return { kind: "changed" };
-  const message =
-    "there is one that is not this job's; rename it or delete it, or give the job another name";
-  return { kind: "refused", by: { kind, name: metadata.name, message } };
 }

@@ -1,4 +1,4 @@
-import type { ObservedObject } from "./observation.ts";
+import type { Observation, ObservedObject } from "./observation.ts";
 
 /** Written on the agents' job when it is applied. */
 export const STARTED_BY = "moestro.dev/started-by";
@@ -23,6 +23,16 @@ export interface Agents {
 
 export function isAgents({ kind }: { kind: string }): boolean {
   return kind === "Job" || kind === "JobSet";
+}
+
+/** Their account, by which pods are known; the policy, but for which all is denied. */
+const NEEDED = ["ServiceAccount", "NetworkPolicy"];
+
+/** What is not there, for it was refused, and without which pods could not join. */
+export function lackedByPods({ children, refusals }: Pick<Observation, "children" | "refusals">) {
+  return refusals.find(
+    ({ kind }) => NEEDED.includes(kind) && !children.some((child) => child.kind === kind),
+  );
 }
 
 export function agentsIn(children: readonly ObservedObject[], queueName?: string) {

@@ -1,8 +1,9 @@
 import { agentsName } from "../../kubernetes/children/identity.ts";
 import type { MoETrainingJob } from "../../kubernetes/moe-training-job.ts";
+import { isAgents, lackedByPods } from "./agents.ts";
 import type { Condition, ConditionType } from "./job-status.ts";
 import { isTrue } from "./job-status.ts";
-import type { Observation } from "./observation.ts";
+import type { Observation, Refusal } from "./observation.ts";
 import { troubleOf } from "./pod-troubles.ts";
 import { isLive } from "./pods.ts";
 import { INVALID_SPEC, REFUSED_REASONS, type Standing } from "./standing.ts";
@@ -127,21 +128,24 @@ function admittedNow(seen: Observation, { agents, isHeld, queueName }: Standing)
   const own = agentsName(job as unknown as MoETrainingJob);
   if (agents?.isSuspended === false) return yes("Started", "Its pods are started.");
   if (isHeld) return no("Suspended", "It is suspended by spec.suspend.");
-  if (agents === undefined) {
-    const [refusal] = refusals;
-    return refusal === undefined ? no("NotMade", `${own} is not made yet.`) : notAdmitted(refusal);
-  }
-  // That it go on was what was refused.
-  const refusal = refusals.find(({ name }) => name === own);
+  // That it be made, or what it needs; or that it go on, where that is moestro's to say.
+  const isOurs = agents === undefined || agents.startedBy === "moestro";
+  const lacked = agents === undefined ? lackedByPods(seen) : undefined;
+  const refusal = lacked ?? (isOurs ? refusals.find(isAgents) : undefined);
   if (refusal !== undefined) return notAdmitted(refusal);
+  if (agents === undefined) return no("NotMade", `${own} is not made yet.`);
   return queueName === undefined
     ? no("Queued", `${own} waits for whoever suspended it to start it.`)
     : no("Queued", `${own} waits for the queue ${queueName}.`);
 }
 
-function notAdmitted({ kind, name, message }: Observation["refusals"][number]): Said {
-  const isQuota = /exceeded quota/.test(message);
-  return no(isQuota ? "QuotaExceeded" : "Refused", `${kind} ${name} was refused: ${message}`);
+function notAdmitted(refusal: Refusal): Said {
+  const isQuota = /exceeded quota/.test(refusal.message);
+  return no(isQuota ? "QuotaExceeded" : "Refused", refusedWords(refusal));
+}
+
+export function refusedWords({ kind, name, message }: Refusal): string {
+  return `${kind} ${name} was refused: ${message}`;
 }
 
 function suspendedNow({ run }: Observation, standing: Standing): Said {

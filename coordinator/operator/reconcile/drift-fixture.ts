@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../../test/kubernetes/json.ts";
-import { labelsOf } from "../../kubernetes/children/identity.ts";
+import { JOB_UID, labelsOf } from "../../kubernetes/children/identity.ts";
 import type { MoETrainingJob } from "../../kubernetes/moe-training-job.ts";
 import { APPLIED } from "./applied-mark.ts";
+import { jobWith } from "./job-fixture.ts";
 import type { ObservedObject } from "./observation.ts";
 
 type Edit = (live: KubeObject) => void;
@@ -16,6 +17,7 @@ export const DRIFTS = {
   },
   unmark: ({ metadata }) => {
     delete metadata.annotations?.[APPLIED];
+    delete metadata.annotations?.[JOB_UID];
   },
   disown: ({ metadata }) => {
     for (const owner of metadata.ownerReferences ?? []) owner.controller = false;
@@ -45,10 +47,12 @@ export const meddle: Edit = (object) => {
 /** That a child is as the job says, whatever was done to it. */
 export function assertUndrifted(child: ObservedObject): void {
   const { kind, metadata } = child;
+  const { name, uid } = jobWith().metadata;
   assert.partialDeepStrictEqual(
     metadata.labels,
-    labelsOf({ metadata: { name: "tiny" } } as MoETrainingJob),
+    labelsOf({ metadata: { name } } as MoETrainingJob),
   );
+  assert.equal(metadata.annotations?.[JOB_UID], uid);
   assert.ok(metadata.ownerReferences?.every(({ controller }) => controller));
   assert.ok(metadata.annotations?.[APPLIED]);
   if (kind === "ConfigMap") assert.deepEqual(child.data, { "plan.json": "{}" });

@@ -1,7 +1,7 @@
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { isMapping } from "../../spec/mapping.ts";
+import { type Fields, innerOf, isEntry, ownSets } from "./field-sets.ts";
 import type { ObservedObject } from "./observation.ts";
-import { type Fields, innerOf, isEntry, ownSets } from "./own-fields.ts";
 
 /**
  * Whether all that a child says is still the operator's own: the API server takes from it what

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { JOB_UID } from "../../kubernetes/children/identity.ts";
 import { orphanedRuns } from "../orphaned-runs.ts";
 import type { Action } from "./actions.ts";
 import { jobWith, REFUSED_LINE, runWith, START_MS, seenOf } from "./job-fixture.ts";
@@ -196,6 +197,24 @@ describe("one look at a job", () => {
     assert.deepEqual(kinds(look({ run }).actions), ["applyChild"]);
     assert.equal(agents().spec.parallelism, 2);
     assert.deepEqual(look({ run }).actions, []);
+  });
+
+  it("says once anew what an older release, which put no UID on children, has said", () => {
+    const job = jobWith();
+    const { look, agents, cluster: server } = cluster(job);
+    for (const action of reconcile(seenOf(job)).actions) {
+      assert.ok(action.kind === "applyChild");
+      const { [JOB_UID]: uid, ...annotations } = action.child.metadata.annotations ?? {};
+      assert.equal(uid, job.metadata.uid);
+      const metadata = { ...action.child.metadata, annotations };
+      server.apply({ ...action.child, metadata }, undefined);
+    }
+    const made = agents();
+    const run = runWith({ state: "running", numRanks: 4 });
+    const anew = look({ run }).actions.filter(({ kind }) => kind === "applyChild");
+    assert.equal(anew.length, 6);
+    assert.deepEqual(look({ run }).actions, []);
+    assert.deepEqual([agents().metadata.uid, agents().spec], [made.metadata.uid, made.spec]);
   });
 
   it("does not plan again what is over, keeps what was said of it, and still gives its nodes back", () => {

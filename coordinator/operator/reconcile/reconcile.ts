@@ -39,7 +39,8 @@ export function reconcile(seen: Observation): Look {
   };
 }
 
-function isBirth(action: Action): boolean {
+/** Whether it makes the pods' job. */
+export function isBirth(action: Action): boolean {
   return (
     action.kind === "applyChild" && isAgents(action.child) && action.resourceVersion === undefined
   );

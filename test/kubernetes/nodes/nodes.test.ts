@@ -127,12 +127,14 @@ test("a mount with a subPath is that folder of the volume, made if it is not the
     const containers = [script(text, { volumeMounts })];
     return { metadata: { name }, spec: { restartPolicy: "Never", containers, volumes } };
   };
+  assert.deepEqual(kube.nodes.namesIn("default", "c"), []);
   await kube.request("POST", PODS, pod("deep", "own"));
   await until("the end", async () => {
     const { body } = await kube.request("GET", `${PODS}/deep`);
     return textAt(body, "status", "phase") === "Succeeded" || undefined;
   });
   assert.equal((await kube.request("GET", `${PODS}/deep/log`)).body, "kept\n");
+  assert.deepEqual(kube.nodes.namesIn("default", "c"), ["own"]);
   for (const [name, subPath, why] of [
     ["up", "own/../..", "unable to provision SubPath `own/../..`: must not contain '..'"],
     ["root", "/own", "error SubPath `/own` must not be an absolute path"],

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Tokens } from "../access/tokens.ts";
@@ -10,6 +11,7 @@ import { evict } from "../registry/evict.ts";
 import { JobController } from "./job-controller.ts";
 import type { Image } from "./launch.ts";
 import { collectPod, place, putNode, setUnknown } from "./node-objects.ts";
+import { claimFolder } from "./pod-files.ts";
 import { writePodLog } from "./pod-log.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { WorkloadController } from "./workload-controller.ts";
@@ -95,6 +97,12 @@ export class Nodes {
   pidsOf(namespace: string, name: string): Map<string, number> {
     const uid = this.cluster.storage.get(PODS, namespace, name)?.metadata.uid ?? "";
     return this.workers.get(uid)?.pids ?? new Map();
+  }
+
+  /** Names of what lies in a claim, at its top; none before a pod has mounted it. */
+  namesIn(namespace: string, claim: string): string[] {
+    const folder = claimFolder(this.options.directory, namespace, claim);
+    return existsSync(folder) ? readdirSync(folder).sort() : [];
   }
 
   private podsOn(name: string): KubeObject[] {

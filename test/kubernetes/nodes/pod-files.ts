@@ -32,13 +32,18 @@ export function writeVolumes(
     const folder =
       claim === ""
         ? join(directory, "volumes", name)
-        : join(dirname(directory), "claims", pod.metadata.namespace ?? "", claim);
+        : claimFolder(dirname(directory), pod.metadata.namespace ?? "", claim);
     mkdirSync(folder, { recursive: true });
     const sources = [volume, ...objectsAt(volume, "projected", "sources")];
     for (const source of sources) writeSource(source, folder, pod, cluster, tokens);
     return [name, folder];
   });
   return new Map(volumes);
+}
+
+/** Where what is written in a claim lies, below the folder of all pods. */
+export function claimFolder(directory: string, namespace: string, name: string): string {
+  return join(directory, "claims", namespace, name);
 }
 
 function writeSource(
