@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { freePort } from "../../test/free-ports.ts";
 import { MoestroError } from "../errors.ts";
 import { createAuthority, issue } from "../rpc/certificates.ts";
 import { parseRedisUrl } from "./redis-address.ts";
@@ -93,12 +93,4 @@ function toldOnce(pattern: RegExp) {
     error.lines.length === 1 &&
     pattern.test(error.message) &&
     !/s3cret|pa:ss/.test(error.message);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const found = probe.address();
-  probe.close();
-  return typeof found === "object" && found ? found.port : 0;
 }

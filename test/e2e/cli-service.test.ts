@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../free-ports.ts";
 import { type Command, type Ended, tinyJob, tinyTraining, Workplace } from "./moestro.ts";
 
 /** Far above what anything here takes. */
@@ -133,12 +133,3 @@ test("agent and coordinator end when asked, and leave nothing running", async ()
   assert.equal((await serve.ended).exitCode, 0);
   await place.nothingLeft(5000);
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}

@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { pythonExecutable } from "../../coordinator/environment/python.ts";
+import { freePorts } from "../free-ports.ts";
 import { textAt } from "../kubernetes/json.ts";
 import { startKubectl } from "../kubernetes/kubectl.ts";
 import { startCluster, type TestCluster } from "../kubernetes/start.ts";
@@ -33,7 +33,8 @@ export class Cluster {
         ...{ PYTHONPATH: HOOKS, MOESTRO_LEAST_STEP_MS: String(LEAST_STEP_MS) },
       },
     };
-    const [coordinator, store] = await freePorts();
+    // The coordinator's three come one after the other.
+    const [coordinator, , , store] = await freePorts(4);
     const kube = await startCluster({
       nodes,
       images: {
@@ -79,22 +80,4 @@ const path = () => process.env.PATH ?? "";
 
 function renamed(text: string, names: readonly (readonly [RegExp, string])[]): string {
   return names.reduce((said, [name, here]) => said.replace(name, here), text);
-}
-
-/** The first of three in a row for the coordinator, and one for its store. */
-export async function freePorts(): Promise<[number, number]> {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 30_000);
-    const wanted = [first, first + 1, first + 2, first + 3];
-    const free = await Promise.all(wanted.map(isFree));
-    if (free.every(Boolean)) return [first, first + 3];
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }

@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { create } from "@bufbuild/protobuf";
 import type { MethodDefinition } from "@grpc/grpc-js";
@@ -20,6 +19,7 @@ import {
 } from "../../proto/gen/moestro/v1/join_pb.js";
 import { grpcMethods } from "../../proto/grpc.ts";
 import type { Workplace } from "../e2e/moestro.ts";
+import { freePort } from "../free-ports.ts";
 import { Daemon } from "./daemon.ts";
 import type { NodeNetworks } from "./node-networks.ts";
 import { until } from "./patience.ts";
@@ -207,12 +207,3 @@ export class Cluster {
 }
 
 /** Free just now, and not given again soon. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}

@@ -4,7 +4,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, before, it } from "node:test";
 import { parse } from "yaml";
-import { Cluster, freePorts } from "../e2e/kubernetes.ts";
+import { Cluster } from "../e2e/kubernetes.ts";
+import { freePorts } from "../free-ports.ts";
 import { type Json, textAt } from "../kubernetes/json.ts";
 import { whyNoKubectl } from "../kubernetes/kubectl.ts";
 import { until } from "./patience.ts";
@@ -54,7 +55,7 @@ function agentPods() {
 /** Two coordinators, which cannot listen at one address here as they do at their pods' own. */
 async function startTwo(): Promise<void> {
   cluster = await Cluster.start(["node-a", "node-b", "node-c"]);
-  const [port, store] = await freePorts();
+  const [port, , , store] = await freePorts(4);
   redis = spawn("redis-server", ["--bind", "127.0.0.1", "--port", `${store}`, "--save", ""]);
   const { nodes } = cluster.kube;
   const rewrite = nodes.rewrite;

@@ -1,5 +1,4 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "@grpc/grpc-js";
@@ -9,6 +8,7 @@ import { openClient } from "../../../coordinator/rpc/client.ts";
 import type { Role } from "../../../coordinator/rpc/roles.ts";
 import { Daemon } from "../../faults/daemon.ts";
 import { until } from "../../faults/patience.ts";
+import { freePort } from "../../free-ports.ts";
 import { cpuSeconds, memoryBytes } from "./process-figures.ts";
 
 const MAIN = join(import.meta.dirname, "../../../bin/moestro.mjs");
@@ -112,16 +112,6 @@ export class CoordinatorProcess {
 }
 
 /** A port that nobody listens on just now. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
-    });
-  });
-}
-
 function readOrNothing(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");

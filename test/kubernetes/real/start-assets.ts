@@ -1,11 +1,10 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAuthority, issue } from "../../../coordinator/rpc/certificates.ts";
 import { until } from "../../faults/patience.ts";
+import { freePorts } from "../../free-ports.ts";
 import { bearer, clusterAt, kubeconfigText } from "../kubeconfig.ts";
 import { send } from "../send.ts";
 import { Program } from "./program.ts";
@@ -29,7 +28,7 @@ export async function startAssets(binaries: string): Promise<StartedServer> {
     for (const program of running.reverse()) await program.end();
     rmSync(directory, { recursive: true, force: true });
   };
-  const [etcdPort, port] = await freePorts();
+  const [etcdPort, port] = await freePorts(2);
   const [etcdUrl, url] = [`http://127.0.0.1:${etcdPort}`, `https://127.0.0.1:${port}`];
   const token = randomBytes(16).toString("hex");
   const authority = await createAuthority(new Date());
@@ -81,15 +80,3 @@ export async function startAssets(binaries: string): Promise<StartedServer> {
 }
 
 /** Two that nobody listens on. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return (server.address() as AddressInfo).port;
-    }),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return [ports[0] ?? 0, ports[1] ?? 0];
-}
