@@ -14,8 +14,9 @@ const GUARD_INTERVAL_MS = 1000;
 /** How long a server may take to answer; reading a large file, how long in all. */
 const START_PATIENCE_MS = 10_000;
 const LOADING_PATIENCE_MS = 120_000;
-/** How long closed connections may be listed, and a server that was told to end may live. */
-const LINGER_MS = 300;
+/** How long closed connections may be listed, on a machine that is busy too. */
+const LINGER_MS = 2000;
+/** How long a server that was told to end may live. */
 const SHUTDOWN_PATIENCE_MS = 5000;
 
 /**
