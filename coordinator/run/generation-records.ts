@@ -225,9 +225,10 @@ export class GenerationRecords implements GenerationEvents {
 
   rankExited({ rank, exitCode, signal, failure, finished, stderrTail }: RankExited): void {
     if (exitCode === 0 && finished) return;
-    const how = signal === "" ? `with exit code ${exitCode ?? "unknown"}` : `by ${signal}`;
+    const code = exitCode === undefined ? "" : ` with exit code ${exitCode}`;
+    const how = signal === "" ? code : ` by ${signal}`;
     const said = failure ? `: ${failure.message}` : "";
-    this.#journal.event("rank.ended", `rank ${rank} ended ${how}${said}`, {
+    this.#journal.event("rank.ended", `rank ${rank} ended${how}${said}`, {
       ...{ rank, exitCode: exitCode ?? null, signal, stderr: stderrTail },
     });
   }

@@ -58,6 +58,14 @@ const CASES: [sentence: string, given: GenerationFacts, decision: string, reason
     /rank 1 was ended by SIGKILL/,
   ],
   [
+    "a rank of which nobody knows how it ended is told with what is known",
+    facts([
+      { rank: 1, failure: { message: "the process that starts ranks was ended by SIGKILL" } },
+    ]),
+    "fail",
+    /^rank 1 ended: the process that starts ranks was ended by SIGKILL$/,
+  ],
+  [
     "a rank that may have been killed for its memory is told with what was predicted",
     facts([{ rank: 1, signal: "SIGKILL" }]),
     "fail",
