@@ -141,8 +141,10 @@ def _main() -> None:
         signal.signal(number, signal.SIG_IGN)
     die_with_parent()
     name_process("moestro-ranks")
+    # Not for the ranks, which inherit the environment.
+    token = os.environ.pop("MOESTRO_RANK_TOKEN", "")
     try:
-        RankServer(arguments.socket, os.environ.get("MOESTRO_RANK_TOKEN", "")).serve()
+        RankServer(arguments.socket, token).serve()
     except (BrokenPipeError, ConnectionError):
         # The agent has gone.
         sys.exit(1)
