@@ -26,6 +26,7 @@ const MAX_JOIN_BYTES = 16 * 1024;
 /** Owns what no submitter may change: the run of a coordinator that has only one. */
 const NOBODY = "";
 
+/** Somebody listens there: another port may do. */
 export class PortTakenError extends MoestroError {}
 
 export type RpcServer = {
@@ -36,6 +37,7 @@ export type RpcServer = {
   setServing(serving: boolean): void;
   /** Starts to listen; returns the port, which is `port` unless that was 0. */
   listen(host: string, port: number): Promise<number>;
+  /** Lets a port go that it listens at. */
   unlisten(host: string, port: number): void;
   close(): Promise<void>;
 };

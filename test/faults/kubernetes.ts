@@ -12,7 +12,7 @@ import { until } from "./patience.ts";
 
 const skip = whyNoKubectl() ?? false;
 const OUTAGE_MS = 60_000;
-/** Four interpreters import torch, and two coordinators start. */
+/** Two agents import torch, and two coordinators start. */
 const START_MS = 300_000;
 const JOBS = "/apis/moestro.dev/v1alpha1/namespaces/moestro/moetrainingjobs";
 let cluster: Cluster;

@@ -15,7 +15,6 @@ export type AssignmentOptions = {
 /** What one rank of a group needs to know. */
 export function assignmentOf(
   rank: number,
-  logPath: string,
   { fence, start, networkInterface, numThreads }: AssignmentOptions,
 ): RankAssignment {
   const { job, plan, restore, coefficients, collectiveTimeoutMs, rendezvousHost } = start;
@@ -24,7 +23,7 @@ export function assignmentOf(
   return create(RankAssignmentSchema, {
     ...{ runId: fence.runId, generation: fence.generation, rank, localRank, plan, job },
     ...{ coefficients, collectiveTimeoutMs, networkInterface, rendezvousHost },
-    ...{ slot: start.slots[localRank] ?? localRank, logPath, numThreads },
+    ...{ slot: start.slots[localRank] ?? localRank, numThreads },
     ...(restore ? { restore } : {}),
   });
 }

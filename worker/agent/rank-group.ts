@@ -28,7 +28,7 @@ import { stacksOf } from "./stacks.ts";
 const DRAIN_MS = 500;
 
 export type RankGroupOptions = AssignmentOptions & {
-  /** A process that is to become a rank; without a better place it writes to `logPath`. */
+  /** A process that is to become a rank, and writes to `logPath`. */
   takeProcess(logPath: string): RankHandle;
   /** Tells the coordinator now, if it is there: the group's state tells it again. */
   tell(message: AgentMessage): void;
@@ -110,7 +110,7 @@ export class RankGroup {
       const logPath = join(start.logDirectory, `rank-${rank}.log`);
       const one = takeProcess(logPath);
       this.#processes.set(rank, one);
-      one.assign(assignmentOf(rank, logPath, this.#options));
+      one.assign(assignmentOf(rank, this.#options));
       void this.#attend(rank, one);
     }
   }

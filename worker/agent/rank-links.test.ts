@@ -69,7 +69,7 @@ test("what is sent before a process connects waits for it, in order", async () =
   assert.ok(!link.isConnected);
   const { socket, received } = dial();
   socket.write(hello("secret"));
-  await link.connected;
+  await until(() => link.isConnected);
   await until(() => received.length === 2);
   const flags = received.map(({ message }) => message.case === "stop" && message.value.checkpoint);
   assert.deepEqual(flags, [true, false]);
@@ -79,7 +79,7 @@ test("what is sent before a process connects waits for it, in order", async () =
 test("what a process says waits for someone to listen, and its end is known to be drained", async () => {
   const { socket } = dial();
   socket.write(Buffer.concat([hello("secret"), ready]));
-  await link.connected;
+  await until(() => link.isConnected);
   socket.end(ready);
   await link.drained();
   assert.deepEqual(heard, []);
@@ -115,7 +115,7 @@ test("a second process with the same secret is cut off, the first one stays", as
   listen();
   const first = dial();
   first.socket.write(hello("secret"));
-  await link.connected;
+  await until(() => link.isConnected);
   const second = dial();
   second.socket.write(hello("secret"));
   await second.closed;

@@ -16,10 +16,7 @@ import { makePrivateFolder, socketIn } from "./private-folder.ts";
  * that has not connected yet waits for it; what is heard before anybody listens, too.
  */
 export class RankLink {
-  /** Settles once the process has connected. */
-  readonly connected: Promise<void>;
-  #markConnected: () => void = () => {};
-  /** Settles once its connection is closed. */
+  /** Settles once the process's connection is closed. */
   readonly closed: Promise<void>;
   #markClosed: () => void = () => {};
   #socket: Socket | undefined;
@@ -28,9 +25,6 @@ export class RankLink {
   #listener: ((message: RankToAgent["message"]) => void) | undefined;
 
   constructor() {
-    this.connected = new Promise((resolve) => {
-      this.#markConnected = resolve;
-    });
     this.closed = new Promise((resolve) => {
       this.#markClosed = resolve;
     });
@@ -63,7 +57,6 @@ export class RankLink {
     this.#socket = socket;
     socket.once("close", this.#markClosed);
     for (const frame of this.#outbox.splice(0)) socket.write(frame);
-    this.#markConnected();
     return true;
   }
 

@@ -18,6 +18,9 @@ export type RankExit = {
   problem?: string;
 };
 
+/** How whoever started a process knows it to have ended. */
+export type RankEnd = Partial<Omit<RankExit, "logTail">>;
+
 /** A rank as its group deals with it: a process, or in measurements what stands for one. */
 export type RankHandle = {
   readonly link: Pick<RankLink, "listen" | "send" | "drained" | "isConnected">;
@@ -34,7 +37,7 @@ export type RankHandle = {
 
 export type RankProcessOptions = {
   links: RankLinks;
-  /** Where the output goes until an assignment names another file. */
+  /** Where its output goes. */
   logPath: string;
   /** Has a signal sent to it, if it has not ended. */
   signal(signal: NodeJS.Signals): void;
@@ -51,7 +54,6 @@ export class RankProcess implements RankHandle {
   readonly started: Promise<number | undefined>;
   readonly ended: Promise<RankExit>;
   readonly #options: RankProcessOptions;
-  #logPath: string;
   #pid: number | undefined;
   #running = true;
   #markStarted: (pid: number | undefined) => void = () => {};
@@ -59,7 +61,6 @@ export class RankProcess implements RankHandle {
 
   constructor(options: RankProcessOptions) {
     this.#options = options;
-    this.#logPath = options.logPath;
     this.link = options.links.expect(this.token);
     this.started = new Promise((resolve) => {
       this.#markStarted = resolve;
@@ -83,11 +84,10 @@ export class RankProcess implements RankHandle {
   }
 
   get logPath(): string {
-    return this.#logPath;
+    return this.#options.logPath;
   }
 
   assign(assignment: RankAssignment): void {
-    this.#logPath = assignment.logPath;
     this.link.send({ case: "assignment", value: assignment });
   }
 
@@ -97,6 +97,7 @@ export class RankProcess implements RankHandle {
 
   /** Asks the process to end, and ends it after `graceMs`; without any, at once. */
   kill(graceMs: number): void {
+    if (!this.#running) return;
     if (graceMs <= 0) {
       this.signal("SIGKILL");
       return;
@@ -111,11 +112,10 @@ export class RankProcess implements RankHandle {
     this.#markStarted(pid);
   }
 
-  hasEnded(exit: Partial<RankExit>): void {
-    const { exitCode, signal = "", problem } = exit;
+  hasEnded({ exitCode, signal = "", problem }: RankEnd): void {
     this.#running = false;
     this.#markStarted(undefined);
-    const logTail = tailOf(this.#logPath);
+    const logTail = tailOf(this.logPath);
     this.#markEnded({ exitCode, signal, logTail, ...(problem === undefined ? {} : { problem }) });
   }
 }

@@ -6,7 +6,7 @@ import {
   SignalRankProcessSchema,
   StartRankProcessSchema,
 } from "../../proto/gen/moestro/v1/rank_pb.js";
-import { type RankExit, type RankHandle, RankProcess } from "./rank-process.ts";
+import { type RankEnd, type RankHandle, RankProcess } from "./rank-process.ts";
 import { ServerProcess, type ServerProcessOptions } from "./rank-server-process.ts";
 
 /** What starts ranks does so at once; on a machine that is overloaded, within this. */
@@ -44,8 +44,7 @@ export class RankServer {
   }
 
   /**
-   * A process that is to become a rank; without a better place it writes to `logPath`.
-   * Throws if nothing can be written there.
+   * A process that is to become a rank, and writes to `logPath`. Throws if it could not.
    */
   start(logPath: string): RankHandle {
     closeSync(openSync(logPath, "a"));
@@ -112,7 +111,7 @@ export class RankServer {
     if (this.#ranks.has(rank.token)) this.#signal(rank, "");
   }
 
-  #end(token: string, exit: Partial<RankExit>): void {
+  #end(token: string, exit: RankEnd): void {
     const rank = this.#ranks.get(token);
     this.#ranks.delete(token);
     rank?.hasEnded(exit);

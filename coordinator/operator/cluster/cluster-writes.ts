@@ -1,4 +1,4 @@
-import { ApiException, type KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { collectionPath, requestApi } from "../../kubernetes/api-request.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { API_VERSION, KIND, PLURAL } from "../../kubernetes/names.ts";
@@ -11,8 +11,8 @@ import { pluralOf } from "./child-kinds.ts";
 import { createChild, isWithoutConflict } from "./create-child.ts";
 import { EventRecorder } from "./event-recorder.ts";
 import { SaidAgain } from "./said-again.ts";
-import { takenName } from "./taken-name.ts";
 import { told, type Written } from "./told.ts";
+import { unlessTaken } from "./unless-taken.ts";
 
 export type { Written } from "./told.ts";
 
@@ -81,21 +81,14 @@ export function clusterWrites(config: KubeConfig, now: () => number = Date.now):
 const TAKEN = [403, 409, 422];
 
 /** @throws ApiException */
-async function applyNew(
+function applyNew(
   config: KubeConfig,
   collection: string,
   child: KubernetesObject,
 ): Promise<Written> {
   const path = `${collection}/${child.metadata.name}`;
-  try {
-    await apply(config, path, child, { isForced: false, isStrict: true });
-    return DONE;
-  } catch (error) {
-    if (!(error instanceof ApiException && TAKEN.includes(error.code))) throw error;
-    const taken = await takenName(config, path, child);
-    if (taken === undefined) throw error;
-    return taken;
-  }
+  const make = () => apply(config, path, child, { isForced: false, isStrict: true });
+  return unlessTaken(config, child, { path, codes: TAKEN, make });
 }
 
 function contested({ kind, metadata: { name } }: KubernetesObject): Written {

@@ -1,9 +1,9 @@
-import { ApiException, type KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { requestApi } from "../../kubernetes/api-request.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import { FIELD_MANAGER } from "../reconcile/actions.ts";
-import { takenName } from "./taken-name.ts";
 import type { Written } from "./told.ts";
+import { unlessTaken } from "./unless-taken.ts";
 
 /**
  * Kinds of which there may be one that says nothing that a child says too: an apply that is not
@@ -18,19 +18,15 @@ export function isWithoutConflict({ kind }: KubernetesObject): boolean {
 }
 
 /** @throws ApiException */
-export async function createChild(
+export function createChild(
   config: KubeConfig,
   collection: string,
   child: KubernetesObject,
 ): Promise<Written> {
   const query = { fieldManager: FIELD_MANAGER, fieldValidation: "Strict" };
-  try {
-    await requestApi(config, { method: "POST", path: collection, query, body: child });
-    return { kind: "done" };
-  } catch (error) {
-    if (!(error instanceof ApiException && error.code === 409)) throw error;
-    const taken = await takenName(config, `${collection}/${child.metadata.name}`, child);
-    if (taken === undefined) throw error;
-    return taken;
-  }
+  return unlessTaken(config, child, {
+    path: `${collection}/${child.metadata.name}`,
+    codes: [409],
+    make: () => requestApi(config, { method: "POST", path: collection, query, body: child }),
+  });
 }

@@ -1,52 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { JOB_UID } from "../../kubernetes/children/identity.ts";
-import { orphanedRuns } from "../orphaned-runs.ts";
 import type { Action } from "./actions.ts";
 import { jobWith, REFUSED_LINE, runWith, START_MS, seenOf } from "./job-fixture.ts";
-import type { Condition, ConditionType, JobStatus } from "./job-status.ts";
-import { ModelCluster } from "./model-cluster-fixture.ts";
-import type { Observation, ObservedJob, ObservedObject } from "./observation.ts";
+import { cluster, condition, kinds, type Own, statusIn } from "./looks-fixture.ts";
 import { CONTROLLER, reconcile } from "./reconcile.ts";
-
-type Own = Record<string, unknown>;
-
-const kinds = (actions: readonly Action[]) => actions.map(({ kind }) => kind);
-
-function statusIn(actions: readonly Action[]): JobStatus | undefined {
-  return actions.flatMap((action) => (action.kind === "patchStatus" ? [action.status] : []))[0];
-}
-
-function condition(actions: readonly Action[], type: ConditionType) {
-  const found = statusIn(actions)?.conditions?.find((one) => one.type === type);
-  assert.ok(found, type);
-  return found;
-}
-
-/** The children of a job after the operator's first look, and more looks. */
-function cluster(job: ObservedJob, isWebhookThere = false) {
-  const cluster = new ModelCluster(() => START_MS, isWebhookThere);
-  const look = (more: Partial<Observation> = {}) => {
-    const children = cluster.children(job.metadata.uid);
-    const { actions, lookAgainMs } = reconcile(seenOf(job, { children, ...more }));
-    for (const action of actions) {
-      if (action.kind === "applyChild") cluster.apply(action.child, action.resourceVersion);
-      if (action.kind === "deleteChild") cluster.delete(action.child);
-      if (action.kind === "patchStatus") job.status = action.status;
-    }
-    return { actions, lookAgainMs };
-  };
-  const agents = () => {
-    const found = cluster.children(job.metadata.uid).find(({ kind }) => kind === "Job");
-    return found as ObservedObject & { spec: { suspend: boolean } & Own };
-  };
-  return { look, agents, cluster };
-}
-
-function podWith(status: Own, name = "tiny-agents-0-abcde"): ObservedObject {
-  const metadata = { name, uid: name, resourceVersion: "1" };
-  return { apiVersion: "v1", kind: "Pod", metadata, status };
-}
 
 describe("one look at a job", () => {
   it("makes its children, then submits it when its pods may start, and says so once", () => {
@@ -231,17 +189,6 @@ describe("one look at a job", () => {
     assert.deepEqual(kinds(look(late).actions), ["deleteChild"]);
   });
 
-  it("writes nothing because of a condition that others keep in its status", () => {
-    const job = jobWith();
-    const { look } = cluster(job);
-    const run = runWith({ state: "running", numRanks: 4 });
-    look();
-    look({ run });
-    const theirs = { ...job.status?.conditions?.[0], type: "Theirs" } as unknown as Condition;
-    job.status = { ...job.status, conditions: [theirs, ...(job.status?.conditions ?? [])] };
-    assert.deepEqual(look({ run }).actions, []);
-  });
-
   it("lets the run write its checkpoint before the nodes are given back", () => {
     const job = jobWith();
     const { look, agents } = cluster(job);
@@ -348,50 +295,6 @@ describe("one look at a job", () => {
     assert.deepEqual(look(late).actions, []);
   });
 
-  it("writes the summary every ten seconds at most", () => {
-    const job = jobWith();
-    const { look } = cluster(job);
-    const at = (step: number) => runWith({ state: "running", numRanks: 4, step, loss: 2 });
-    look();
-    look({ run: at(1) });
-    const soon = { statusAtMs: START_MS, nowMs: START_MS + 4_000 };
-    assert.deepEqual(look({ run: at(2), ...soon }), { actions: [], lookAgainMs: 6_000 });
-    const { actions } = look({ run: at(2), ...soon, nowMs: START_MS + 10_000 });
-    assert.equal(statusIn(actions)?.summary?.step, 2);
-  });
-
-  it("says why pods do not run", () => {
-    const waiting = { reason: "ImagePullBackOff", message: "Back-off" };
-    const image = { containerStatuses: [{ image: "x:1", state: { waiting } }] };
-    const gone = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" };
-    const run = runWith({ state: "recovering", restarts: 3, countedRestarts: 1 });
-    const cases: [Partial<Observation>, ConditionType, string][] = [
-      [{ pods: [podWith(image)] }, "Running", "ImagePullFailed"],
-      [{ pods: [podWith({ conditions: [gone] })], run }, "Recovering", "PodEvicted"],
-      [
-        { warnings: ['Error: pods "x" is forbidden: exceeded quota: gpus'] },
-        "Running",
-        "QuotaExceeded",
-      ],
-      [
-        { warnings: ['Error creating: pods "x" is forbidden: violates PodSecurity "restricted"'] },
-        "Running",
-        "PodsRefused",
-      ],
-    ];
-    for (const [more, type, reason] of cases) {
-      const { look } = cluster(jobWith());
-      look();
-      const { actions } = look(more);
-      assert.equal(condition(actions, type).reason, reason);
-      if (more.run !== undefined) assert.equal(statusIn(actions)?.restartsCounted, 1);
-    }
-    const message = "jobs.batch is forbidden: exceeded quota: jobs";
-    const refusals = [{ kind: "Job", name: "tiny-agents", message }];
-    const { actions } = reconcile(seenOf(jobWith(), { refusals }));
-    assert.equal(condition(actions, "Admitted").reason, "QuotaExceeded");
-  });
-
   it("fails a job whose pods were told something wrong, and cancels its run", () => {
     const job = jobWith();
     const { look, agents } = cluster(job);
@@ -409,16 +312,5 @@ describe("one look at a job", () => {
     assert.equal(actions[0]?.kind, "cancelRun");
     assert.equal(condition(actions, "Failed").reason, "PodFailurePolicy");
     assert.deepEqual(kinds(look({ run: undefined, children: [] }).actions), []);
-  });
-});
-
-describe("runs without a job", () => {
-  it("are those of deleted jobs, also where another has the name now", () => {
-    const submitted = [
-      { runId: "tiny-old", state: "running" as const },
-      { runId: "tiny-new", state: "queued" as const },
-      { runId: "other-gone", state: "succeeded" as const },
-    ];
-    assert.deepEqual(orphanedRuns(submitted, [{ name: "tiny", uid: "new" }]), ["tiny-old"]);
   });
 });

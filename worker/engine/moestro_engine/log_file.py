@@ -1,4 +1,4 @@
-"""Where a rank's output goes once it knows which run it is of."""
+"""Where a rank's output goes: it is not its server's."""
 
 import os
 import sys

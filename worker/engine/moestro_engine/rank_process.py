@@ -9,7 +9,6 @@ from moestro.v1 import rank_pb2
 from moestro_engine.data.prepare import prepare_data
 from moestro_engine.errors import AgentGoneError, describe, is_lost_peer, is_user_error
 from moestro_engine.link.agent_link import AgentLink
-from moestro_engine.log_file import write_to
 from moestro_engine.parent import prepare_signals
 from moestro_engine.process_name import name_process
 
@@ -53,8 +52,6 @@ def _be_rank(socket: str, token: str) -> int:
 def _work(link: AgentLink) -> None:
     assignment = link.take("assignment").assignment
     name_process(f"moestro-r{assignment.rank}")
-    if assignment.log_path:
-        write_to(assignment.log_path)
     # Data first: nobody else waits at the rendezvous if it will not do.
     data = None
     if assignment.local_rank == 0:

@@ -145,7 +145,7 @@ def _main() -> None:
     token = os.environ.pop("MOESTRO_RANK_TOKEN", "")
     try:
         RankServer(arguments.socket, token).serve()
-    except (BrokenPipeError, ConnectionError):
+    except ConnectionError:
         # The agent has gone.
         sys.exit(1)
 

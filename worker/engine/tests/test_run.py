@@ -255,18 +255,17 @@ def test_a_rank_without_an_agent_says_so(tmp_path):
 
 def test_a_rank_writes_all_its_stacks_to_its_log_on_sigusr1(tiny, tmp_path):
     listener, path = listening(tmp_path)
-    rank = start_rank(path, tmp_path / "stderr")
+    log = tmp_path / "stderr"
+    rank = start_rank(path, log)
     connection, _ = listener.accept()
     assert connection.recv(100)
-    log = tmp_path / "rank.log"
     # Rank 1 of a node: it waits for the rendezvous of a rank 0 that is not there.
-    assignment = rank_pb2.RankAssignment(rank=1, local_rank=1, job=tiny[0], plan=tiny[1], log_path=str(log))
+    assignment = rank_pb2.RankAssignment(rank=1, local_rank=1, job=tiny[0], plan=tiny[1])
     connection.sendall(encode_frame(rank_pb2.AgentToRank(assignment=assignment).SerializeToString()))
     for _ in range(300):
-        if log.exists():
-            os.kill(rank.pid, signal.SIGUSR1)
+        os.kill(rank.pid, signal.SIGUSR1)
         time.sleep(0.2)
-        if log.exists() and "agent_store" in log.read_text():
+        if "agent_store" in log.read_text():
             break
     assert "agent_store" in log.read_text()
     assert "thread 0x" in log.read_text()

@@ -201,13 +201,6 @@ export declare type RankAssignment = Message<"moestro.v1.RankAssignment"> & {
   slot: number;
 
   /**
-   * Where the process writes from now on, absolute; it may have started before there was a run.
-   *
-   * @generated from field: string log_path = 13;
-   */
-  logPath: string;
-
-  /**
    * Processor threads for its computations.
    *
    * @generated from field: int32 num_threads = 14;
@@ -269,7 +262,7 @@ export declare type StartRankProcess = Message<"moestro.v1.StartRankProcess"> & 
   token: string;
 
   /**
-   * Where it writes until its assignment names another file, absolute.
+   * Where it writes, absolute.
    *
    * @generated from field: string log_path = 2;
    */
@@ -374,7 +367,7 @@ export declare const AgentToRankSchema: GenMessage<AgentToRank>;
  */
 export declare type RankHello = Message<"moestro.v1.RankHello"> & {
   /**
-   * The secret the agent gave this process in MOESTRO_RANK_TOKEN.
+   * The secret that the agent knows this process by.
    *
    * @generated from field: string token = 2;
    */

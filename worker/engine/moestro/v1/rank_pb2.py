@@ -27,7 +27,7 @@ from moestro.v1 import plan_pb2 as moestro_dot_v1_dot_plan__pb2
 from moestro.v1 import report_pb2 as moestro_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15moestro/v1/rank.proto\x12\nmoestro.v1\x1a\x14moestro/v1/job.proto\x1a\x15moestro/v1/plan.proto\x1a\x17moestro/v1/report.proto\"\'\n\rSelectionBias\x12\x16\n\x06values\x18\x01 \x03(\x01R\x06values\"\x80\x01\n\x0c\x43oefficients\x12%\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x01 \x01(\x03R\reffectiveStep\x12\x16\n\x06values\x18\x02 \x03(\x01R\x06values\x12\x31\n\x06\x62iases\x18\x03 \x03(\x0b\x32\x19.moestro.v1.SelectionBiasR\x06\x62iases\"4\n\nRendezvous\x12\x12\n\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\"]\n\x13\x43heckpointReference\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\x1c\n\tdirectory\x18\x02 \x01(\tR\tdirectory\x12\x14\n\x05\x66iles\x18\x03 \x03(\tR\x05\x66iles\"\x9c\x04\n\x0eRankAssignment\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12\x12\n\x04rank\x18\x03 \x01(\x05R\x04rank\x12\x1d\n\nlocal_rank\x18\x04 \x01(\x05R\tlocalRank\x12$\n\x04plan\x18\x05 \x01(\x0b\x32\x10.moestro.v1.PlanR\x04plan\x12\'\n\x03job\x18\x06 \x01(\x0b\x32\x15.moestro.v1.EngineJobR\x03job\x12\x39\n\x07restore\x18\x07 \x01(\x0b\x32\x1f.moestro.v1.CheckpointReferenceR\x07restore\x12<\n\x0c\x63oefficients\x18\x08 \x03(\x0b\x32\x18.moestro.v1.CoefficientsR\x0c\x63oefficients\x12\x32\n\x15\x63ollective_timeout_ms\x18\t \x01(\x03R\x13\x63ollectiveTimeoutMs\x12+\n\x11network_interface\x18\n \x01(\tR\x10networkInterface\x12\'\n\x0frendezvous_host\x18\x0b \x01(\tR\x0erendezvousHost\x12\x12\n\x04slot\x18\x0c \x01(\x05R\x04slot\x12\x19\n\x08log_path\x18\r \x01(\tR\x07logPath\x12\x1f\n\x0bnum_threads\x18\x0e \x01(\x05R\nnumThreads\"-\n\x0bStopRequest\x12\x1e\n\ncheckpoint\x18\x01 \x01(\x08R\ncheckpoint\"\r\n\x0bSaveRequest\"C\n\x10StartRankProcess\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x19\n\x08log_path\x18\x02 \x01(\tR\x07logPath\"A\n\x11SignalRankProcess\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x16\n\x06signal\x18\x02 \x01(\tR\x06signal\"\xbb\x03\n\x0b\x41gentToRank\x12<\n\nassignment\x18\x01 \x01(\x0b\x32\x1a.moestro.v1.RankAssignmentH\x00R\nassignment\x12\x38\n\nrendezvous\x18\x02 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12>\n\x0c\x63oefficients\x18\x03 \x01(\x0b\x32\x18.moestro.v1.CoefficientsH\x00R\x0c\x63oefficients\x12-\n\x04stop\x18\x04 \x01(\x0b\x32\x17.moestro.v1.StopRequestH\x00R\x04stop\x12-\n\x04save\x18\x05 \x01(\x0b\x32\x17.moestro.v1.SaveRequestH\x00R\x04save\x12\x43\n\rstart_process\x18\x06 \x01(\x0b\x32\x1c.moestro.v1.StartRankProcessH\x00R\x0cstartProcess\x12\x46\n\x0esignal_process\x18\x07 \x01(\x0b\x32\x1d.moestro.v1.SignalRankProcessH\x00R\rsignalProcessB\t\n\x07message\"-\n\tRankHello\x12\x14\n\x05token\x18\x02 \x01(\tR\x05tokenJ\x04\x08\x01\x10\x02R\x04rank\"\x0c\n\nRankJoined\"(\n\tRankReady\x12\x1b\n\tnext_step\x18\x01 \x01(\x03R\x08nextStep\"P\n\x0cRankFinished\x12\x1b\n\tlast_step\x18\x01 \x01(\x03R\x08lastStep\x12#\n\rstopped_early\x18\x02 \x01(\x08R\x0cstoppedEarly\"b\n\nRankFailed\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x1d\n\nuser_error\x18\x02 \x01(\x08R\tuserError\x12\x1b\n\tlost_peer\x18\x03 \x01(\x08R\x08lostPeer\"1\n\rCanStartRanks\x12 \n\x0cwhy_no_forks\x18\x01 \x01(\tR\nwhyNoForks\"V\n\x12RankProcessStarted\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x18\n\x07problem\x18\x03 \x01(\tR\x07problem\"\x16\n\x14RankProcessSignalled\"p\n\x10RankProcessEnded\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12 \n\texit_code\x18\x02 \x01(\x05H\x00R\x08\x65xitCode\x88\x01\x01\x12\x16\n\x06signal\x18\x03 \x01(\tR\x06signalB\x0c\n\n_exit_code\"\xb3\x06\n\x0bRankToAgent\x12-\n\x05hello\x18\x01 \x01(\x0b\x32\x15.moestro.v1.RankHelloH\x00R\x05hello\x12\x38\n\nrendezvous\x18\x02 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12.\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x18.moestro.v1.DataPreparedH\x00R\x04\x64\x61ta\x12-\n\x05ready\x18\x04 \x01(\x0b\x32\x15.moestro.v1.RankReadyH\x00R\x05ready\x12,\n\x04step\x18\x05 \x01(\x0b\x32\x16.moestro.v1.StepReportH\x00R\x04step\x12>\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x1c.moestro.v1.CheckpointShardsH\x00R\ncheckpoint\x12,\n\x06sample\x18\x07 \x01(\x0b\x32\x12.moestro.v1.SampleH\x00R\x06sample\x12\x36\n\x08\x66inished\x18\x08 \x01(\x0b\x32\x18.moestro.v1.RankFinishedH\x00R\x08\x66inished\x12\x30\n\x06\x66\x61iled\x18\t \x01(\x0b\x32\x16.moestro.v1.RankFailedH\x00R\x06\x66\x61iled\x12\x30\n\x06joined\x18\n \x01(\x0b\x32\x16.moestro.v1.RankJoinedH\x00R\x06joined\x12\x38\n\tcan_start\x18\x0b \x01(\x0b\x32\x19.moestro.v1.CanStartRanksH\x00R\x08\x63\x61nStart\x12I\n\x0fprocess_started\x18\x0c \x01(\x0b\x32\x1e.moestro.v1.RankProcessStartedH\x00R\x0eprocessStarted\x12O\n\x11process_signalled\x18\r \x01(\x0b\x32 .moestro.v1.RankProcessSignalledH\x00R\x10processSignalled\x12\x43\n\rprocess_ended\x18\x0e \x01(\x0b\x32\x1c.moestro.v1.RankProcessEndedH\x00R\x0cprocessEndedB\t\n\x07messageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15moestro/v1/rank.proto\x12\nmoestro.v1\x1a\x14moestro/v1/job.proto\x1a\x15moestro/v1/plan.proto\x1a\x17moestro/v1/report.proto\"\'\n\rSelectionBias\x12\x16\n\x06values\x18\x01 \x03(\x01R\x06values\"\x80\x01\n\x0c\x43oefficients\x12%\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x01 \x01(\x03R\reffectiveStep\x12\x16\n\x06values\x18\x02 \x03(\x01R\x06values\x12\x31\n\x06\x62iases\x18\x03 \x03(\x0b\x32\x19.moestro.v1.SelectionBiasR\x06\x62iases\"4\n\nRendezvous\x12\x12\n\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n\x04port\x18\x02 \x01(\x05R\x04port\"]\n\x13\x43heckpointReference\x12\x12\n\x04step\x18\x01 \x01(\x03R\x04step\x12\x1c\n\tdirectory\x18\x02 \x01(\tR\tdirectory\x12\x14\n\x05\x66iles\x18\x03 \x03(\tR\x05\x66iles\"\x91\x04\n\x0eRankAssignment\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1e\n\ngeneration\x18\x02 \x01(\x03R\ngeneration\x12\x12\n\x04rank\x18\x03 \x01(\x05R\x04rank\x12\x1d\n\nlocal_rank\x18\x04 \x01(\x05R\tlocalRank\x12$\n\x04plan\x18\x05 \x01(\x0b\x32\x10.moestro.v1.PlanR\x04plan\x12\'\n\x03job\x18\x06 \x01(\x0b\x32\x15.moestro.v1.EngineJobR\x03job\x12\x39\n\x07restore\x18\x07 \x01(\x0b\x32\x1f.moestro.v1.CheckpointReferenceR\x07restore\x12<\n\x0c\x63oefficients\x18\x08 \x03(\x0b\x32\x18.moestro.v1.CoefficientsR\x0c\x63oefficients\x12\x32\n\x15\x63ollective_timeout_ms\x18\t \x01(\x03R\x13\x63ollectiveTimeoutMs\x12+\n\x11network_interface\x18\n \x01(\tR\x10networkInterface\x12\'\n\x0frendezvous_host\x18\x0b \x01(\tR\x0erendezvousHost\x12\x12\n\x04slot\x18\x0c \x01(\x05R\x04slot\x12\x1f\n\x0bnum_threads\x18\x0e \x01(\x05R\nnumThreadsJ\x04\x08\r\x10\x0eR\x08log_path\"-\n\x0bStopRequest\x12\x1e\n\ncheckpoint\x18\x01 \x01(\x08R\ncheckpoint\"\r\n\x0bSaveRequest\"C\n\x10StartRankProcess\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x19\n\x08log_path\x18\x02 \x01(\tR\x07logPath\"A\n\x11SignalRankProcess\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x16\n\x06signal\x18\x02 \x01(\tR\x06signal\"\xbb\x03\n\x0b\x41gentToRank\x12<\n\nassignment\x18\x01 \x01(\x0b\x32\x1a.moestro.v1.RankAssignmentH\x00R\nassignment\x12\x38\n\nrendezvous\x18\x02 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12>\n\x0c\x63oefficients\x18\x03 \x01(\x0b\x32\x18.moestro.v1.CoefficientsH\x00R\x0c\x63oefficients\x12-\n\x04stop\x18\x04 \x01(\x0b\x32\x17.moestro.v1.StopRequestH\x00R\x04stop\x12-\n\x04save\x18\x05 \x01(\x0b\x32\x17.moestro.v1.SaveRequestH\x00R\x04save\x12\x43\n\rstart_process\x18\x06 \x01(\x0b\x32\x1c.moestro.v1.StartRankProcessH\x00R\x0cstartProcess\x12\x46\n\x0esignal_process\x18\x07 \x01(\x0b\x32\x1d.moestro.v1.SignalRankProcessH\x00R\rsignalProcessB\t\n\x07message\"-\n\tRankHello\x12\x14\n\x05token\x18\x02 \x01(\tR\x05tokenJ\x04\x08\x01\x10\x02R\x04rank\"\x0c\n\nRankJoined\"(\n\tRankReady\x12\x1b\n\tnext_step\x18\x01 \x01(\x03R\x08nextStep\"P\n\x0cRankFinished\x12\x1b\n\tlast_step\x18\x01 \x01(\x03R\x08lastStep\x12#\n\rstopped_early\x18\x02 \x01(\x08R\x0cstoppedEarly\"b\n\nRankFailed\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x1d\n\nuser_error\x18\x02 \x01(\x08R\tuserError\x12\x1b\n\tlost_peer\x18\x03 \x01(\x08R\x08lostPeer\"1\n\rCanStartRanks\x12 \n\x0cwhy_no_forks\x18\x01 \x01(\tR\nwhyNoForks\"V\n\x12RankProcessStarted\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x18\n\x07problem\x18\x03 \x01(\tR\x07problem\"\x16\n\x14RankProcessSignalled\"p\n\x10RankProcessEnded\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12 \n\texit_code\x18\x02 \x01(\x05H\x00R\x08\x65xitCode\x88\x01\x01\x12\x16\n\x06signal\x18\x03 \x01(\tR\x06signalB\x0c\n\n_exit_code\"\xb3\x06\n\x0bRankToAgent\x12-\n\x05hello\x18\x01 \x01(\x0b\x32\x15.moestro.v1.RankHelloH\x00R\x05hello\x12\x38\n\nrendezvous\x18\x02 \x01(\x0b\x32\x16.moestro.v1.RendezvousH\x00R\nrendezvous\x12.\n\x04\x64\x61ta\x18\x03 \x01(\x0b\x32\x18.moestro.v1.DataPreparedH\x00R\x04\x64\x61ta\x12-\n\x05ready\x18\x04 \x01(\x0b\x32\x15.moestro.v1.RankReadyH\x00R\x05ready\x12,\n\x04step\x18\x05 \x01(\x0b\x32\x16.moestro.v1.StepReportH\x00R\x04step\x12>\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x1c.moestro.v1.CheckpointShardsH\x00R\ncheckpoint\x12,\n\x06sample\x18\x07 \x01(\x0b\x32\x12.moestro.v1.SampleH\x00R\x06sample\x12\x36\n\x08\x66inished\x18\x08 \x01(\x0b\x32\x18.moestro.v1.RankFinishedH\x00R\x08\x66inished\x12\x30\n\x06\x66\x61iled\x18\t \x01(\x0b\x32\x16.moestro.v1.RankFailedH\x00R\x06\x66\x61iled\x12\x30\n\x06joined\x18\n \x01(\x0b\x32\x16.moestro.v1.RankJoinedH\x00R\x06joined\x12\x38\n\tcan_start\x18\x0b \x01(\x0b\x32\x19.moestro.v1.CanStartRanksH\x00R\x08\x63\x61nStart\x12I\n\x0fprocess_started\x18\x0c \x01(\x0b\x32\x1e.moestro.v1.RankProcessStartedH\x00R\x0eprocessStarted\x12O\n\x11process_signalled\x18\r \x01(\x0b\x32 .moestro.v1.RankProcessSignalledH\x00R\x10processSignalled\x12\x43\n\rprocess_ended\x18\x0e \x01(\x0b\x32\x1c.moestro.v1.RankProcessEndedH\x00R\x0cprocessEndedB\t\n\x07messageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,35 +43,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKPOINTREFERENCE']._serialized_start=333
   _globals['_CHECKPOINTREFERENCE']._serialized_end=426
   _globals['_RANKASSIGNMENT']._serialized_start=429
-  _globals['_RANKASSIGNMENT']._serialized_end=969
-  _globals['_STOPREQUEST']._serialized_start=971
-  _globals['_STOPREQUEST']._serialized_end=1016
-  _globals['_SAVEREQUEST']._serialized_start=1018
-  _globals['_SAVEREQUEST']._serialized_end=1031
-  _globals['_STARTRANKPROCESS']._serialized_start=1033
-  _globals['_STARTRANKPROCESS']._serialized_end=1100
-  _globals['_SIGNALRANKPROCESS']._serialized_start=1102
-  _globals['_SIGNALRANKPROCESS']._serialized_end=1167
-  _globals['_AGENTTORANK']._serialized_start=1170
-  _globals['_AGENTTORANK']._serialized_end=1613
-  _globals['_RANKHELLO']._serialized_start=1615
-  _globals['_RANKHELLO']._serialized_end=1660
-  _globals['_RANKJOINED']._serialized_start=1662
-  _globals['_RANKJOINED']._serialized_end=1674
-  _globals['_RANKREADY']._serialized_start=1676
-  _globals['_RANKREADY']._serialized_end=1716
-  _globals['_RANKFINISHED']._serialized_start=1718
-  _globals['_RANKFINISHED']._serialized_end=1798
-  _globals['_RANKFAILED']._serialized_start=1800
-  _globals['_RANKFAILED']._serialized_end=1898
-  _globals['_CANSTARTRANKS']._serialized_start=1900
-  _globals['_CANSTARTRANKS']._serialized_end=1949
-  _globals['_RANKPROCESSSTARTED']._serialized_start=1951
-  _globals['_RANKPROCESSSTARTED']._serialized_end=2037
-  _globals['_RANKPROCESSSIGNALLED']._serialized_start=2039
-  _globals['_RANKPROCESSSIGNALLED']._serialized_end=2061
-  _globals['_RANKPROCESSENDED']._serialized_start=2063
-  _globals['_RANKPROCESSENDED']._serialized_end=2175
-  _globals['_RANKTOAGENT']._serialized_start=2178
-  _globals['_RANKTOAGENT']._serialized_end=2997
+  _globals['_RANKASSIGNMENT']._serialized_end=958
+  _globals['_STOPREQUEST']._serialized_start=960
+  _globals['_STOPREQUEST']._serialized_end=1005
+  _globals['_SAVEREQUEST']._serialized_start=1007
+  _globals['_SAVEREQUEST']._serialized_end=1020
+  _globals['_STARTRANKPROCESS']._serialized_start=1022
+  _globals['_STARTRANKPROCESS']._serialized_end=1089
+  _globals['_SIGNALRANKPROCESS']._serialized_start=1091
+  _globals['_SIGNALRANKPROCESS']._serialized_end=1156
+  _globals['_AGENTTORANK']._serialized_start=1159
+  _globals['_AGENTTORANK']._serialized_end=1602
+  _globals['_RANKHELLO']._serialized_start=1604
+  _globals['_RANKHELLO']._serialized_end=1649
+  _globals['_RANKJOINED']._serialized_start=1651
+  _globals['_RANKJOINED']._serialized_end=1663
+  _globals['_RANKREADY']._serialized_start=1665
+  _globals['_RANKREADY']._serialized_end=1705
+  _globals['_RANKFINISHED']._serialized_start=1707
+  _globals['_RANKFINISHED']._serialized_end=1787
+  _globals['_RANKFAILED']._serialized_start=1789
+  _globals['_RANKFAILED']._serialized_end=1887
+  _globals['_CANSTARTRANKS']._serialized_start=1889
+  _globals['_CANSTARTRANKS']._serialized_end=1938
+  _globals['_RANKPROCESSSTARTED']._serialized_start=1940
+  _globals['_RANKPROCESSSTARTED']._serialized_end=2026
+  _globals['_RANKPROCESSSIGNALLED']._serialized_start=2028
+  _globals['_RANKPROCESSSIGNALLED']._serialized_end=2050
+  _globals['_RANKPROCESSENDED']._serialized_start=2052
+  _globals['_RANKPROCESSENDED']._serialized_end=2164
+  _globals['_RANKTOAGENT']._serialized_start=2167
+  _globals['_RANKTOAGENT']._serialized_end=2986
 # @@protoc_insertion_point(module_scope)

@@ -43,7 +43,7 @@ class CheckpointReference(_message.Message):
     def __init__(self, step: _Optional[int] = ..., directory: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RankAssignment(_message.Message):
-    __slots__ = ("run_id", "generation", "rank", "local_rank", "plan", "job", "restore", "coefficients", "collective_timeout_ms", "network_interface", "rendezvous_host", "slot", "log_path", "num_threads")
+    __slots__ = ("run_id", "generation", "rank", "local_rank", "plan", "job", "restore", "coefficients", "collective_timeout_ms", "network_interface", "rendezvous_host", "slot", "num_threads")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     RANK_FIELD_NUMBER: _ClassVar[int]
@@ -56,7 +56,6 @@ class RankAssignment(_message.Message):
     NETWORK_INTERFACE_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_HOST_FIELD_NUMBER: _ClassVar[int]
     SLOT_FIELD_NUMBER: _ClassVar[int]
-    LOG_PATH_FIELD_NUMBER: _ClassVar[int]
     NUM_THREADS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     generation: int
@@ -70,9 +69,8 @@ class RankAssignment(_message.Message):
     network_interface: str
     rendezvous_host: str
     slot: int
-    log_path: str
     num_threads: int
-    def __init__(self, run_id: _Optional[str] = ..., generation: _Optional[int] = ..., rank: _Optional[int] = ..., local_rank: _Optional[int] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., job: _Optional[_Union[_job_pb2.EngineJob, _Mapping]] = ..., restore: _Optional[_Union[CheckpointReference, _Mapping]] = ..., coefficients: _Optional[_Iterable[_Union[Coefficients, _Mapping]]] = ..., collective_timeout_ms: _Optional[int] = ..., network_interface: _Optional[str] = ..., rendezvous_host: _Optional[str] = ..., slot: _Optional[int] = ..., log_path: _Optional[str] = ..., num_threads: _Optional[int] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., generation: _Optional[int] = ..., rank: _Optional[int] = ..., local_rank: _Optional[int] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., job: _Optional[_Union[_job_pb2.EngineJob, _Mapping]] = ..., restore: _Optional[_Union[CheckpointReference, _Mapping]] = ..., coefficients: _Optional[_Iterable[_Union[Coefficients, _Mapping]]] = ..., collective_timeout_ms: _Optional[int] = ..., network_interface: _Optional[str] = ..., rendezvous_host: _Optional[str] = ..., slot: _Optional[int] = ..., num_threads: _Optional[int] = ...) -> None: ...
 
 class StopRequest(_message.Message):
     __slots__ = ("checkpoint",)

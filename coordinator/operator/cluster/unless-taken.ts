@@ -1,4 +1,4 @@
-import type { KubeConfig } from "@kubernetes/client-node";
+import { ApiException, type KubeConfig } from "@kubernetes/client-node";
 import { sendRequest } from "../../kubernetes/api-request.ts";
 import type { KubernetesObject } from "../../kubernetes/children/kubernetes-object.ts";
 import type { ObservedObject } from "../reconcile/observation.ts";
@@ -6,22 +6,29 @@ import { isHidden, showAgain } from "./hidden-child.ts";
 import type { Written } from "./told.ts";
 
 /**
- * What becomes of a child that cannot be made: if there is one of its name that is the job's own
- * and does not show, it is made to; any other is left as it is. Undefined if there is none.
+ * Makes a child. Where that is refused with one of `codes`, as a name that is taken may be: if
+ * there is one of the name that is the job's own and does not show, it is made to; any other is
+ * left as it is.
  *
- * @throws ApiException
+ * @throws ApiException where it is refused for something else
  */
-export async function takenName(
+export async function unlessTaken(
   config: KubeConfig,
-  path: string,
   child: KubernetesObject,
-): Promise<Written | undefined> {
-  const { code, body } = await sendRequest(config, { method: "GET", path });
-  if (code !== 200) return undefined;
-  const found = body as ObservedObject;
-  if (!isHidden(child, found)) return inTheWay(child, found);
-  await showAgain(config, path, child, found);
-  return { kind: "changed" };
+  { path, codes, make }: { path: string; codes: readonly number[]; make: () => Promise<unknown> },
+): Promise<Written> {
+  try {
+    await make();
+    return { kind: "done" };
+  } catch (error) {
+    if (!(error instanceof ApiException && codes.includes(error.code))) throw error;
+    const { code, body } = await sendRequest(config, { method: "GET", path });
+    if (code !== 200) throw error;
+    const found = body as ObservedObject;
+    if (!isHidden(child, found)) return inTheWay(child, found);
+    await showAgain(config, path, child, found);
+    return { kind: "changed" };
+  }
 }
 
 function inTheWay({ kind, metadata }: KubernetesObject, found: ObservedObject): Written {
